@@ -1,0 +1,57 @@
+#include "base/codec.h"
+
+#include "base/hash.h"
+#include "base/test.h"
+
+static void test_base64url_vectors(void **state)
+{
+    /* RFC 4648 section 10, without padding */
+    static const char *const rows[][2] = {{"", ""},         {"f", "Zg"},        {"fo", "Zm8"},
+                                          {"foo", "Zm9v"},  {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"},
+                                          {"foobar", "Zm9vYmFy"}};
+    char text[32], bytes[32];
+
+    for (size_t i = 0; i < 7; i++) {
+        size_t n = strlen(rows[i][0]);
+
+        assert_str(((struct str){text, base64url_encode(rows[i][0], n, text)}), rows[i][1]);
+        assert_int_equal(base64url_decode(str_of(rows[i][1]), bytes, n), 0);
+        assert_memory_equal(bytes, rows[i][0], n);
+    }
+}
+
+static void test_base64url_is_strict(void **state)
+{
+    char bytes[4];
+
+    assert_int_equal(base64url_decode(STR("Zh"), bytes, 1), -1);   /* stray bits */
+    assert_int_equal(base64url_decode(STR("Zg=="), bytes, 1), -1); /* padding */
+    assert_int_equal(base64url_decode(STR("+/"), bytes, 1), -1);   /* the other alphabet */
+    assert_int_equal(base64url_decode(STR("Zg"), bytes, 2), -1);   /* other length */
+}
+
+static void test_hex(void **state)
+{
+    unsigned char bytes[2];
+    char text[4];
+
+    assert_str(((struct str){text, hex_encode("\x0f\xa0", 2, text)}), "0fa0");
+    assert_int_equal(hex_decode(STR("0fa0"), bytes, 2), 0);
+    assert_int_equal(bytes[1], 0xa0);
+    assert_int_equal(hex_decode(STR("0FA0"), bytes, 2), -1); /* one spelling only */
+    assert_int_equal(hex_decode(STR("0fa"), bytes, 2), -1);
+    assert_int_equal(hex_decode(STR("0fag"), bytes, 2), -1);
+}
+
+static void test_siphash_depends_on_key(void **state)
+{
+    struct hash_key a = {1, 2}, b = {1, 3};
+
+    assert_true(hash_bytes(&a, STR("hello")) == hash_bytes(&a, STR("hello")));
+    assert_true(hash_bytes(&a, STR("hello")) != hash_bytes(&b, STR("hello")));
+    assert_true(hash_bytes(&a, STR("hello")) != hash_bytes(&a, STR("hello\0")));
+    assert_true(hash_bytes(&a, STR("12345678")) != hash_bytes(&a, STR("12345679")));
+}
+
+TEST_MAIN(cmocka_unit_test(test_base64url_vectors), cmocka_unit_test(test_base64url_is_strict),
+          cmocka_unit_test(test_hex), cmocka_unit_test(test_siphash_depends_on_key))

@@ -1,0 +1,88 @@
+/* SipHash-1-3: one round per word, three at the end. */
+#include "base/hash.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+#include "base/panic.h"
+
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotl(uint64_t x, int b)
+{
+    return (x << b) | (x >> (64 - b));
+}
+
+static inline void sip_round(struct sip *s)
+{
+    s->v0 += s->v1;
+    s->v1 = rotl(s->v1, 13) ^ s->v0;
+    s->v0 = rotl(s->v0, 32);
+    s->v2 += s->v3;
+    s->v3 = rotl(s->v3, 16) ^ s->v2;
+    s->v0 += s->v3;
+    s->v3 = rotl(s->v3, 21) ^ s->v0;
+    s->v2 += s->v1;
+    s->v1 = rotl(s->v1, 17) ^ s->v2;
+    s->v2 = rotl(s->v2, 32);
+}
+
+static inline void sip_word(struct sip *s, uint64_t word)
+{
+    s->v3 ^= word;
+    sip_round(s);
+    s->v0 ^= word;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, struct str s)
+{
+    struct sip h = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
+                    key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};
+    uint64_t last = (uint64_t)s.n << 56, word;
+
+    while (s.n >= sizeof word) {
+        memcpy(&word, s.p, sizeof word);
+        sip_word(&h, word);
+        s.p += sizeof word;
+        s.n -= sizeof word;
+    }
+    for (size_t i = 0; i < s.n; i++)
+        last |= (uint64_t)(unsigned char)s.p[i] << (8 * i);
+    sip_word(&h, last);
+    h.v2 ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(&h);
+    return h.v0 ^ h.v1 ^ h.v2 ^ h.v3;
+}
+
+static struct hash_key process_key;
+static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
+
+static void draw_process_key(void)
+{
+    random_bytes(&process_key, sizeof process_key);
+}
+
+const struct hash_key *hash_process_key(void)
+{
+    pthread_once(&process_key_once, draw_process_key);
+    return &process_key;
+}
+
+void random_bytes(void *p, size_t n)
+{
+    char *at = p;
+
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        assert(got > 0);
+        at += got;
+        n -= (size_t)got;
+    }
+}

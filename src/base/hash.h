@@ -1,0 +1,25 @@
+/*
+ * Keyed hashing of what peers send (SipHash-1-3, by Aumasson and Bernstein): without the key nobody can
+ * choose inputs that collide. hash_random_key() is drawn once per process; what is stored on disk uses a
+ * key stored beside it.
+ */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct hash_key {
+    uint64_t k0, k1;
+};
+
+uint64_t hash_bytes(const struct hash_key *key, struct str s);
+
+/* The key of this process, for tables that live and die with it. Thread-safe. */
+const struct hash_key *hash_process_key(void);
+
+/* `n` bytes from the kernel's generator; aborts when there are none. */
+void random_bytes(void *p, size_t n);
+
+#endif
