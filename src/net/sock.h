@@ -1,0 +1,50 @@
+/*
+ * A connected stream socket on a loop: readiness through uv_poll, bytes through our own recv, sendmsg and sendfile (DESIGN 4).
+ * Level-triggered; the set of wanted events reaches the kernel only when it changes, so a keep-alive request costs no
+ * epoll_ctl. TLS will stand behind the same calls.
+ */
+#ifndef NET_SOCK_H
+#define NET_SOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <uv.h>
+
+#include "net/loop.h"
+
+struct sock;
+
+struct sock_ops {
+    void (*readable)(struct sock *s);
+    void (*writable)(struct sock *s);
+    void (*closed)(struct sock *s); /* after sock_close(), once, at a later turn: the memory may go */
+};
+
+enum { SOCK_READ = 1, SOCK_WRITE = 2 };
+
+struct sock {
+    uv_poll_t poll;
+    const struct sock_ops *ops;
+    struct loop *loop;
+    int fd;          /* owned */
+    uint8_t wanted;  /* SOCK_READ | SOCK_WRITE */
+    bool is_closing;
+};
+
+/* Takes `fd` (non-blocking from here on), in every case: on failure it is closed. */
+int sock_init(struct sock *s, struct loop *l, int fd, const struct sock_ops *ops) MUST_CHECK;
+void sock_want(struct sock *s, unsigned events);
+
+/* > 0 bytes; 0: the peer has ended its side; -EAGAIN; another -errno: the connection is broken. */
+ssize_t sock_recv(struct sock *s, void *p, size_t n);
+/* >= 0 bytes taken; -EAGAIN; another -errno. `more`: further bytes follow at once (MSG_MORE). */
+ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more);
+/* As sock_send; 0 when the file has ended early. */
+ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
+
+void sock_shutdown_write(struct sock *s); /* FIN: what we sent still arrives */
+void sock_close(struct sock *s);          /* no callback but `closed` from here on */
+
+#endif
