@@ -1,10 +1,13 @@
-/* What kind of client a User-Agent claims to be: one table in browser.c, data not code. Matching ignores case. */
+/* What kind of client a User-Agent claims to be: one table in browser.c, data not code. Matching
+ * ignores case. */
 #ifndef ACCESS_BROWSER_H
 #define ACCESS_BROWSER_H
 
 #include "base/str.h"
 
-#define BROWSER_TYPES(X) X(MOBILE, "mobile_browser") X(DESKTOP, "desktop_browser") X(TOOL, "download_tool") X(UNKNOWN, "unknown")
+#define BROWSER_TYPES(X)        \
+    X(MOBILE, "mobile_browser") \
+    X(DESKTOP, "desktop_browser") X(TOOL, "download_tool") X(UNKNOWN, "unknown")
 
 enum browser_type {
 #define X(name, text) BROWSER_##name,

@@ -1,6 +1,6 @@
 /*
- * The viewer: one player, as sessions, use limits and gate tokens all mean it. Client network (or the exact address, by
- * `session.bind`) and User-Agent.
+ * The viewer: one player, as sessions, use limits and gate tokens all mean it. Client network (or
+ * the exact address, by `session.bind`) and User-Agent.
  */
 #ifndef ACCESS_VIEWER_H
 #define ACCESS_VIEWER_H
@@ -19,7 +19,8 @@ struct viewer_rules {
 struct viewer {
     struct ip ip;                 /* exact */
     struct ip_net net;            /* masked as grants are */
-    uint8_t ua_hash[UA_HASH_LEN]; /* first 4 bytes of the User-Agent's MD5: compat, 8 hex digits outside */
+    uint8_t ua_hash[UA_HASH_LEN]; /* first 4 bytes of the User-Agent's MD5: compat, 8 hex digits
+                                     outside */
     /* What is stored and signed: family, prefix, masked (or exact) address, ua_hash. */
     uint8_t id[VIEWER_ID_LEN];
 };
@@ -27,6 +28,7 @@ struct viewer {
 /* MD5's first 4 bytes; an absent User-Agent hashes as the empty string. */
 void ua_hash(struct str user_agent, uint8_t ret[UA_HASH_LEN]);
 
-void viewer_init(struct viewer *v, const struct viewer_rules *rules, const struct ip *ip, const uint8_t hash[UA_HASH_LEN]);
+void viewer_init(struct viewer *v, const struct viewer_rules *rules, const struct ip *ip,
+                 const uint8_t hash[UA_HASH_LEN]);
 
 #endif
