@@ -1,0 +1,76 @@
+#!/bin/sh
+# Installs the Debian 12 packages that the named groups need and that are missing. Does nothing, and needs no
+# network, when all are there.
+#
+#   scripts/packages.sh build demo      installs
+#   scripts/packages.sh --list          shows every group, package and reason
+set -eu
+cd "$(dirname "$0")/.."
+
+# group  package             why
+table() {
+    cat <<'TABLE'
+build   gcc                 the compiler
+build   libc6-dev           headers of the C library
+build   meson               describes the build
+build   ninja-build         runs the build
+build   pkg-config          finds the libraries below
+build   libuv1-dev          event loop
+build   libssl-dev          HMAC, SHA-256, TLS
+build   liblmdb-dev         embedded store
+build   libyaml-dev         configuration files
+build   libjansson-dev      JSON of the API
+build   libpcre2-dev        stream key patterns
+build   node-llhttp         C sources of the HTTP/1.1 parser, compiled in
+demo    ffmpeg              makes the demo streams; ffplay plays them
+demo    openssl             makes the demo's secrets
+demo    curl                talks to the API
+test    libcmocka-dev       unit tests
+test    python3             end-to-end tests
+test    python3-pytest      end-to-end tests
+test    ffmpeg              plays streams through the gate
+test    openssl             signs URLs in the shell example
+test    curl                a player of the tests
+test    util-linux          unshare: a small disk of their own for the tests
+test    mount               the same
+test    nodejs              runs the Node example of the documents
+test    php-cli             runs the PHP example of the documents
+fuzz    clang               libFuzzer
+fuzz    libclang-rt-14-dev  libFuzzer's and the sanitizers' runtime
+format  clang-format        make check-format
+TABLE
+    # The benchmark names its own packages, in the same form without the group.
+    if [ -r bench/packages.txt ]; then
+        sed -e 's/#//' -e '/^[[:space:]]*$/d' -e 's/^/bench /' bench/packages.txt
+    fi
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_of() {
+    for group in "$@"; do
+        table | while read -r of package _; do
+            if [ "$of" = "$group" ] && ! is_installed "$package"; then
+                echo "$package"
+            fi
+        done
+    done | sort -u
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+if [ "${1:-}" = --list ]; then
+    table
+    exit
+fi
+
+missing=$(missing_of "$@")
+[ -n "$missing" ] || exit 0
+echo "Installing:" $missing
+as_root apt-get update -qq
+# shellcheck disable=SC2086  # one word per package
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
