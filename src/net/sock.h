@@ -1,7 +1,8 @@
 /*
- * A connected stream socket on a loop: readiness through uv_poll, bytes through our own recv, sendmsg and sendfile (DESIGN 4).
- * Level-triggered; the set of wanted events reaches the kernel only when it changes, so a keep-alive request costs no
- * epoll_ctl. TLS will stand behind the same calls.
+ * A connected stream socket on a loop: readiness through uv_poll, bytes through our own recv,
+ * sendmsg and sendfile (DESIGN 4). Level-triggered; the set of wanted events reaches the kernel
+ * only when it changes, so a keep-alive request costs no epoll_ctl. TLS will stand behind the same
+ * calls.
  */
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
@@ -19,7 +20,8 @@ struct sock;
 struct sock_ops {
     void (*readable)(struct sock *s);
     void (*writable)(struct sock *s);
-    void (*closed)(struct sock *s); /* after sock_close(), once, at a later turn: the memory may go */
+    void (*closed)(
+        struct sock *s); /* after sock_close(), once, at a later turn: the memory may go */
 };
 
 enum { SOCK_READ = 1, SOCK_WRITE = 2 };
@@ -28,8 +30,8 @@ struct sock {
     uv_poll_t poll;
     const struct sock_ops *ops;
     struct loop *loop;
-    int fd;          /* owned */
-    uint8_t wanted;  /* SOCK_READ | SOCK_WRITE */
+    int fd;         /* owned */
+    uint8_t wanted; /* SOCK_READ | SOCK_WRITE */
     bool is_closing;
 };
 
