@@ -23,33 +23,34 @@ struct net_address {
     socklen_t length;
 };
 
-/* "127.0.0.1:80", "[::]:80" (dual stack), "unix:/run/x.sock"; a literal address, no names. -1
- * otherwise. Port 0 = the kernel chooses. */
+/*
+ * "127.0.0.1:80", "[::]:80" (dual stack), "unix:/run/x.sock": a literal address, no names; -1
+ * otherwise. Port 0: the kernel chooses. What format() writes, parse() reads.
+ */
 int net_address_parse(struct str text, struct net_address *ret) MUST_CHECK;
-void net_address_format(const struct net_address *a, char *ret,
-                        size_t room); /* as net_address_parse() reads it */
+void net_address_format(const struct net_address *a, char *ret, size_t room);
 
 /*
- * A bound, listening, non-blocking descriptor, or -errno. With SO_REUSEPORT a second process on the
- * same port would be silently accepted, so the first socket of a process is bound once without it
- * to find out: -EADDRINUSE.
+ * A bound, listening, non-blocking descriptor, or -errno. With SO_REUSEPORT a second process of the
+ * same user on the same port is silently let in: ask net_is_free(), which binds without it, before
+ * the first socket of a process.
  */
 int net_listen(const struct net_address *a, int backlog, bool reuse_port) MUST_CHECK;
 int net_is_free(const struct net_address *a) MUST_CHECK; /* 0, or -errno why it cannot be bound */
 
-/* Accepts on a loop. Takes `fd`. accepted() owns the new descriptor (non-blocking, TCP_NODELAY
- * set). */
+/*
+ * Accepts on a loop. Takes `fd`; workers that share a Unix socket each bring a dup() of it.
+ * accepted() owns the new descriptor (non-blocking, TCP_NODELAY set) and may free the listener.
+ */
 struct listener;
 typedef void (*listener_accepted_fn)(void *arg, int fd, const struct net_address *peer);
 struct listener *listener_new(struct loop *l, int fd, listener_accepted_fn accepted, void *arg);
 void listener_free(struct listener **l); /* stops accepting, closes the descriptor */
 
-enum {
-    LISTENER_BURST =
-        64, /* accepted per event, so that a connection flood leaves room for running requests */
-};
-/* Out of descriptors (EMFILE): accepting pauses for 100 ms instead of spinning; counted here, all
- * threads. */
+/* Accepted per event, so that a flood of connections leaves room for running requests. */
+enum { LISTENER_BURST = 64 };
+
+/* Pauses of 100 ms so far, of all threads: taken instead of spinning when descriptors run out. */
 unsigned long listener_pauses(void);
 
 #endif

@@ -3,8 +3,8 @@
 #define NET_LOOP_INTERNAL_H
 
 #include <stdatomic.h>
-#include <uv.h>
 
+#include "net/libuv.h"
 #include "net/loop.h"
 
 struct loop {

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <uv.h>
 
+#include "net/libuv.h"
 #include "net/loop.h"
 
 struct sock;
@@ -32,7 +32,9 @@ struct sock {
     struct loop *loop;
     int fd;         /* owned */
     uint8_t wanted; /* SOCK_READ | SOCK_WRITE */
+    uint8_t armed;  /* what the kernel watches: follows `wanted` at the end of the turn */
     bool is_closing;
+    struct loop_task end_of_turn; /* arms, or closes */
 };
 
 /* Takes `fd` (non-blocking from here on), in every case: on failure it is closed. */

@@ -1,0 +1,147 @@
+/*
+ * Sockets on uv_poll. Changing a started uv_poll costs two epoll_ctl, so what is wanted and what
+ * the kernel watches
+ * ("armed") differ for a while: a wish is passed on at the end of the turn, if it still differs
+ * then, and a dropped wish to read only once an event comes that nobody wants. A dropped wish to
+ * write is passed on at the end of the turn, since a socket is writable nearly always. So a request
+ * that is answered at once changes nothing.
+ *
+ * Closing: no callback from sock_close() on; the handle is closed at the end of the turn and the
+ * descriptor behind it, so its number cannot come back while libuv still knows it.
+ */
+#include "net/sock.h"
+
+#include <errno.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/loop_internal.h"
+
+/* Events pass through without translation. */
+_Static_assert((int)SOCK_READ == (int)UV_READABLE && (int)SOCK_WRITE == (int)UV_WRITABLE,
+               "events are those of libuv");
+
+static void on_event(uv_poll_t *poll, int status, int events);
+
+static bool must_rearm(const struct sock *s)
+{
+    unsigned missing = s->wanted & ~s->armed;
+    unsigned surplus = s->armed & ~s->wanted;
+
+    return missing != 0 || (surplus & SOCK_WRITE) != 0;
+}
+
+static void arm(struct sock *s)
+{
+    int r = s->wanted != 0 ? uv_poll_start(&s->poll, s->wanted, on_event) : uv_poll_stop(&s->poll);
+
+    assert(r == 0); /* fails only for a descriptor that two sockets share */
+    s->armed = s->wanted;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct sock *s = container_of((uv_poll_t *)handle, struct sock, poll);
+
+    close(s->fd);
+    s->fd = -1;
+    s->loop->under_way--;
+    s->ops->closed(s);
+}
+
+static void on_end_of_turn(struct loop_task *task)
+{
+    struct sock *s = container_of(task, struct sock, end_of_turn);
+
+    if (s->is_closing)
+        uv_close((uv_handle_t *)&s->poll, on_closed);
+    else if (must_rearm(s))
+        arm(s);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct sock *s = container_of(poll, struct sock, poll);
+
+    if (status < 0) { /* EPOLLERR: libuv has stopped watching; recv or send will say what it is */
+        s->armed = 0;
+        events = SOCK_READ | SOCK_WRITE;
+    } else if ((events & ~s->wanted) != 0) {
+        arm(s);
+    }
+    if ((events & s->wanted & SOCK_READ) != 0)
+        s->ops->readable(s);
+    if ((events & s->wanted & SOCK_WRITE) != 0)
+        s->ops->writable(s);
+    if (must_rearm(s))
+        loop_defer(s->loop, &s->end_of_turn);
+}
+
+int sock_init(struct sock *s, struct loop *l, int fd, const struct sock_ops *ops)
+{
+    int r;
+
+    *s = (struct sock){.ops = ops, .loop = l, .fd = fd};
+    loop_task_init(&s->end_of_turn, on_end_of_turn);
+    r = uv_poll_init(&l->uv, &s->poll, fd);
+    if (r < 0) {
+        close(fd);
+        s->fd = -1;
+    }
+    return r;
+}
+
+void sock_want(struct sock *s, unsigned events)
+{
+    assert(!s->is_closing);
+    s->wanted = (uint8_t)events;
+    if (must_rearm(s))
+        loop_defer(s->loop, &s->end_of_turn);
+}
+
+#define RETRY_ON_EINTR(call)                   \
+    ({                                         \
+        ssize_t result_;                       \
+        do                                     \
+            result_ = (call);                  \
+        while (result_ < 0 && errno == EINTR); \
+        result_ < 0 ? -errno : result_;        \
+    })
+
+ssize_t sock_recv(struct sock *s, void *p, size_t n)
+{
+    assert(!s->is_closing);
+    return RETRY_ON_EINTR(recv(s->fd, p, n, 0));
+}
+
+ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
+{
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+
+    assert(!s->is_closing);
+    return RETRY_ON_EINTR(sendmsg(s->fd, &m, flags));
+}
+
+ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n)
+{
+    assert(!s->is_closing);
+    return RETRY_ON_EINTR(sendfile(s->fd, fd, &offset, n));
+}
+
+void sock_shutdown_write(struct sock *s)
+{
+    assert(!s->is_closing);
+    (void)shutdown(s->fd, SHUT_WR); /* ENOTCONN: the peer has reset, which the next recv says */
+}
+
+void sock_close(struct sock *s)
+{
+    assert(!s->is_closing);
+    s->is_closing = true;
+    s->wanted = 0;
+    s->loop->under_way++;
+    loop_defer(s->loop, &s->end_of_turn);
+}
