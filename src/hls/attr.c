@@ -1,7 +1,7 @@
 /*
- * A small state machine without state: each call cuts one attribute off the front. A quoted value ends at
- * the next quote (there is no escape inside, RFC 8216 4.2), a bare one at the comma; an empty bare value, a
- * missing "=" or a quote without its partner make the list invalid.
+ * A small state machine without state: each call cuts one attribute off the front. A quoted value
+ * ends at the next quote (there is no escape inside, RFC 8216 4.2), a bare one at the comma; an
+ * empty bare value, a missing "=" or a quote without its partner make the list invalid.
  */
 #include "hls/attr.h"
 

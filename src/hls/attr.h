@@ -1,6 +1,7 @@
 /*
- * Attribute lists of tags: NAME=VALUE,NAME="quoted, value" (RFC 8216 4.2). Spaces around names and values are
- * passed over, as players do; anything else that is not a list is an error, found before it could do harm.
+ * Attribute lists of tags: NAME=VALUE,NAME="quoted, value" (RFC 8216 4.2). Spaces around names and
+ * values are passed over, as players do; anything else that is not a list is an error, found before
+ * it could do harm.
  */
 #ifndef HLS_ATTR_H
 #define HLS_ATTR_H

@@ -1,11 +1,12 @@
 /*
- * Reference resolution for the targets of a playlist. Players resolve, then ask; the gate decodes, then
- * judges: a URI is located only when both must come to the same path, else it stays untouched:
+ * Reference resolution for the targets of a playlist. Players resolve, then ask; the gate decodes,
+ * then judges: a URI is located only when both must come to the same path, else it stays untouched:
  *
- * - "\" and control characters: browsers read them as "/" or drop them, so "/\host/" would leave this host
+ * - "\" and control characters: browsers read them as "/" or drop them: "/\host/" is another host
  * - ".." after a run of slashes: a player takes an empty segment away, the gate a whole one
  * - "{$name}": a player puts a variable in its place (rfc8216bis 4.3), which may be a host
- * - ".." above "/", %00, %2f, %5c, bad escapes, not UTF-8: the gate refuses the request
+ * - ".." above "/", %2f, %5c, encoded control characters, bad escapes, not UTF-8: the gate refuses
+ *   the request
  */
 #include "hls/uri.h"
 
@@ -17,8 +18,12 @@
 enum { PLAIN, FORBIDDEN, QUERY, FRAGMENT, BRACE };
 
 static const unsigned char byte_class[256] = {
-    [0x00 ... 0x1f] = FORBIDDEN, [0x7f] = FORBIDDEN, ['\\'] = FORBIDDEN,
-    ['?'] = QUERY,               ['#'] = FRAGMENT,   ['{'] = BRACE,
+    [0x00 ... 0x1f] = FORBIDDEN,
+    [0x7f] = FORBIDDEN,
+    ['\\'] = FORBIDDEN,
+    ['?'] = QUERY,
+    ['#'] = FRAGMENT,
+    ['{'] = BRACE,
 };
 
 /* RFC 3986 3: scheme ":" "//" authority path "?" query "#" fragment. What is absent is STR_NONE. */
@@ -153,7 +158,7 @@ static int decode_escape(const char *p, const char *end)
     if (high < 0 || low < 0)
         return -1;
     c = high * 16 + low;
-    return c == 0 || c == '/' || c == '\\' ? -1 : c;
+    return byte_class[c] == FORBIDDEN || c == '/' ? -1 : c;
 }
 
 /* Writes a segment behind the path without making it part of it; its decoded length, or -1. */
@@ -221,27 +226,30 @@ static void path_begin(struct path *path, struct str folder)
 }
 
 /* RFC 3986 5.2.2 and 5.2.3, for a reference to this host. */
-static bool resolve(const struct uri_base *base, const struct reference *r, char *scratch, struct str *ret)
+static bool resolve(const struct uri_base *base, const struct reference *r, char *scratch,
+                    struct str *ret)
 {
     struct path path = {.p = scratch};
     bool is_rooted = r->authority.p != NULL || str_starts(r->path, STR("/"));
 
     if (r->path.n == 0 && !is_rooted) {
         *ret = base->path;
-        return r->query.p != NULL; /* else the player keeps the query of the base, credentials and all */
+        return r->query.p !=
+               NULL; /* else the player keeps the query of the base, credentials and all */
     }
     if (base->path.n + r->path.n + 1 > URI_MAX_TARGET)
         return false;
-    path_begin(&path, is_rooted ? STR("/")
-                                : str_first(base->path, (size_t)str_rfind_char(base->path, '/') + 1));
+    path_begin(&path, is_rooted
+                          ? STR("/")
+                          : str_first(base->path, (size_t)str_rfind_char(base->path, '/') + 1));
     if (!path_add(&path, is_rooted ? str_skip(r->path, 1) : r->path))
         return false;
     *ret = (struct str){path.p, path.n};
     return path.bits < 0x80 || str_is_utf8(*ret);
 }
 
-enum uri_place uri_locate(const struct uri_base *base, struct str uri, char *scratch, struct uri_target *ret,
-                          bool *ret_names_host)
+enum uri_place uri_locate(const struct uri_base *base, struct str uri, char *scratch,
+                          struct uri_target *ret, bool *ret_names_host)
 {
     struct reference r;
     struct str path;

@@ -1,6 +1,7 @@
 /*
- * Where a URI reference of a playlist leads (RFC 3986 5.2): to a path of this very host, or elsewhere. The
- * path is decoded and normalised as the gate will see it when a player asks for it (http/url.h): begins with
+ * Where a URI reference of a playlist leads (RFC 3986 5.2): to a path of this very host, or
+ * elsewhere. The path is decoded and normalised as the gate will see it when a player asks for it
+ * (http/url.h): begins with
  * "/", a run of slashes is one, "." and ".." are resolved.
  */
 #ifndef HLS_URI_H
@@ -31,11 +32,12 @@ enum uri_place {
 };
 
 /*
- * `scratch` holds URI_MAX_TARGET bytes. `ret` is set for URI_HERE only. ELSEWHERE is, too, whatever players and the
- * gate could understand differently: a credential must not travel on a guess. `ret_names_host` becomes true (and
- * is never reset) when the URI is absolute with http, https or no scheme, so that the answer hangs on the authority.
+ * `scratch` holds URI_MAX_TARGET bytes. `ret` is set for URI_HERE only. ELSEWHERE is, too, whatever
+ * players and the gate could understand differently: a credential must not travel on a guess.
+ * `ret_names_host` becomes true (and is never reset) when the URI is absolute with http, https or
+ * no scheme, so that the answer hangs on the authority.
  */
-enum uri_place uri_locate(const struct uri_base *base, struct str uri, char *scratch, struct uri_target *ret,
-                          bool *ret_names_host);
+enum uri_place uri_locate(const struct uri_base *base, struct str uri, char *scratch,
+                          struct uri_target *ret, bool *ret_names_host);
 
 #endif
