@@ -1,9 +1,10 @@
 /*
- * Objects in memory, shared by all workers: an index in shards, each with a lock that is held for a look-up only, and one
- * limit for all. Eviction is SIEVE (Zhang et al., NSDI 2024): one bit per entry, no list move on a hit.
+ * Objects in memory, shared by all workers: an index in shards, each with a lock that is held for a
+ * look-up only, and one limit for all. Eviction is SIEVE (cache/sieve.h): one bit per entry, no
+ * list move on a hit.
  *
- * An entry is immutable but for its atomics; a newer version of an object is a new entry in its place. Whoever looked an
- * entry up holds a reference; eviction only takes it out of the index.
+ * An entry is immutable but for its atomics; a newer version of an object is a new entry in its
+ * place. Whoever looked an entry up holds a reference; eviction only takes it out of the index.
  */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
@@ -25,18 +26,22 @@ struct cache_version {
 };
 
 struct cache_entry {
-    struct blob *blob;             /* owned reference */
+    struct blob *blob; /* owned reference */
     struct cache_version version;
-    struct str etag;               /* owned */
+    struct str etag; /* owned */
     unix_t last_modified;
-    void *derived;                 /* owned: what was made from the bytes (a scanned playlist); NULL: nothing */
+    void *derived; /* owned: what was made from the bytes (a scanned playlist); NULL: nothing */
     void (*derived_free)(void *derived);
     size_t derived_bytes;
-    _Atomic usec_t checked_at;     /* when the origin was last asked whether this version is still right */
+    _Atomic usec_t checked_at; /* when the origin last said that this version is right */
 };
 
+/*
+ * `memory_limit` counts everything an entry costs: key, blob, what was derived, the records.
+ * `max_object` is the largest blob that is kept. Entries that are still held outlive the cache.
+ */
 struct cache *cache_new(size_t memory_limit, size_t max_object);
-void cache_free(struct cache **c);
+void cache_free(struct cache **c); /* no other thread may be using it */
 
 /* A reference, or NULL. Counts a hit or miss. */
 struct cache_entry *cache_get(struct cache *c, struct str key);
@@ -44,30 +49,35 @@ struct cache_entry *cache_entry_ref(struct cache_entry *e);
 void cache_entry_unref(struct cache_entry **e); /* any thread */
 
 /*
- * Puts a new version in, evicting others as needed; takes `blob` and `derived` in every case. Returns a reference to the entry for
- * the caller; when it is too large for the cache the entry exists all the same but is not in the index.
+ * Puts a new version in, evicting others as needed; takes `blob` and `derived` in every case.
+ * Returns a reference to the entry for the caller; when it is too large for the cache the entry
+ * exists all the same but is not in the index, and neither is the version it overtook.
  */
-struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_version *version, struct str etag,
-                              unix_t last_modified, struct blob *blob, void *derived, void (*derived_free)(void *), size_t derived_bytes,
+struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_version *version,
+                              struct str etag, unix_t last_modified, struct blob *blob,
+                              void *derived, void (*derived_free)(void *), size_t derived_bytes,
                               usec_t now);
 void cache_drop(struct cache *c, struct str key); /* the object is gone at the origin */
 
 /*
- * True for exactly one of those who ask within `interval`: that one must check the origin; checked_at becomes `now` at
- * once, so the others go on with what is there.
+ * True for exactly one of those who ask within `interval`: that one must check the origin;
+ * checked_at becomes `now` at once, so the others go on with what is there.
  */
 bool cache_claim_check(struct cache_entry *e, usec_t now, usec_t interval);
 
 /*
- * Is an object worth memory? Called for each request that found nothing cached: true for exactly one caller, once `key` has been asked for
- * `threshold` times within about a minute. A small table of counters, not a growing one.
+ * Is an object worth memory? Called for each request that found nothing cached: true for exactly
+ * one caller, once `key` has been asked for `threshold` times within about a minute. A small table
+ * of counters, not a growing one.
  */
 bool cache_turns_hot(struct cache *c, struct str key, unsigned threshold, usec_t now);
-/* The one for whom it turned hot could not load it after all: another may try. */
+/* The one for whom it turned hot could not load it after all: another may try, after `threshold`
+ * more requests. */
 void cache_hot_failed(struct cache *c, struct str key);
 
 struct cache_stats {
-    uint64_t entries, bytes, limit, hits, misses, evictions, rejected;
+    uint64_t entries, bytes, limit; /* bytes <= limit, always */
+    uint64_t hits, misses, evictions, rejected;
 };
 void cache_stats(const struct cache *c, struct cache_stats *ret);
 
