@@ -1,0 +1,90 @@
+/* The end of every request: counted, remembered, and, when it was refused, logged. */
+#include "gate/steps.h"
+
+#include "base/log.h"
+#include "gate/journal.h"
+
+static uint8_t copy_cut(char *to, size_t room, struct str from)
+{
+    size_t n = MIN(from.n, room);
+
+    if (n > 0)
+        memcpy(to, from.p, n);
+    return (uint8_t)n;
+}
+
+static void fill_record(const struct req *r, usec_t now, struct journal_record *rec)
+{
+    const struct http_head *h = &r->head;
+
+    rec->at = clock_unix_usec();
+    rec->duration = now - r->began;
+    rec->bytes = r->sent;
+    rec->client = r->client;
+    rec->status = outcome_row(r->outcome)->status;
+    rec->outcome = (uint8_t)r->outcome;
+    rec->class = (uint8_t)r->class;
+    rec->method = (uint8_t)h->method;
+    rec->is_api = r->endpoint != NULL;
+    rec->path_n = copy_cut(rec->path, sizeof rec->path, r->url.path);
+    rec->uid_n = copy_cut(rec->uid, sizeof rec->uid, r->uid);
+    rec->ua_n = copy_cut(rec->ua, sizeof rec->ua, h->known[FIELD_USER_AGENT]);
+}
+
+static bool is_replay(enum outcome o)
+{
+    return o == OUT_TOKEN_OTHER_VIEWER || o == OUT_TOKEN_USED_UP || o == OUT_BROWSER_LIMIT;
+}
+
+static void remember(struct req *r, const struct outcome_row *row)
+{
+    struct journal *j = r->worker->journal;
+    struct journal_record rec;
+
+    fill_record(r, clock_monotonic(), &rec);
+    journal_add(j, JOURNAL_RECENT, &rec);
+    if (row->class == DENIED)
+        journal_add(j, JOURNAL_DENIED, &rec);
+    if (is_replay(r->outcome))
+        journal_add(j, JOURNAL_REPLAY, &rec);
+    if (r->class == CLASS_KEY && r->endpoint == NULL && r->url.path.n > 0)
+        journal_add(j, JOURNAL_KEY, &rec);
+}
+
+/* The query is left out: it holds the token. */
+static void log_request(const struct req *r, const struct outcome_row *row)
+{
+    char ip[IP_TEXT_MAX];
+    struct str client = ip_format(&r->client, ip);
+
+    log_line(row->class == FAILED && row->status >= 500 ? LOG_WARN : LOG_INFO,
+             "%.*s: %.*s %.*s, status %u, client %.*s, uid \"%.*s\", user-agent \"%.*s\"",
+             STR_FMT(row->word), STR_FMT(r->head.method_text), STR_FMT(r->url.path), row->status,
+             STR_FMT(client), STR_FMT(r->uid), STR_FMT(r->head.known[FIELD_USER_AGENT]));
+}
+
+static void count(struct req *r)
+{
+    struct gate_worker *w = r->worker;
+
+    gate_count(w, STAT_REQUESTS_TOTAL, 1);
+    gate_count(w, (enum gate_stat)(STAT_FIRST_OUTCOME + r->outcome), 1);
+    gate_count(w, STAT_BYTES_SENT, (int64_t)r->sent);
+    if (r->endpoint != NULL)
+        return;
+    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS + r->class), 1);
+    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS_BYTES + r->class), (int64_t)r->sent);
+}
+
+const struct step *step_account(struct req *r)
+{
+    const struct outcome_row *row = outcome_row(r->outcome);
+
+    if (r->is_dry)
+        return STEP(END);
+    count(r);
+    remember(r, row);
+    if (row->class != SERVED && log_wants(LOG_INFO))
+        log_request(r, row);
+    return STEP(END);
+}

@@ -1,0 +1,319 @@
+/*
+ * The decision: token, grant, session and use limit taken together. What the signature alone can
+ * settle is settled here; the rest is one atomic step in the store, asked only when the policy
+ * needs it. A refusal spends nothing.
+ */
+#include "gate/steps.h"
+
+#include <errno.h>
+
+#include "access/browser.h"
+#include "http/cookie.h"
+
+static bool needs(const struct req *r, unsigned checks)
+{
+    return (r->checks & checks) != 0;
+}
+
+static bool is_gate_token(const struct token *t)
+{
+    return t->kind == GATE_SCOPE || t->kind == GATE_PATH;
+}
+
+/* A token is there, verified, in time or carried on by its session. */
+static bool holds_token(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
+}
+
+static enum outcome outcome_of_token(const struct req *r, enum token_verdict v)
+{
+    switch (v) {
+    case TOKEN_NONE:
+        return needs(r, CHECK_TOKEN) ? OUT_TOKEN_MISSING : OUT_OK;
+    case TOKEN_OK:
+        return OUT_OK;
+    case TOKEN_EXPIRED: /* a live session may carry on: the store knows */
+        return needs(r, CHECK_SESSION | CHECK_CREDENTIAL) && !is_gate_token(&r->token)
+                   ? OUT_OK
+                   : OUT_TOKEN_EXPIRED;
+    case TOKEN_MALFORMED:
+        return OUT_TOKEN_MALFORMED;
+    case TOKEN_BAD_SIG:
+        return is_gate_token(&r->token) ? OUT_GATE_BAD_SIG : OUT_TOKEN_BAD_SIG;
+    case TOKEN_OUT_OF_SCOPE:
+        return OUT_TOKEN_OUT_OF_SCOPE;
+    default:
+        WRONG("token verdict without an outcome");
+    }
+}
+
+/* A signature that is right can still be one that may not be used here. */
+static enum outcome further_token_checks(const struct req *r)
+{
+    const struct token *t = &r->token;
+
+    if (r->class == CLASS_KEY && (t->kind == TOKEN_SCOPE || t->kind == GATE_SCOPE))
+        return OUT_TOKEN_OUT_OF_SCOPE; /* a key needs a token of its own */
+    if (is_gate_token(t) && store_is_revoked(r->worker->store, r->viewer.id, t->uid, t->expires))
+        return OUT_REVOKED;
+    return OUT_OK;
+}
+
+static const char *verdict_text(enum token_verdict v)
+{
+    static const char *const texts[] = {
+        [TOKEN_NONE] = "none",
+        [TOKEN_OK] = "verifies",
+        [TOKEN_EXPIRED] = "expired",
+        [TOKEN_MALFORMED] = "malformed",
+        [TOKEN_BAD_SIG] = "bad signature",
+        [TOKEN_OUT_OF_SCOPE] = "out of scope",
+    };
+
+    return texts[v];
+}
+
+static enum outcome judge_token(struct req *r)
+{
+    struct token_params params;
+    enum outcome o;
+
+    token_params_parse(&r->arena, r->url.query, &params);
+    r->token_verdict = token_verify(r->rules->keyring, r->worker->scratch, &params, r->url.path,
+                                    &r->viewer, r->now, &r->token);
+    req_note(r, "token", "%s; uid '%.*s', expires %lld", verdict_text(r->token_verdict),
+             STR_FMT(r->token.uid), (long long)r->token.expires);
+    o = outcome_of_token(r, r->token_verdict);
+    if (o == OUT_OK && holds_token(r))
+        o = further_token_checks(r);
+    if (holds_token(r))
+        r->uid = r->token.uid;
+    return o;
+}
+
+const struct step *step_token(struct req *r)
+{
+    enum outcome o;
+
+    if (!needs(r, CHECK_TOKEN | CHECK_CREDENTIAL) &&
+        !(r->is_whitelisted && r->class == CLASS_PLAYLIST))
+        return STEP(admit);
+    o = judge_token(r);
+    if (o == OUT_OK || r->is_whitelisted)
+        return STEP(admit);
+    return req_fail(r, o);
+}
+
+/* ---- what is asked of the store ---- */
+
+static struct use_limit token_use(const struct req *r)
+{
+    const struct use_rule *rule = r->class == CLASS_KEY ? &r->rules->key : &r->rules->replay;
+    struct use_limit use = {.mode = USE_NONE};
+
+    if (!holds_token(r))
+        return use;
+    /* A gate token is bound to its viewer by its signature; only counted keys leave something to
+     * remember. */
+    if (is_gate_token(&r->token) && (r->class != CLASS_KEY || rule->mode == LIMIT_BIND))
+        return use;
+    use.mode = rule->mode == LIMIT_BIND ? USE_BIND : USE_COUNT;
+    memcpy(use.id, r->token.mac, sizeof use.id);
+    use.max = rule->max_uses;
+    use.expires = r->now + rule->ttl;
+    if (use.mode == USE_BIND)
+        use.expires = MAX(use.expires, r->token.expires + 1);
+    use.retry_sec = rule->retry_sec;
+    return use;
+}
+
+static struct use_limit browser_use(const struct req *r)
+{
+    const struct browser_settings *s = &r->rules->browser;
+    const struct browser_limit *limits[] = {[BROWSER_MOBILE] = &s->mobile,
+                                            [BROWSER_DESKTOP] = &s->desktop,
+                                            [BROWSER_TOOL] = &s->tool,
+                                            [BROWSER_UNKNOWN] = &s->unknown};
+    struct browser b = browser_detect(r->head.known[FIELD_USER_AGENT]);
+    const struct browser_limit *limit = limits[b.type];
+    uint8_t hash[32];
+    char text[VIEWER_ID_LEN + HTTP_MAX_HEAD_BYTES];
+    size_t n = MIN(r->url.path.n, (size_t)HTTP_MAX_HEAD_BYTES);
+
+    memcpy(text, r->viewer.id, VIEWER_ID_LEN);
+    memcpy(text + VIEWER_ID_LEN, r->url.path.p, n);
+    sha256((struct str){text, VIEWER_ID_LEN + n}, hash);
+
+    struct use_limit use = {.mode = USE_COUNT,
+                            .expires = r->now + (int64_t)(limit->window / USEC_PER_SEC)};
+
+    memcpy(use.id, hash, sizeof use.id);
+    use.max = (uint32_t)(str_eq(b.name, STR("qq")) ? s->qq_max_uses : limit->max_uses);
+    return use;
+}
+
+/* HEAD and the continuation of a download belong to a use that is counted already. */
+static bool takes_use(const struct req *r)
+{
+    struct str range = r->head.known[FIELD_RANGE];
+
+    return r->head.method != HTTP_HEAD && (range.n == 0 || str_starts(range, STR("bytes=0-")));
+}
+
+static void ask_use_limits(struct req *r, struct admission *a)
+{
+    a->uses[0] = token_use(r);
+    if (r->class == CLASS_PLAYLIST && r->rules->browser.enabled)
+        a->uses[1] = browser_use(r);
+    for (int i = 0; i < STORE_MAX_USES; i++) {
+        a->uses[i].takes = takes_use(r);
+        if (a->uses[i].mode != USE_NONE)
+            a->checks |= ADMIT_USE;
+    }
+}
+
+static struct str presented_session(const struct req *r)
+{
+    struct str header = r->head.known[FIELD_X_SESSION_ID];
+
+    if (header.n > 0)
+        return header;
+    return r->rules->cookie.n > 0 ? cookie_get(r->head.known[FIELD_COOKIE], r->rules->cookie)
+                                  : STR_NONE;
+}
+
+static void ask(struct req *r, struct admission *a)
+{
+    a->arena = &r->arena;
+    a->now = r->now;
+    a->ip = r->client;
+    a->ua_hash = r->viewer.ua_hash;
+    a->viewer = r->viewer.id;
+    a->uid = holds_token(r) ? r->token.uid : STR("");
+    a->stream_key = r->stream_key;
+    a->session_id = presented_session(r);
+    a->is_dry = r->is_dry;
+    a->token_expired = r->token_verdict == TOKEN_EXPIRED;
+    if (needs(r, CHECK_GRANT))
+        a->checks |= ADMIT_GRANT;
+    if (needs(r, CHECK_IP))
+        a->checks |= ADMIT_GRANT_IP;
+    if (needs(r, CHECK_SESSION) || (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK))
+        a->checks |= ADMIT_SESSION;
+    /* A session begins with a playlist, or where the policy has a token and it verified. */
+    a->may_begin =
+        needs(r, CHECK_SESSION) && r->token_verdict != TOKEN_EXPIRED &&
+        (r->class == CLASS_PLAYLIST || (needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK));
+    if (needs(r, CHECK_USE_LIMIT))
+        ask_use_limits(r, a);
+}
+
+/* ---- what the store answered ---- */
+
+static enum outcome outcome_of_admission(const struct req *r)
+{
+    const struct admission *a = &r->admission;
+
+    switch (a->verdict) {
+    case ADMITTED:
+        return OUT_OK;
+    case REFUSED_TOKEN_EXPIRED:
+        return OUT_TOKEN_EXPIRED;
+    case REFUSED_NO_GRANT:
+        return OUT_NO_GRANT;
+    case REFUSED_GRANT_KEY:
+        return OUT_GRANT_OTHER_STREAM;
+    case REFUSED_NO_SESSION:
+        return needs(r, CHECK_CREDENTIAL) ? OUT_NO_CREDENTIAL : OUT_NO_SESSION;
+    case REFUSED_OTHER_VIEWER:
+        return OUT_TOKEN_OTHER_VIEWER;
+    case REFUSED_USED_UP:
+        return a->refused_use == 1 ? OUT_BROWSER_LIMIT : OUT_TOKEN_USED_UP;
+    default:
+        WRONG("admission without an outcome");
+    }
+}
+
+static void add_session_cookie(struct req *r)
+{
+    const struct store_session *s = &r->admission.session;
+
+    if (r->rules->cookie.n == 0)
+        return;
+    req_add_field(r, STR("Set-Cookie"),
+                  cookie_session(&r->arena, r->rules->cookie, arena_copy(&r->arena, str_of(s->id)),
+                                 (uint64_t)r->rules->store.session_ttl, r->is_tls));
+}
+
+static void note_admission(struct req *r, enum outcome o)
+{
+    const struct admission *a = &r->admission;
+
+    if (a->checks & (ADMIT_GRANT | ADMIT_GRANT_IP))
+        req_note(r, "grant", "%s",
+                 a->grant_matched ? "matches"
+                 : a->has_session ? "not needed: a session lives"
+                                  : "none");
+    if (a->checks & ADMIT_SESSION)
+        req_note(r, "session", "%s",
+                 a->session_is_new ? "would begin"
+                 : a->has_session  ? "lives"
+                                   : "none");
+    if (a->checks & ADMIT_USE)
+        req_note(r, "use_limit", "%s; used %u times",
+                 o == OUT_OK ? "allows" : "not reached or refused", a->use_count);
+}
+
+static const struct step *after_admission(struct req *r, int err)
+{
+    struct admission *a = &r->admission;
+    enum outcome o = err == -ENOSPC ? OUT_STORE_FULL
+                     : err < 0      ? OUT_STORE_DOWN
+                                    : outcome_of_admission(r);
+
+    note_admission(r, o);
+    if (o != OUT_OK)
+        return req_fail(r, o);
+    if (r->uid.n == 0)
+        r->uid = a->has_session ? a->session.uid : a->grant_uid;
+    if (a->session_is_new && !r->is_dry) {
+        gate_count(r->worker, STAT_SESSIONS_BEGUN, 1);
+        add_session_cookie(r);
+    }
+    return STEP(locate);
+}
+
+static void on_admitted(struct op *op, int err)
+{
+    struct req *r = container_of(op, struct req, admission.op);
+
+    req_resume(r, after_admission(r, err));
+}
+
+/* Nothing to ask: the signature has settled it. The session behind a gate token lives on all the
+ * same. */
+static const struct step *admit_by_signature(struct req *r)
+{
+    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token)) {
+        gate_count(r->worker, STAT_GATE_TOKENS_ADMITTED, 1);
+        if (!r->is_dry)
+            store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
+    }
+    req_note(r, "store", "not asked: nothing in this policy needs it");
+    return STEP(locate);
+}
+
+const struct step *step_admit(struct req *r)
+{
+    int n;
+
+    if (r->is_whitelisted)
+        return STEP(locate);
+    ask(r, &r->admission);
+    if (r->admission.checks == 0)
+        return admit_by_signature(r);
+    op_init(&r->admission.op, on_admitted);
+    n = store_admit(r->worker->store, &r->admission);
+    return n == 0 ? req_wait(r, &r->admission.op) : after_admission(r, MIN(n, 0));
+}

@@ -1,0 +1,79 @@
+/*
+ * The gate: what all requests share. `struct gate` is the process's, `struct gate_worker` one
+ * worker's; both are made by server/. The gate has no sockets: bytes reach it through struct
+ * transport (req.h), time through the loop.
+ */
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
+
+#include "access/token.h"
+#include "base/counter.h"
+#include "base/list.h"
+#include "cache/cache.h"
+#include "gate/outcome.h"
+#include "gate/rules.h"
+#include "gate/stats.h"
+#include "http/request.h"
+#include "store/store.h"
+
+struct req;
+struct step;
+struct journal;
+struct viewer_cache;
+
+/* One path of the API. The table and what stands behind it are admin's. */
+struct endpoint {
+    struct str path;  /* exact */
+    unsigned methods; /* 1 << HTTP_GET | ... ; HEAD comes with GET, OPTIONS with all */
+    int scope;        /* enum api_scope: what the key must at least allow */
+    const struct step *(*run)(struct req *r);
+};
+
+struct api {
+    const struct endpoint *endpoints;
+    unsigned count;
+    /* Checks the key; then endpoint->run, or a refusal. Returns the next step. */
+    const struct step *(*handle)(struct req *r);
+    const void *settings; /* admin's */
+};
+
+struct gate {
+    struct cache *cache;   /* not owned */
+    struct store *store;   /* not owned */
+    const struct api *api; /* not owned; NULL: no API */
+    struct counter_registry counters;
+    struct gate_worker *
+        *workers; /* all of them: set before the first request, for the logs of the API */
+    unsigned worker_count;
+    usec_t started;
+    unix_t started_unix;
+};
+
+struct gate_worker {
+    struct gate *gate;
+    const struct rules *rules; /* of the snapshot in force */
+    struct loop *loop;
+    struct store_worker *store;
+    struct token_scratch *scratch;
+    struct viewer_cache *viewers;
+    struct journal *journal;
+    struct counters *counters; /* enum gate_stat */
+    struct list requests;      /* live ones */
+    struct list fills;         /* files on their way into the cache */
+    unsigned number;
+};
+
+void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api);
+void gate_done(struct gate *g);
+
+/* On the worker's thread. Takes none of its arguments. */
+struct gate_worker *gate_worker_new(struct gate *g, const struct rules *rules, struct loop *loop,
+                                    struct store_worker *store, unsigned number);
+void gate_worker_free(struct gate_worker **w); /* no request may live */
+
+static inline void gate_count(struct gate_worker *w, enum gate_stat s, int64_t by)
+{
+    counter_add(w->counters, s, by);
+}
+
+#endif

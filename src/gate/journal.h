@@ -1,0 +1,62 @@
+/*
+ * The last requests, kept in memory for the API's logs: recent ones, denied ones, refused replays,
+ * refused keys. Each worker has rings of fixed size, so no stream of refusals can make them grow; a
+ * reader merges those of all workers. They are not kept in the store: a refusal must not cost a
+ * write there.
+ */
+#ifndef GATE_JOURNAL_H
+#define GATE_JOURNAL_H
+
+#include "access/policy.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/ip.h"
+#include "gate/outcome.h"
+#include "http/request.h"
+
+/*    ring     kept   what */
+#define JOURNALS(X)                                     \
+    X(RECENT, 100, "requests")                          \
+    X(DENIED, 100, "requests the gate refused")         \
+    X(REPLAY, 300, "tokens refused by their use limit") \
+    X(KEY, 300, "key requests, served or refused")
+
+enum journal_ring {
+#define X(name, kept, what) JOURNAL_##name,
+    JOURNALS(X)
+#undef X
+        JOURNAL_COUNT
+};
+
+enum {
+    JOURNAL_PATH_MAX = 200,
+    JOURNAL_UID_MAX = 64,
+    JOURNAL_UA_MAX = 120
+}; /* longer texts are cut */
+
+struct journal_record {
+    usec_t at; /* wall clock, microseconds */
+    usec_t duration;
+    uint64_t bytes;
+    struct ip client;
+    uint16_t status;
+    uint8_t outcome, class, method; /* enum outcome, path_class, http_method */
+    bool is_api;
+    uint8_t path_n, uid_n, ua_n;
+    char path[JOURNAL_PATH_MAX], uid[JOURNAL_UID_MAX], ua[JOURNAL_UA_MAX];
+};
+
+struct journal;
+struct journal *journal_new(void);
+void journal_free(struct journal **j);
+
+/* On the journal's own thread. The record's place to write to; journal_added() makes it visible. */
+void journal_add(struct journal *j, enum journal_ring ring, const struct journal_record *r);
+
+/* From any thread: the newest `limit` of all journals, newest first, in `a`. Returns how many. */
+unsigned journal_read(struct journal *const *journals, unsigned count, enum journal_ring ring,
+                      unsigned limit, struct arena *a, struct journal_record **ret);
+
+unsigned journal_kept(enum journal_ring ring);
+
+#endif

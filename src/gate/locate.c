@@ -1,0 +1,132 @@
+/*
+ * Where the bytes are: in memory, if somebody asked before and the file has not changed since; else
+ * on disk. The gate has judged before this: the cache is never asked on behalf of somebody who was
+ * not let in.
+ */
+#include "gate/steps.h"
+
+#include <errno.h>
+
+#include "gate/fill.h"
+#include "hls/playlist.h"
+
+struct cache_version file_version(const struct origin_file *f)
+{
+    return (struct cache_version){f->inode, f->size, f->mtime_sec, f->mtime_nsec};
+}
+
+static bool is_same_version(const struct cache_version *a, const struct cache_version *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->mtime_sec == b->mtime_sec &&
+           a->mtime_nsec == b->mtime_nsec;
+}
+
+static const struct step *redirect_key(struct req *r)
+{
+    struct str pieces[] = {r->rules->key_redirect, url_encode_path(&r->arena, r->url.path)};
+
+    req_add_field(r, STR("Location"), arena_join(&r->arena, pieces, ARRAY_LEN(pieces)));
+    req_add_field(r, STR("Cache-Control"), STR("no-store"));
+    return req_reply(r, OUT_KEY_REDIRECT, STR_NONE, STR_NONE);
+}
+
+static struct str cache_key_of(struct req *r)
+{
+    struct str pieces[] = {r->route->key_prefix, r->url.path};
+
+    return arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
+}
+
+static enum outcome outcome_of_open(int err)
+{
+    switch (err) {
+    case -ENOENT:
+    case -ENAMETOOLONG:
+        return OUT_NOT_FOUND;
+    case -EACCES:
+        return OUT_FORBIDDEN_FILE;
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+        return OUT_OVERLOADED;
+    default:
+        return OUT_ORIGIN_ERROR;
+    }
+}
+
+/* A file that is asked for again and again goes into memory, behind the back of this request. */
+static void warm_up(struct req *r, bool was_cached)
+{
+    struct cache *c = r->worker->gate->cache;
+
+    if (r->file.size == 0 || r->file.size > r->rules->max_object)
+        return;
+    if (!was_cached &&
+        !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
+        return;
+    if (!fill_start(r, false))
+        cache_hot_failed(c, r->cache_key);
+}
+
+static const struct step *after_open(struct req *r, int err)
+{
+    bool was_cached = r->entry != NULL;
+
+    if (err < 0) {
+        cache_drop(r->worker->gate->cache, r->cache_key);
+        return req_fail(r, outcome_of_open(err));
+    }
+    gate_count(r->worker, STAT_FILES_OPENED, 1);
+    if (was_cached) {
+        struct cache_version now = file_version(&r->file);
+
+        if (is_same_version(&r->entry->version, &now)) {
+            origin_file_done(&r->file);
+            return STEP(rewrite);
+        }
+        cache_entry_unref(&r->entry);
+    }
+    if (r->class == CLASS_PLAYLIST)
+        return STEP(load);
+    warm_up(r, was_cached);
+    return STEP(respond);
+}
+
+static void on_opened(struct op *op, int err)
+{
+    struct req *r = container_of(op, struct req, file.op);
+
+    req_resume(r, after_open(r, err));
+}
+
+const struct step *step_locate(struct req *r)
+{
+    struct gate_worker *w = r->worker;
+
+    if (r->class == CLASS_KEY && r->rules->key_redirect.n > 0)
+        return redirect_key(r);
+    r->route = rules_route(r->rules, r->url.path);
+    if (r->route == NULL)
+        return req_fail(r, OUT_NOT_FOUND);
+    req_note(r, "origin", "prefix %.*s", STR_FMT(r->route->prefix));
+    if (r->is_dry)
+        return STEP(send);
+    r->cache_key = cache_key_of(r);
+    if (r->cache_key.p == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    cache_entry_unref(&r->entry); /* of a load that has to be done again */
+    r->entry = cache_get(w->gate->cache, r->cache_key);
+    if (r->entry != NULL && !cache_claim_check(r->entry, loop_now(w->loop), r->rules->file_check))
+        return STEP(rewrite);
+    r->file = (struct origin_file){0};
+    op_init(&r->file.op, on_opened);
+    origin_open(r->route->origin, w->loop, r->url.path, &r->file);
+    return req_wait(r, &r->file.op);
+}
+
+const struct step *step_load(struct req *r)
+{
+    if (r->file.size > r->rules->max_playlist)
+        return req_fail(r, OUT_PLAYLIST_TOO_LARGE);
+    return fill_start(r, true) ? STEP(WAIT) : req_fail(r, OUT_OVERLOADED);
+}

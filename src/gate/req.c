@@ -1,0 +1,225 @@
+/*
+ * The driver: runs the steps of a request until one waits or the end is reached. Invariants: one
+ * driver, never re-entered; after STEP(END) the transport owns the request and nothing here touches
+ * it.
+ */
+#include "gate/req.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "gate/fill.h"
+#include "gate/steps.h"
+#include "hls/playlist.h"
+
+const struct step gate_steps[] = {
+#define X(name) {#name, step_##name},
+    STEPS(X)
+#undef X
+        {"wait", NULL},
+    {"end", NULL},
+};
+
+struct req *req_new(struct gate_worker *w, const struct transport *t, void *owner)
+{
+    struct arena a;
+    struct req *r;
+
+    arena_init(&a, REQ_ARENA_CAP);
+    r = ARENA_NEW(&a, struct req);
+    assert(r != NULL); /* the cap is larger than a request */
+    r->arena = a;
+    r->worker = w;
+    r->rules = w->rules;
+    r->transport = t;
+    r->owner = owner;
+    r->at = STEP(route);
+    r->began = loop_now(w->loop);
+    r->now = loop_unix(w->loop);
+    list_append(&w->requests, &r->link);
+    gate_count(w, STAT_REQUESTS, 1);
+    return r;
+}
+
+/* Lets go of everything but the arena. */
+static void release(struct req *r)
+{
+    if (r->waiting != NULL)
+        op_cancel(r->waiting);
+    r->waiting = NULL;
+    if (r->fill != NULL)
+        fill_leave(r->fill);
+    r->fill = NULL;
+    if (r->body != NULL)
+        body_done(r->body);
+    r->body = NULL;
+    playlist_free(&r->own_scan);
+    origin_file_done(&r->file);
+    cache_entry_unref(&r->entry);
+}
+
+void req_free(struct req **r)
+{
+    struct req *old = TAKE(*r);
+    struct arena a;
+
+    if (old == NULL)
+        return;
+    assert(!old->is_running || old->at == STEP(END));
+    release(old);
+    list_remove(&old->link);
+    gate_count(old->worker, STAT_REQUESTS, -1);
+    a = old->arena; /* the request lives in it */
+    arena_done(&a);
+}
+
+void req_run(struct req *r, const struct step *s)
+{
+    assert(!r->is_running);
+    r->is_running = true;
+    panic_set_dump(req_dump, r);
+    while (s != STEP(WAIT) && s != STEP(END)) {
+        r->at = s;
+        s = s->run(r);
+    }
+    panic_set_dump(NULL, NULL);
+    r->is_running = false;
+    if (s == STEP(END)) {
+        r->at = s;
+        r->transport->finished(r); /* r may be gone */
+    }
+}
+
+const struct step *req_wait(struct req *r, struct op *op)
+{
+    r->waiting = op;
+    return STEP(WAIT);
+}
+
+void req_resume(struct req *r, const struct step *s)
+{
+    r->waiting = NULL;
+    req_run(r, s);
+}
+
+void req_start(struct req *r)
+{
+    req_run(r, STEP(route));
+}
+
+void req_start_refused(struct req *r, enum outcome o)
+{
+    r->must_close = true;
+    req_run(r, req_fail(r, o));
+}
+
+void req_on_content(struct req *r, int err)
+{
+    assert(r->at == STEP(content));
+    if (err == 0)
+        req_run(r, STEP(api));
+    else if (err == -EMSGSIZE)
+        req_run(r, req_fail(r, OUT_BODY_TOO_LARGE));
+    else
+        req_run(r, req_end(r, err == -ETIMEDOUT ? OUT_HEAD_TIMEOUT : OUT_CLIENT_LEFT));
+}
+
+static enum outcome outcome_of_send(int err)
+{
+    return err == -ETIMEDOUT ? OUT_SEND_TIMEOUT : err == -EIO ? OUT_ORIGIN_BROKE : OUT_CLIENT_LEFT;
+}
+
+const struct step *step_send(struct req *r)
+{
+    int n = r->transport->respond(r);
+
+    if (n == 0)
+        return STEP(WAIT);
+    return n > 0 ? STEP(account) : req_end(r, outcome_of_send(n));
+}
+
+void req_on_sent(struct req *r, int err)
+{
+    assert(r->at == STEP(send));
+    req_run(r, err == 0 ? STEP(account) : req_end(r, outcome_of_send(err)));
+}
+
+void req_abort(struct req *r, enum outcome why)
+{
+    assert(!r->is_running);
+    release(r);
+    req_run(r, req_end(r, why));
+}
+
+const struct step *req_end(struct req *r, enum outcome o)
+{
+    r->outcome = o;
+    r->must_close = true;
+    return STEP(account);
+}
+
+void req_add_field(struct req *r, struct str name, struct str value)
+{
+    if (value.p != NULL) /* STR_NONE: the arena is full, and the request ends as INTERNAL */
+        http_response_add(&r->response, name, value);
+}
+
+const struct step *req_reply(struct req *r, enum outcome o, struct str type, struct str bytes)
+{
+    r->outcome = o;
+    r->response.status = outcome_row(o)->status;
+    r->response.content_length = bytes.n;
+    if (type.n > 0)
+        req_add_field(r, STR("Content-Type"), type);
+    if (r->body != NULL)
+        body_done(r->body);
+    r->body = NULL;
+    if (bytes.n > 0 && r->head.method != HTTP_HEAD) {
+        memory_body_init(&r->small, bytes.p, bytes.n);
+        r->body = &r->small.body;
+    }
+    return STEP(send);
+}
+
+/* A refusal says no more than its status: why is in the log, not in the hands of who tries. */
+static struct str refusal_text(struct req *r, enum outcome o)
+{
+    struct str reason = http_reason(outcome_row(o)->status);
+
+    return arena_printf(&r->arena, "{\"error\": \"%.*s\"}\n", STR_FMT(reason));
+}
+
+static void add_refusal_fields(struct req *r, enum outcome o)
+{
+    unsigned status = outcome_row(o)->status;
+
+    req_add_field(r, STR("Cache-Control"), STR("no-store"));
+    if (status == 503)
+        req_add_field(r, STR("Retry-After"), STR("1"));
+    if (status == 401)
+        req_add_field(r, STR("WWW-Authenticate"), STR("Bearer"));
+}
+
+const struct step *req_fail(struct req *r, enum outcome o)
+{
+    struct str text = refusal_text(r, o);
+
+    if (text.p == NULL)
+        text = STR("{\"error\": \"Internal Server Error\"}\n");
+    if (r->head.has_body && r->content.p == NULL)
+        r->must_close =
+            true; /* content that nobody will read stands in the way of the next request */
+    add_refusal_fields(r, o);
+    return req_reply(r, o, STR("application/json"), text);
+}
+
+void req_dump(void *req)
+{
+    const struct req *r = req;
+
+    dprintf(STDERR_FILENO,
+            "hlsgate: request at step %s: %.*s %.*s, class %d, outcome %d, %zu bytes of arena\n",
+            r->at->name, STR_FMT(r->head.method_text), STR_FMT(r->url.path), (int)r->class,
+            (int)r->outcome, r->arena.used);
+}

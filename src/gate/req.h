@@ -1,0 +1,181 @@
+/*
+ * A request, from the first byte of its head to its line in the log. It lives in its own arena,
+ * belongs to one worker, and moves through the steps of steps.c: each returns the next one, waiting
+ * is a step too (see STEPS below).
+ *
+ * The transport (server/: HTTP/1.1, later HTTP/2) makes it with req_new(), fills in `head` and
+ * `peer`, and calls req_start(). From then on the request drives itself through `transport`, and
+ * the transport answers through the req_on_*() calls. Whatever happens, transport->finished() is
+ * called exactly once, last; then req_free() may be called.
+ */
+#ifndef GATE_REQ_H
+#define GATE_REQ_H
+
+#include "access/policy.h"
+#include "access/token.h"
+#include "access/viewer.h"
+#include "base/arena.h"
+#include "base/body.h"
+#include "base/list.h"
+#include "cache/cache.h"
+#include "gate/gate.h"
+#include "gate/outcome.h"
+#include "http/request.h"
+#include "http/range.h"
+#include "http/response.h"
+#include "http/url.h"
+#include "origin/origin.h"
+#include "store/store.h"
+
+enum {
+    REQ_ARENA_CAP =
+        4 << 20, /* of one request: credentials of a playlist with thousands of own-path URIs */
+    REQ_CONTENT_MAX = 64 * 1024, /* of an API request; more is 413 */
+};
+
+struct req;
+
+struct step {
+    const char *name;
+    const struct step *(*run)(struct req *r);
+};
+
+/*
+ *    route     who answers: the API, a preflight, the origin; method and path are checked
+ *    classify  class, policy, stream key, viewer
+ *    token     the signature in the query
+ *    admit     grant, session, use limit: one atomic step in the store
+ *    locate    cache, else origin
+ *    load      a playlist or a file turned hot: into memory
+ *    rewrite   a playlist gets the viewer's credentials
+ *    respond   conditions, range, fields
+ *    content   an API request's content
+ *    api       the API answers
+ *    send      to the transport
+ *    account   counters, logs
+ */
+#define STEPS(X) \
+    X(route)     \
+    X(classify)  \
+    X(token) X(admit) X(locate) X(load) X(rewrite) X(respond) X(content) X(api) X(send) X(account)
+
+enum step_index {
+#define X(name) STEP_INDEX_##name,
+    STEPS(X)
+#undef X
+        STEP_INDEX_WAIT,
+    STEP_INDEX_END
+};
+extern const struct step gate_steps[];
+#define STEP(name) (&gate_steps[STEP_INDEX_##name])
+
+struct transport {
+    /*
+     * Hand over the request's content (all of it, at most REQ_CONTENT_MAX) with req_on_content(). >
+     * 0: r->content is there.
+     */
+    int (*want_content)(struct req *r);
+    /* Send r->response and r->body. > 0: all of it is with the kernel; 0: req_on_sent() will come;
+     * < 0: -errno, the viewer is gone. */
+    int (*respond)(struct req *r);
+    /* Over. Never called from within another call of the transport's into the request... but may be
+     * from req_start(). */
+    void (*finished)(struct req *r);
+};
+
+struct req {
+    struct gate_worker *worker;
+    const struct rules *rules;
+    struct arena arena;
+    struct list link; /* in worker->requests */
+    const struct step *at;
+    bool is_running;
+    struct op *waiting;  /* what a step waits for; cancelled by req_abort() */
+    bool is_dry;         /* an explanation: decides, sends nothing, changes nothing */
+    struct trace *trace; /* of an explanation, else NULL */
+
+    /* from the transport */
+    const struct transport *transport;
+    void *owner; /* the transport's: connection or stream */
+    struct http_head head;
+    struct ip peer; /* the socket's address; IP_NONE for a unix socket */
+    bool is_tls;
+    struct str content;
+    usec_t began;
+    unix_t now; /* one time for all checks */
+
+    /* route, classify */
+    const struct endpoint *endpoint; /* NULL: not the API */
+    struct url url;
+    enum path_class class;
+    checks_t checks;
+    struct str stream_key;
+    struct ip client; /* behind trusted proxies */
+    struct viewer viewer;
+    bool is_whitelisted; /* fixed_whitelist */
+
+    /* token, admit */
+    enum token_verdict token_verdict;
+    struct token token;
+    struct admission admission;
+    struct str uid; /* whom the bytes are counted to; "" = unknown */
+
+    /* locate, load, rewrite */
+    const struct origin_route *route;
+    struct str cache_key;
+    struct cache_entry *entry; /* reference */
+    struct origin_file file;
+    struct fill *fill; /* a load under way; not owned */
+    unsigned load_tries;
+    struct splice_body *splice; /* a rewritten playlist; in the arena, behind `body` */
+    struct playlist *own_scan;  /* owned: a scan for this request's authority alone */
+
+    /* the response */
+    enum outcome outcome;
+    struct http_response response;
+    struct http_validators validators;
+    uint64_t length;          /* of the whole representation */
+    struct body *body;        /* owned by the request: body_done() at its end; NULL: none */
+    struct memory_body small; /* body of errors and the API */
+    bool must_close;          /* the connection cannot be used after this */
+    uint64_t sent;            /* body bytes handed to the socket */
+};
+
+/* Cap and worker are set; the rest is zero. */
+struct req *req_new(struct gate_worker *w, const struct transport *t, void *owner);
+void req_free(struct req **r);
+
+/* The head is complete. */
+void req_start(struct req *r);
+/* The head was not even a request: answered with this outcome, then the connection closes. */
+void req_start_refused(struct req *r, enum outcome o);
+
+void req_on_content(
+    struct req *r,
+    int err); /* -EMSGSIZE: over the limit; -ECONNRESET, -ETIMEDOUT: it did not come */
+void req_on_sent(struct req *r,
+                 int err); /* 0, -ECONNRESET, -ETIMEDOUT (did not read), -EIO (the body broke) */
+/* The viewer left, or the server stops, at any time before finished(): everything under way is
+ * cancelled. */
+void req_abort(struct req *r, enum outcome why);
+
+/* ---- for steps and the API ---- */
+
+const struct step *req_fail(struct req *r, enum outcome o); /* the next step: sends the refusal */
+const struct step *req_end(struct req *r, enum outcome o);  /* nothing can be sent any more */
+void req_run(struct req *r, const struct step *s);
+
+/* The result of a call that follows base/op.h, turned into a step: `next` when answered, WAIT with
+ * `op` noted when under way. */
+const struct step *req_wait(struct req *r, struct op *op);
+void req_resume(struct req *r, const struct step *s); /* from an op's callback */
+
+/* A whole response from memory that lives as long as the arena. Returns the next step. */
+const struct step *req_reply(struct req *r, enum outcome o, struct str type, struct str bytes);
+
+void req_add_field(struct req *r, struct str name, struct str value);
+
+/* For panics and the slow-request log: method, path, steps. */
+void req_dump(void *req);
+
+#endif

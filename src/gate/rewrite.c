@@ -1,0 +1,90 @@
+/*
+ * A viewer's copy of a playlist: the scanned text with this viewer's credentials spliced in while
+ * it is sent. One scoped gate token is computed for all that lies under the stream's folder; keys
+ * and what lies elsewhere get their own.
+ */
+#include "gate/steps.h"
+
+#include "gate/fill.h"
+#include "hls/playlist.h"
+
+/*
+ * What one scoped gate token opens. For a playlist in the root there is no such folder: a token for
+ * "/" would open everything, so each of its URIs gets a token of its own.
+ */
+struct str scope_folder(const struct req *r)
+{
+    struct str folder = stream_folder_of(r->rules->stream_key, r->url.path);
+
+    return folder.n > 1 ? folder : STR("");
+}
+
+/* E of the gate tokens: the end of the session; without one, of the token itself. Equal at every
+ * reload. */
+static unix_t gate_expires(const struct req *r)
+{
+    return r->admission.has_session ? r->admission.session.ends : r->token.expires;
+}
+
+static struct str scoped_credential(struct req *r, unix_t expires)
+{
+    struct str scope = scope_folder(r);
+    char mac[BASE64URL_LEN(GATE_MAC_LEN)];
+
+    if (scope.n == 0)
+        return STR("");
+    gate_sign_scope(r->rules->keyring, r->worker->scratch, r->uid, scope, expires, &r->viewer, mac);
+    return token_query(&r->arena, r->uid, expires, scope, STR("gate"),
+                       (struct str){mac, sizeof mac});
+}
+
+static struct str own_credential(struct req *r, struct str path, unix_t expires)
+{
+    char mac[BASE64URL_LEN(GATE_MAC_LEN)];
+
+    gate_sign_path(r->rules->keyring, r->worker->scratch, r->uid, path, expires, &r->viewer, mac);
+    return token_query(&r->arena, r->uid, expires, STR_NONE, STR("gate"),
+                       (struct str){mac, sizeof mac});
+}
+
+/* The cached scan, or one of this request's own when the playlist names hosts and this viewer came
+ * by another name. */
+static const struct playlist *playlist_for(struct req *r)
+{
+    const struct scanned_playlist *s = r->entry->derived;
+    struct playlist *own;
+
+    if (!s->playlist->depends_on_authority ||
+        str_eq_nocase(str_of(s->authority), r->head.authority))
+        return s->playlist;
+    if (playlist_scan(blob_str(r->entry->blob), r->url.path, scope_folder(r), r->head.authority,
+                      &own) != PLAYLIST_OK)
+        return s->playlist;
+    r->own_scan = own;
+    return own;
+}
+
+static const struct step *splice(struct req *r, const struct playlist *p)
+{
+    unix_t expires = gate_expires(r);
+    struct str scoped = scoped_credential(r, expires);
+    struct str *own = arena_alloc(&r->arena, p->target_count * sizeof *own);
+
+    for (uint32_t i = 0; own != NULL && i < p->target_count; i++)
+        own[i] = own_credential(r, p->targets[i], expires);
+    r->splice = splice_body_new(&r->arena, p, scoped, own);
+    if (r->arena.is_full || r->splice == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    r->body = splice_body_get(r->splice);
+    gate_count(r->worker, STAT_PLAYLISTS_REWRITTEN, 1);
+    return STEP(respond);
+}
+
+const struct step *step_rewrite(struct req *r)
+{
+    bool has_token = r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
+
+    if (r->class != CLASS_PLAYLIST || !has_token || r->entry->derived == NULL)
+        return STEP(respond);
+    return splice(r, playlist_for(r));
+}

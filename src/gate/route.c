@@ -1,0 +1,149 @@
+/*
+ * The first steps: who answers, and who asks. What is wrong with method or path ends here, before
+ * anything costs.
+ */
+#include "gate/steps.h"
+
+#include "gate/viewer_cache.h"
+#include "http/cors.h"
+
+enum {
+    READING = 1 << HTTP_GET | 1 << HTTP_HEAD | 1 << HTTP_OPTIONS,
+};
+
+static const struct endpoint *find_endpoint(const struct api *api, struct str path)
+{
+    for (unsigned i = 0; api != NULL && i < api->count; i++)
+        if (str_eq(api->endpoints[i].path, path))
+            return &api->endpoints[i];
+    return NULL;
+}
+
+static unsigned allowed_methods(const struct req *r)
+{
+    unsigned allowed = r->endpoint != NULL ? r->endpoint->methods | 1 << HTTP_OPTIONS : READING;
+
+    return allowed & 1 << HTTP_GET ? allowed | 1 << HTTP_HEAD : allowed;
+}
+
+static void add_allow(struct req *r)
+{
+    static const struct str names[] = {
+#define X(name, text) STR(text),
+        HTTP_METHODS(X)
+#undef X
+    };
+    struct str pieces[2 * HTTP_OTHER];
+    unsigned allowed = allowed_methods(r), n = 0;
+
+    for (int m = 0; m < HTTP_OTHER; m++) {
+        if (!(allowed & 1u << m))
+            continue;
+        if (n > 0)
+            pieces[n++] = STR(", ");
+        pieces[n++] = names[m];
+    }
+    req_add_field(r, STR("Allow"), arena_join(&r->arena, pieces, n)); /* RFC 9110 10.2.1 */
+}
+
+static const struct step *answer_options(struct req *r)
+{
+    add_allow(r);
+    return req_reply(r, OUT_NO_CONTENT, STR_NONE, STR_NONE);
+}
+
+static enum outcome outcome_of_url(enum url_error e)
+{
+    return e == URL_TOO_LONG ? OUT_URI_TOO_LONG : OUT_BAD_PATH;
+}
+
+/* All fields of one name as one list (RFC 9110 5.3). */
+static struct str joined_field(struct req *r, struct str name, enum http_known_field known)
+{
+    struct str all = r->head.known[known];
+
+    if (all.p == NULL || http_head_count(&r->head, name) == 1)
+        return all;
+    all = STR("");
+    for (unsigned i = 0; i < r->head.field_count; i++) {
+        const struct http_field *f = &r->head.fields[i];
+        struct str pieces[] = {all, STR(","), f->value};
+
+        if (str_eq_nocase(f->name, name))
+            all = arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
+    }
+    return all;
+}
+
+static void find_client(struct req *r)
+{
+    const struct ip_set *trusted = &r->rules->trusted_proxies;
+
+    r->client = r->peer;
+    if (ip_set_contains(trusted, &r->peer))
+        r->client = ip_client(
+            trusted, &r->peer, joined_field(r, STR("x-forwarded-for"), FIELD_X_FORWARDED_FOR),
+            joined_field(r, STR("forwarded"), FIELD_FORWARDED), r->head.known[FIELD_X_REAL_IP]);
+}
+
+const struct step *step_route(struct req *r)
+{
+    enum url_error e;
+
+    find_client(r);
+    if (r->head.method == HTTP_OPTIONS && str_eq(r->head.target, STR("*")))
+        return answer_options(r); /* RFC 9110 9.3.7: about the server, not a resource */
+    e = url_parse(&r->arena, r->head.target, &r->url);
+    if (e != URL_OK)
+        return req_fail(r, outcome_of_url(e));
+    r->endpoint = find_endpoint(r->worker->gate->api, r->url.path);
+    cors_apply(&r->rules->cors, &r->arena, &r->head, r->endpoint != NULL, &r->response);
+    if (!(allowed_methods(r) & 1u << r->head.method)) {
+        add_allow(r);
+        return req_fail(r, OUT_METHOD_NOT_ALLOWED);
+    }
+    if (r->head.known[FIELD_EXPECT].n > 0 && !r->head.expects_continue)
+        return req_fail(r, OUT_EXPECTATION);
+    if (r->head.method == HTTP_OPTIONS)
+        return answer_options(r);
+    if (r->endpoint == NULL && r->head.has_body)
+        return req_fail(r, OUT_BAD_REQUEST); /* GET with content: nothing of ours reads it */
+    return r->endpoint != NULL ? STEP(content) : STEP(classify);
+}
+
+const struct step *step_classify(struct req *r)
+{
+    const struct http_head *h = &r->head;
+    uint8_t hash[UA_HASH_LEN];
+
+    r->class = class_of(&r->rules->classes, r->url.path);
+    r->checks = r->rules->classes.of[r->class].checks;
+    r->stream_key = stream_key_of(r->rules->stream_key, r->url.path);
+    viewer_cache_ua_hash(r->worker->viewers, h->known[FIELD_USER_AGENT], hash);
+    viewer_init(&r->viewer, &r->rules->viewer, &r->client, hash);
+    r->is_whitelisted = ip_set_contains(&r->rules->fixed_whitelist, &r->client);
+    req_note(r, "class", "%.*s; stream key '%.*s'", STR_FMT(class_word(r->class)),
+             STR_FMT(r->stream_key));
+    if (r->is_whitelisted)
+        req_note(r, "fixed_whitelist", "the address is listed: every check passes");
+    return STEP(token);
+}
+
+const struct step *step_content(struct req *r)
+{
+    int n;
+
+    if (r->is_dry) {
+        req_note(r, "api", "answered by the API, not by the gate");
+        return STEP(send);
+    }
+    if (!r->head.has_body)
+        return STEP(api);
+    n = r->transport->want_content(r);
+    return n > 0 ? STEP(api) : STEP(WAIT);
+}
+
+const struct step *step_api(struct req *r)
+{
+    return r->worker->gate->api->handle(r);
+}

@@ -1,0 +1,185 @@
+/* From the settings to the rules: one small function for each section. */
+#include "gate/rules.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+
+enum { ERROR_ROOM = 256 };
+
+static int64_t seconds_of(usec_t t)
+{
+    return (int64_t)((t + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
+static void compile_classes(struct rules *r, const struct access_settings *s)
+{
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        struct class_rule *rule = &r->classes.of[c];
+        const checks_t *checks = s->policy.of[c].items;
+
+        rule->suffixes = s->suffixes.of[c].items;
+        rule->suffix_count = (unsigned)s->suffixes.of[c].count;
+        rule->cache_control = s->cache_control.of[c];
+        for (size_t i = 0; i < s->policy.of[c].count; i++)
+            rule->checks |= checks[i];
+    }
+}
+
+static int compile_secrets(struct arena *arena, struct rules *r, const struct token_settings *s,
+                           struct conf_report *report, const struct conf_source *source)
+{
+    const struct secret_setting *items = s->secrets.items;
+    size_t count = s->secrets.count;
+    struct token_secret secrets[TOKEN_MAX_SECRETS];
+
+    if (count > TOKEN_MAX_SECRETS) {
+        conf_complain(report, source, "token.secrets", "at most %d secrets", TOKEN_MAX_SECRETS);
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        secrets[i] = (struct token_secret){items[i].id, items[i].secret.bytes};
+    r->keyring = token_keyring_new(secrets, (unsigned)count);
+    explicit_bzero(secrets, sizeof secrets);
+    return r->keyring != NULL ? 0 : -1;
+}
+
+static int compile_stream_key(struct rules *r, const struct access_settings *s,
+                              struct conf_report *report, const struct conf_source *source)
+{
+    char error[ERROR_ROOM];
+
+    if (s->stream_key.n == 0 ||
+        stream_key_rule_new(s->stream_key, &r->stream_key, error, sizeof error) == 0)
+        return 0;
+    conf_complain(report, source, "access.stream_key", "is not a PCRE2 pattern: %s", error);
+    return -1;
+}
+
+static void compile_limits(struct rules *r, const struct access_settings *s)
+{
+    r->replay = (struct use_rule){.mode = (enum limit_mode)s->replay.mode,
+                                  .max_uses = (uint32_t)s->replay.max_uses,
+                                  .ttl = seconds_of(s->replay.ttl)};
+    r->key = (struct use_rule){.mode = (enum limit_mode)s->key.mode,
+                               .max_uses = (uint32_t)s->key.max_uses,
+                               .ttl = seconds_of(s->replay.ttl),
+                               .retry_sec = (uint32_t)seconds_of(s->key.retry)};
+    r->key_redirect = s->key.redirect;
+    if (str_ends(r->key_redirect, STR("/")))
+        r->key_redirect.n--;
+    r->browser = s->browser_adaptive;
+}
+
+static void compile_state(struct rules *r, const struct grant_settings *g,
+                          const struct session_settings *s)
+{
+    r->store = (struct store_rules){
+        .ipv4_prefix = (uint8_t)g->ipv4_prefix,
+        .ipv6_prefix = (uint8_t)g->ipv6_prefix,
+        .grant_ttl = seconds_of(g->ttl),
+        .grant_max_keys = (unsigned)g->max_keys,
+        .grant_max_pairs = (unsigned)g->max_pairs,
+        .grant_max_uids = (unsigned)g->max_users,
+        .session_ttl = seconds_of(s->ttl),
+        .session_max = seconds_of(s->max),
+        .session_strict = s->strict,
+    };
+    r->viewer = (struct viewer_rules){(enum viewer_bind)s->bind, r->store.ipv4_prefix,
+                                      r->store.ipv6_prefix};
+    r->cookie = s->cookie;
+}
+
+static void compile_cors(struct rules *r, const struct cors_settings *s)
+{
+    r->cors = (struct cors_policy){.origins = s->origins.items,
+                                   .origin_count = (unsigned)s->origins.count,
+                                   .credentials = s->credentials,
+                                   .max_age_seconds = (unsigned)seconds_of(s->max_age)};
+}
+
+static int by_falling_length(const void *a, const void *b)
+{
+    const struct origin_route *x = a, *y = b;
+
+    return (x->prefix.n < y->prefix.n) - (x->prefix.n > y->prefix.n);
+}
+
+static int open_origins(struct arena *arena, struct rules *r, const struct gate_settings *s,
+                        struct conf_report *report, const struct conf_source *source)
+{
+    const struct origin_setting *items = s->origins.items;
+    struct buf error;
+    int result = 0;
+
+    buf_init(&error, ERROR_ROOM);
+    r->routes = arena_zalloc(arena, s->origins.count * sizeof *r->routes);
+    for (unsigned i = 0; r->routes != NULL && i < s->origins.count; i++) {
+        struct origin_route *route = &r->routes[r->route_count];
+        char key[64];
+
+        *route = (struct origin_route){.prefix = items[i].prefix,
+                                       .key_prefix = arena_printf(arena, "%u:", i)};
+        buf_clear(&error);
+        if (origin_folder_new(items[i].filesystem.root.p, &route->origin, &error) == 0) {
+            r->route_count++;
+            continue;
+        }
+        snprintf(key, sizeof key, "origins[%u].filesystem.root", i);
+        conf_complain(report, source, key, "%.*s", STR_FMT(buf_str(&error)));
+        result = -1;
+    }
+    buf_done(&error);
+    if (r->route_count > 0)
+        qsort(r->routes, r->route_count, sizeof *r->routes, by_falling_length);
+    return result;
+}
+
+int rules_new(struct arena *arena, const struct gate_settings *s,
+              const struct conf_list *trusted_proxies, struct conf_report *report,
+              const struct conf_source *source, struct rules **ret)
+{
+    AUTO(rules_free) struct rules *r = ARENA_NEW(arena, struct rules);
+    int error = 0;
+
+    if (r == NULL)
+        return -1;
+    compile_classes(r, &s->access);
+    compile_limits(r, &s->access);
+    compile_state(r, &s->grant, &s->session);
+    compile_cors(r, &s->cors);
+    r->fixed_whitelist =
+        (struct ip_set){s->access.fixed_whitelist.items, (unsigned)s->access.fixed_whitelist.count};
+    r->trusted_proxies = (struct ip_set){trusted_proxies->items, (unsigned)trusted_proxies->count};
+    r->file_check = s->cache.check;
+    r->hot_after = (unsigned)s->cache.hot_after;
+    r->max_object = s->cache.max_object;
+    r->max_playlist = s->playlist.max_size;
+    error |= compile_secrets(arena, r, &s->token, report, source);
+    error |= compile_stream_key(r, &s->access, report, source);
+    error |= open_origins(arena, r, s, report, source);
+    if (error != 0)
+        return -1;
+    *ret = TAKE(r);
+    return 0;
+}
+
+void rules_free(struct rules **r)
+{
+    struct rules *old = TAKE(*r);
+
+    if (old == NULL)
+        return;
+    token_keyring_free(&old->keyring);
+    stream_key_rule_free(&old->stream_key);
+    for (unsigned i = 0; i < old->route_count; i++)
+        origin_free(&old->routes[i].origin);
+}
+
+const struct origin_route *rules_route(const struct rules *r, struct str path)
+{
+    for (unsigned i = 0; i < r->route_count; i++)
+        if (str_starts(path, r->routes[i].prefix))
+            return &r->routes[i];
+    return NULL;
+}

@@ -1,0 +1,64 @@
+/*
+ * The rules of one configuration: what every request is judged by. Built once from the settings,
+ * then read-only and shared by all workers; lives in the arena of its configuration snapshot and
+ * goes with it.
+ */
+#ifndef GATE_RULES_H
+#define GATE_RULES_H
+
+#include "access/policy.h"
+#include "access/stream_key.h"
+#include "access/token.h"
+#include "access/viewer.h"
+#include "conf/conf.h"
+#include "gate/settings.h"
+#include "http/cors.h"
+#include "origin/origin.h"
+#include "store/store.h"
+
+struct origin_route {
+    struct str prefix;     /* "/.../" */
+    struct str key_prefix; /* of its objects' cache keys: its number in the configuration */
+    struct origin *origin; /* owned */
+};
+
+/* Seconds, where the settings have microseconds: what is stored and signed counts in seconds. */
+struct use_rule {
+    enum limit_mode mode;
+    uint32_t max_uses;
+    int64_t ttl;        /* replay */
+    uint32_t retry_sec; /* keys */
+};
+
+struct rules {
+    struct class_rules classes;
+    struct token_keyring *keyring;      /* owned */
+    struct stream_key_rule *stream_key; /* owned; NULL: the built-in rule */
+    struct viewer_rules viewer;
+    struct ip_set fixed_whitelist, trusted_proxies;
+    struct store_rules store;
+    struct use_rule replay, key;
+    struct str key_redirect; /* without its trailing "/"; "" = off */
+    struct browser_settings browser;
+    struct str cookie;
+    struct cors_policy cors;
+    struct origin_route *routes; /* the longest prefix first */
+    unsigned route_count;
+    usec_t file_check;
+    unsigned hot_after;
+    uint64_t max_object, max_playlist;
+};
+
+/*
+ * Compiles `s` (which must live as long as the rules). Mistakes that only show here (a pattern that
+ * does not compile, a root that is not there) are added to `report` at their key: -1.
+ */
+int rules_new(struct arena *arena, const struct gate_settings *s,
+              const struct conf_list *trusted_proxies, struct conf_report *report,
+              const struct conf_source *source, struct rules **ret) MUST_CHECK;
+void rules_free(struct rules **r);
+
+/* The origin of a path, NULL when no prefix fits. */
+const struct origin_route *rules_route(const struct rules *r, struct str path);
+
+#endif

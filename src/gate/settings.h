@@ -1,0 +1,121 @@
+/*
+ * What an operator can say about the gate: the sections `token`, `access`, `grant`, `session`,
+ * `origins`, `cache`, `playlist` and `cors` of the configuration, as the loader fills them. rules.h
+ * makes of them what requests are judged by.
+ */
+#ifndef GATE_SETTINGS_H
+#define GATE_SETTINGS_H
+
+#include "access/policy.h"
+#include "conf/conf.h"
+
+struct token_settings {
+    struct conf_list secrets; /* struct secret_setting */
+};
+
+struct secret_setting {
+    struct str id;
+    struct conf_secret secret;
+};
+
+struct class_lists {
+    struct conf_list of[CLASS_COUNT];
+};
+
+struct class_texts {
+    struct str of[CLASS_COUNT];
+};
+
+struct replay_settings {
+    int mode; /* enum limit_mode */
+    int64_t max_uses;
+    usec_t ttl;
+};
+
+struct key_settings {
+    int mode; /* enum limit_mode */
+    int64_t max_uses;
+    usec_t retry;
+    struct str redirect;
+};
+
+enum limit_mode { LIMIT_BIND, LIMIT_COUNT };
+
+struct browser_limit {
+    int64_t max_uses;
+    usec_t window;
+};
+
+struct browser_settings {
+    bool enabled;
+    struct browser_limit mobile, desktop, tool, unknown;
+    int64_t qq_max_uses;
+};
+
+struct access_settings {
+    struct class_lists policy;   /* checks_t, one CHECK_* each */
+    struct class_lists suffixes; /* struct str */
+    struct class_texts cache_control;
+    struct conf_list fixed_whitelist; /* struct ip_net */
+    struct replay_settings replay;
+    struct key_settings key;
+    struct browser_settings browser_adaptive;
+    struct str stream_key; /* PCRE2 pattern; "" = the built-in rule */
+};
+
+struct grant_settings {
+    int64_t ipv4_prefix, ipv6_prefix;
+    usec_t ttl;
+    int64_t max_keys, max_pairs, max_users;
+};
+
+struct session_settings {
+    usec_t ttl, max;
+    int bind; /* enum viewer_bind */
+    bool strict;
+    struct str cookie;
+};
+
+struct filesystem_settings {
+    struct str root;
+};
+
+struct origin_setting {
+    struct str prefix;
+    struct filesystem_settings filesystem;
+};
+
+struct cache_settings {
+    uint64_t memory, max_object;
+    int64_t hot_after;
+    usec_t check;
+};
+
+struct playlist_settings {
+    uint64_t max_size;
+};
+
+struct cors_settings {
+    struct conf_list origins; /* struct str */
+    bool credentials;
+    usec_t max_age;
+};
+
+struct gate_settings {
+    struct token_settings token;
+    struct access_settings access;
+    struct grant_settings grant;
+    struct session_settings session;
+    struct conf_list origins; /* struct origin_setting */
+    struct cache_settings cache;
+    struct playlist_settings playlist;
+    struct cors_settings cors;
+};
+
+extern const struct conf_type conf_ip_net; /* struct ip_net */
+
+/* The tables of the sections above, for the root table. */
+extern const struct conf_field token_fields[], access_fields[], grant_fields[], session_fields[],
+    origin_fields[], cache_fields[], playlist_fields[], cors_fields[];
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Counters and gauges of the gate: one row each, summed over the workers when somebody looks
+ * (base/counter.h). After them stand one counter for each outcome and each path class.
+ */
+#ifndef GATE_STATS_H
+#define GATE_STATS_H
+
+#include "access/policy.h"
+#include "gate/outcome.h"
+
+/*    name                kind     text */
+#define STATS(X)                                                                            \
+    X(CONNECTIONS, GAUGE, "open client connections")                                        \
+    X(CONNECTIONS_TOTAL, COUNTER, "client connections accepted")                            \
+    X(CONNECTIONS_REFUSED, COUNTER, "client connections closed at the limit")               \
+    X(REQUESTS, GAUGE, "requests being worked on")                                          \
+    X(REQUESTS_TOTAL, COUNTER, "requests")                                                  \
+    X(BYTES_SENT, COUNTER, "body bytes handed to sockets")                                  \
+    X(IDLE_TIMEOUTS, COUNTER, "idle connections closed")                                    \
+    X(HEAD_TIMEOUTS, COUNTER, "connections closed because a head did not arrive in time")   \
+    X(SEND_TIMEOUTS, COUNTER, "connections closed because the viewer did not read")         \
+    X(BAD_HEADS, COUNTER, "malformed request heads")                                        \
+    X(SESSIONS_BEGUN, COUNTER, "sessions begun")                                            \
+    X(GATE_TOKENS_ADMITTED, COUNTER, "requests admitted by a gate token's signature alone") \
+    X(PLAYLISTS_REWRITTEN, COUNTER, "playlists personalised")                               \
+    X(PLAYLISTS_SCANNED, COUNTER, "playlists read and scanned")                             \
+    X(PLAYLISTS_NOT_HLS, COUNTER, "playlists without #EXTM3U, passed through")              \
+    X(FILES_OPENED, COUNTER, "files opened at origins")                                     \
+    X(FILES_LOADED, COUNTER, "hot files read into memory")
+
+enum gate_stat {
+#define X(name, kind, text) STAT_##name,
+    STATS(X)
+#undef X
+        STAT_FIRST_OUTCOME,
+    STAT_FIRST_CLASS = STAT_FIRST_OUTCOME + OUTCOME_COUNT, /* requests by class */
+    STAT_FIRST_CLASS_BYTES = STAT_FIRST_CLASS + CLASS_COUNT,
+    STAT_COUNT = STAT_FIRST_CLASS_BYTES + CLASS_COUNT
+};
+
+enum stat_kind { STAT_IS_GAUGE, STAT_IS_COUNTER };
+
+#endif
