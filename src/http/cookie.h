@@ -9,7 +9,7 @@
 struct str cookie_get(struct str field_value, struct str name);
 
 /* "name=value; Path=/; Max-Age=N; HttpOnly; SameSite=Lax[; Secure]". */
-struct str cookie_session(struct arena *a, struct str name, struct str value, uint64_t max_age_seconds,
-                          bool is_secure);
+struct str cookie_session(struct arena *a, struct str name, struct str value,
+                          uint64_t max_age_seconds, bool is_secure);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Cross-origin resource sharing (Fetch standard, CORS protocol): which fields a response gets, and what
- * answers a preflight.
+ * Cross-origin resource sharing (Fetch standard, CORS protocol): which fields a response gets, and
+ * what answers a preflight.
  */
 #ifndef HTTP_CORS_H
 #define HTTP_CORS_H
@@ -22,12 +22,13 @@ struct cors_policy {
 bool cors_is_preflight(const struct http_head *h);
 
 /*
- * Adds the CORS fields to `r` for this request; nothing but "Vary: Origin" (where the answer depends on it) for a request without
- * Origin or with one that is not allowed. With credentials the origin is echoed instead of "*".
- * Exposed: Content-Length, Content-Range, Accept-Ranges, Content-Type. On a preflight also the allowed methods
- * (GET, HEAD, OPTIONS, and POST, DELETE for `is_api`), the requested headers (checked as field names), and Access-Control-Max-Age.
+ * Adds the CORS fields to `r` for this request; nothing but "Vary: Origin" (where the answer
+ * depends on it) for a request without Origin or with one that is not allowed. With credentials the
+ * origin is echoed instead of "*". Exposed: Content-Length, Content-Range, Accept-Ranges,
+ * Content-Type. On a preflight also the allowed methods (GET, HEAD, OPTIONS, and POST, DELETE for
+ * `is_api`), the requested headers (checked as field names), and Access-Control-Max-Age.
  */
-void cors_apply(const struct cors_policy *p, struct arena *a, const struct http_head *h, bool is_api,
-                struct http_response *r);
+void cors_apply(const struct cors_policy *p, struct arena *a, const struct http_head *h,
+                bool is_api, struct http_response *r);
 
 #endif

@@ -9,6 +9,7 @@ enum { HTTP_DATE_LEN = 29 };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT": exactly HTTP_DATE_LEN characters, no NUL. */
 void http_date_format(unix_t t, char ret[HTTP_DATE_LEN]);
-int http_date_parse(struct str s, unix_t now, unix_t *ret); /* `now` settles RFC 850's two-digit year */
+int http_date_parse(struct str s, unix_t now,
+                    unix_t *ret); /* `now` settles RFC 850's two-digit year */
 
 #endif

@@ -29,11 +29,13 @@ struct http_byte_range {
 };
 
 /*
- * Evaluates If-None-Match (lists, "*", weak comparison), else If-Modified-Since, then Range with If-Range
- * (strong validators only) for GET and HEAD, in the order of RFC 9110 13.2.2. A malformed Range or a unit other than bytes
- * is ignored (RFC 9110 14.2); several ranges answer COND_FULL.
+ * Evaluates If-None-Match (lists, "*", weak comparison), else If-Modified-Since, for GET and HEAD;
+ * then, for GET alone (RFC 9110 14.2), Range with If-Range (strong validators only), in the order
+ * of RFC 9110 13.2.2. A malformed Range or a unit other than bytes is ignored (14.2); several
+ * ranges answer COND_FULL. `now` tells whether a date is strong (8.8.2.2), and the century of a
+ * two-digit year.
  */
-enum http_condition http_evaluate(const struct http_head *h, const struct http_validators *v, uint64_t length,
-                                  struct http_byte_range *ret_range);
+enum http_condition http_evaluate(const struct http_head *h, const struct http_validators *v,
+                                  uint64_t length, unix_t now, struct http_byte_range *ret_range);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The head of a request as both codecs (HTTP/1.1 and HTTP/2) give it: borrowed strings into memory of the
- * request, fields in the order they came. Field names are compared without case (RFC 9110 5.1).
+ * The head of a request as both codecs (HTTP/1.1 and HTTP/2) give it: borrowed strings into memory
+ * of the request, fields in the order they came. Field names are compared without case (RFC
+ * 9110 5.1).
  */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
@@ -16,12 +17,12 @@ enum {
 };
 
 /*        name       text */
-#define HTTP_METHODS(X)                                                                            \
-    X(GET, "GET")                                                                                  \
-    X(HEAD, "HEAD")                                                                                \
-    X(OPTIONS, "OPTIONS")                                                                          \
-    X(POST, "POST")                                                                                \
-    X(DELETE, "DELETE")                                                                            \
+#define HTTP_METHODS(X)   \
+    X(GET, "GET")         \
+    X(HEAD, "HEAD")       \
+    X(OPTIONS, "OPTIONS") \
+    X(POST, "POST")       \
+    X(DELETE, "DELETE")   \
     X(OTHER, "")
 
 enum http_method {
@@ -31,24 +32,27 @@ enum http_method {
 };
 
 /* Fields that are looked up for every request are found once, while parsing. */
-#define HTTP_KNOWN_FIELDS(X)                                                                       \
-    X(HOST, "host")                                                                                \
-    X(USER_AGENT, "user-agent")                                                                    \
-    X(COOKIE, "cookie")                                                                            \
-    X(RANGE, "range")                                                                              \
-    X(IF_RANGE, "if-range")                                                                        \
-    X(IF_NONE_MATCH, "if-none-match")                                                              \
-    X(IF_MODIFIED_SINCE, "if-modified-since")                                                      \
-    X(ORIGIN, "origin")                                                                            \
-    X(AUTHORIZATION, "authorization")                                                              \
-    X(CONTENT_TYPE, "content-type")                                                                \
-    X(EXPECT, "expect")                                                                            \
-    X(FORWARDED, "forwarded")                                                                      \
-    X(X_FORWARDED_FOR, "x-forwarded-for")                                                          \
-    X(X_REAL_IP, "x-real-ip")                                                                      \
-    X(X_SESSION_ID, "x-session-id")                                                                \
-    X(ACCEPT_ENCODING, "accept-encoding")                                                          \
-    X(ACCESS_CONTROL_REQUEST_METHOD, "access-control-request-method")                              \
+#define HTTP_KNOWN_FIELDS(X)                                          \
+    X(HOST, "host")                                                   \
+    X(USER_AGENT, "user-agent")                                       \
+    X(COOKIE, "cookie")                                               \
+    X(RANGE, "range")                                                 \
+    X(IF_RANGE, "if-range")                                           \
+    X(IF_NONE_MATCH, "if-none-match")                                 \
+    X(IF_MODIFIED_SINCE, "if-modified-since")                         \
+    X(ORIGIN, "origin")                                               \
+    X(AUTHORIZATION, "authorization")                                 \
+    X(CONTENT_TYPE, "content-type")                                   \
+    X(CONTENT_LENGTH, "content-length")                               \
+    X(TRANSFER_ENCODING, "transfer-encoding")                         \
+    X(CONNECTION, "connection")                                       \
+    X(EXPECT, "expect")                                               \
+    X(FORWARDED, "forwarded")                                         \
+    X(X_FORWARDED_FOR, "x-forwarded-for")                             \
+    X(X_REAL_IP, "x-real-ip")                                         \
+    X(X_SESSION_ID, "x-session-id")                                   \
+    X(ACCEPT_ENCODING, "accept-encoding")                             \
+    X(ACCESS_CONTROL_REQUEST_METHOD, "access-control-request-method") \
     X(ACCESS_CONTROL_REQUEST_HEADERS, "access-control-request-headers")
 
 enum http_known_field {
@@ -58,6 +62,12 @@ enum http_known_field {
         FIELD_KNOWN_COUNT
 };
 
+/* Which of them a name of any case is; FIELD_KNOWN_COUNT when it is none. */
+enum http_known_field http_known_field(struct str name);
+
+/* A token (RFC 9110 5.6.2), as field names and methods are. */
+bool http_is_token(struct str s);
+
 struct http_field {
     struct str name, value; /* value without the white space around it */
 };
@@ -65,7 +75,7 @@ struct http_field {
 struct http_head {
     enum http_method method;
     struct str method_text;
-    struct str target;    /* origin-form ("/a/b?c"), or "*" for OPTIONS; absolute-form is reduced to it */
+    struct str target; /* origin-form ("/a?b"), "*" for OPTIONS; absolute-form is reduced to it */
     struct str authority; /* the Host field, or :authority; "" when HTTP/1.0 sent none */
     uint8_t version_major, version_minor;
     bool keep_alive;           /* the client wants the connection to persist (RFC 9112 9.3) */

@@ -1,7 +1,7 @@
 /*
- * The head of a response as the gate fills it and a codec writes it. Strings are borrowed until the head
- * is written (arena or literals). Field values come from us or from origins that `client/` has checked;
- * a value with CR, LF or NUL is a bug and dies in the writer.
+ * The head of a response as the gate fills it and a codec writes it. Strings are borrowed until the
+ * head is written (arena or literals). Field values come from us or from origins that `client/` has
+ * checked; a value with CR, LF or NUL is a bug and dies in the writer.
  */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
@@ -9,11 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "http/request.h"
 
 enum { HTTP_RESPONSE_FIELDS = 32 };
+
+/* The content ends with the connection (server-sent events): no Content-Length, and `is_last` must
+ * be set. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
 
 struct http_response {
     uint16_t status;
@@ -29,11 +33,11 @@ void http_response_add(struct http_response *r, struct str name, struct str valu
 struct str http_reason(unsigned status);
 
 /*
- * Writes status line, Date (from `now`; the text is kept per thread and made once a second), fields,
- * Content-Length, Connection ("close", or "keep-alive" to an HTTP/1.0 client that asked), empty line.
- * -1 when it does not fit into `room`; else how many bytes were written.
+ * Writes status line, Date (not with 1xx; from `now`; the text is kept per thread and made once a
+ * second), fields, Content-Length, Connection ("close", or "keep-alive" to an HTTP/1.0 client that
+ * asked), empty line. -1 when it does not fit into `room`; else how many bytes were written.
  */
-ptrdiff_t h1_write_head(const struct http_response *r, const struct http_head *request, bool is_last, unix_t now,
-                        char *ret, size_t room) MUST_CHECK;
+ptrdiff_t h1_write_head(const struct http_response *r, const struct http_head *request,
+                        bool is_last, unix_t now, char *ret, size_t room) MUST_CHECK;
 
 #endif

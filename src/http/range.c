@@ -1,0 +1,161 @@
+/*
+ * Preconditions and ranges, in the order of RFC 9110 13.2.2. What is malformed is passed over: the
+ * viewer then gets the whole representation, which is always a right answer.
+ */
+#include "http/range.h"
+
+#include "http/date.h"
+
+/* The next entity-tag of a list (RFC 9110 8.8.3). False at the end, or where it stops being one. */
+static bool next_etag(struct str *rest, struct str *ret)
+{
+    size_t quote;
+    ptrdiff_t end;
+
+    while (rest->n > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
+        *rest = str_skip(*rest, 1);
+    quote = str_starts(*rest, STR("W/")) ? 2 : 0;
+    if (rest->n <= quote || rest->p[quote] != '"')
+        return false;
+    end = str_find_char(str_skip(*rest, quote + 1), '"');
+    if (end < 0)
+        return false;
+    *ret = str_first(*rest, quote + 1 + (size_t)end + 1);
+    *rest = str_skip(*rest, ret->n);
+    return true;
+}
+
+static struct str opaque(struct str etag)
+{
+    return str_starts(etag, STR("W/")) ? str_skip(etag, 2) : etag;
+}
+
+/* Weak comparison (RFC 9110 8.8.3.2): W/ makes no difference. */
+static bool is_in_list(struct str list, struct str etag)
+{
+    struct str one;
+
+    if (str_eq(str_trim(list), STR("*")))
+        return true;
+    while (etag.n > 0 && next_etag(&list, &one))
+        if (str_eq(opaque(one), opaque(etag)))
+            return true;
+    return false;
+}
+
+static bool is_unchanged(const struct http_head *h, const struct http_validators *v, unix_t now)
+{
+    struct str list = h->known[FIELD_IF_NONE_MATCH], since = h->known[FIELD_IF_MODIFIED_SINCE];
+    unix_t t;
+
+    if (list.p != NULL)
+        return is_in_list(list, v->etag);
+    return since.p != NULL && v->last_modified != 0 && http_date_parse(since, now, &t) == 0 &&
+           v->last_modified <= t;
+}
+
+/* RFC 9110 13.1.5: a strong tag that is the same, or a date that is the same and strong (8.8.2.2).
+ */
+static bool if_range_holds(const struct http_head *h, const struct http_validators *v, unix_t now)
+{
+    struct str s = h->known[FIELD_IF_RANGE];
+    unix_t t;
+
+    if (s.p == NULL)
+        return true;
+    if (s.n > 0 && s.p[0] == '"')
+        return str_eq(s, v->etag);
+    return v->last_modified != 0 && v->last_modified < now && http_date_parse(s, now, &t) == 0 &&
+           t == v->last_modified;
+}
+
+/* Digits; more than 64 bits can say is the same as the most they can. */
+static bool parse_position(struct str s, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_is_digit(s.p[i]))
+            return false;
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+            v = UINT64_MAX;
+    }
+    *ret = v;
+    return s.n > 0;
+}
+
+/* "-500": the last 500 bytes, or all when there are fewer. */
+static enum http_condition suffix_range(struct str digits, uint64_t length,
+                                        struct http_byte_range *ret)
+{
+    uint64_t n;
+
+    if (!parse_position(digits, &n))
+        return COND_FULL;
+    if (n == 0)
+        return COND_UNSATISFIABLE;
+    if (length == 0) /* satisfiable by RFC 9110 14.1.2, but a 206 cannot say "no bytes" */
+        return COND_FULL;
+    *ret = (struct http_byte_range){n < length ? length - n : 0, length - 1};
+    return COND_PARTIAL;
+}
+
+static enum http_condition one_range(struct str spec, uint64_t length, struct http_byte_range *ret)
+{
+    ptrdiff_t dash = str_find_char(spec, '-');
+    struct str after;
+    uint64_t first, last = UINT64_MAX;
+
+    if (dash < 0)
+        return COND_FULL;
+    after = str_skip(spec, (size_t)dash + 1);
+    if (dash == 0)
+        return suffix_range(after, length, ret);
+    if (!parse_position(str_first(spec, (size_t)dash), &first) ||
+        (after.n > 0 && !parse_position(after, &last)) || last < first)
+        return COND_FULL;
+    if (first >= length)
+        return COND_UNSATISFIABLE;
+    *ret = (struct http_byte_range){first, last < length ? last : length - 1};
+    return COND_PARTIAL;
+}
+
+/* The one element of a list, empty ones aside (RFC 9110 5.6.1.2); STR_NONE when there are more. */
+static struct str only_element(struct str list)
+{
+    struct str piece, only = STR_NONE;
+
+    while (str_split(&list, ',', &piece)) {
+        piece = str_trim(piece);
+        if (piece.n > 0 && only.n > 0)
+            return STR_NONE;
+        if (piece.n > 0)
+            only = piece;
+    }
+    return only;
+}
+
+static enum http_condition evaluate_range(struct str field, uint64_t length,
+                                          struct http_byte_range *ret)
+{
+    struct str unit = STR("bytes=");
+    struct str spec;
+
+    if (field.p == NULL || !str_eq_nocase(str_first(field, unit.n), unit))
+        return COND_FULL;
+    spec = only_element(str_skip(field, unit.n));
+    return spec.p != NULL ? one_range(spec, length, ret) : COND_FULL;
+}
+
+enum http_condition http_evaluate(const struct http_head *h, const struct http_validators *v,
+                                  uint64_t length, unix_t now, struct http_byte_range *ret_range)
+{
+    if (h->method != HTTP_GET && h->method != HTTP_HEAD)
+        return COND_FULL;
+    if (is_unchanged(h, v, now))
+        return COND_NOT_MODIFIED;
+    if (h->method != HTTP_GET || !if_range_holds(h, v, now))
+        return COND_FULL;
+    return evaluate_range(h->known[FIELD_RANGE], length, ret_range);
+}
