@@ -86,47 +86,51 @@ enum {
 struct conf_type {
     const char *name; /* for the reference and for messages: "duration", "size", "CIDR" */
     size_t size;
-    bool is_path; /* a relative text is taken from the file's folder before parse() sees it; ""
-                     stays "" */
+    bool is_path; /* parse() gets a relative text with the file's folder before it; "" as it is */
     int (*parse)(struct arena *arena, struct str text, const struct conf_field *field, void *dst,
                  struct buf *error);
 };
 
-extern const struct conf_type conf_bool;     /* bool: on, off, true, false, yes, no */
-extern const struct conf_type conf_int;      /* int64_t, min/max */
-extern const struct conf_type conf_duration; /* usec_t: 300ms, 30s, 5m, 2h, 7d; a bare 0; min/max */
-extern const struct conf_type
-    conf_size; /* uint64_t bytes: 10, 64KiB, 8MiB, also KB, MB: powers of ten; min/max */
-extern const struct conf_type
-    conf_memory; /* uint64_t bytes: a size, or "25%" of conf_machine_memory() */
-extern const struct conf_type
-    conf_string; /* struct str, NUL-terminated; min/max: its length in bytes */
-extern const struct conf_type conf_enum; /* int: index into field->choices */
-extern const struct conf_type
-    conf_path; /* struct str, NUL-terminated, absolute if the file's name is */
+/* bool: on, off, true, false, yes, no */
+extern const struct conf_type conf_bool;
+/* int64_t; min/max */
+extern const struct conf_type conf_int;
+/* usec_t: 300ms, 30s, 5m, 2h, 7d; a bare 0; min/max */
+extern const struct conf_type conf_duration;
+/* uint64_t bytes: 10, 64KiB, 8MiB, 1GiB; KB, MB, GB are powers of ten; min/max */
+extern const struct conf_type conf_size;
+/* uint64_t bytes: a size, or "25%" of conf_machine_memory(); min/max */
+extern const struct conf_type conf_memory;
+/* struct str, NUL-terminated; min/max: its length in bytes */
+extern const struct conf_type conf_string;
+/* int: index into field->choices */
+extern const struct conf_type conf_enum;
+/* struct str, NUL-terminated; relative ones are taken from the configuration file's folder */
+extern const struct conf_type conf_path;
 
-/* The RAM of this machine, or the limit of the control group this process is in, when that is
- * lower. */
+/* This machine's RAM, or the limit of this process's control group, when that is lower. */
 uint64_t conf_machine_memory(void);
 
 enum conf_kind { CONF_SCALAR, CONF_SECTION, CONF_LIST, CONF_SECTION_LIST, CONF_SECRET };
 
+/* Written with the macros below. Texts (def, min, max) are as they would stand in the file. */
 struct conf_field {
     const char *name;
     enum conf_kind kind;
-    size_t offset;                /* of the value in the struct that holds it */
-    size_t item_size;             /* of the value (CONF_SCALAR), or of an item of a section list */
-    const struct conf_type *type; /* of a scalar, or of a list's items */
+    size_t offset;                   /* of the value in the struct that holds it */
+    size_t item_size;                /* of a scalar, or of an item of a section list */
+    const struct conf_type *type;    /* of a scalar, or of a list's items */
     const struct conf_field *fields; /* of a section, or of a section list's items */
-    size_t presence_offset; /* has_presence: of a bool that says "the section stands in the file" */
+    size_t presence_offset;          /* has_presence: of a bool, "the section stands in the file" */
     bool has_presence;
-    bool optional; /* section: may be absent, its defaults are filled in all the same (what is
-                      required in it stays zero); section list: may be empty; secret: there may be
-                      none */
-    bool reload; /* SIGHUP takes a new value over; false: needs a restart, said in the reference */
-    const char *def; /* as it would stand in the file; of a list: split at commas, "" = empty; NULL
-                        = required */
-    const char *min, *max;      /* as they would stand in the file; `min` of a secret: bytes */
+    /*
+     * Section: may be absent; its defaults are filled in all the same, what is required in it
+     * stays zero. Section list: may be empty. Secret: there may be none.
+     */
+    bool optional;
+    bool reload;                /* SIGHUP takes a new value over; false: needs a restart */
+    const char *def;            /* of a list: split at commas, "" = empty; NULL = required */
+    const char *min, *max;      /* of a secret: `min` alone, in bytes */
     const char *const *choices; /* conf_enum; NULL-terminated */
     const char *doc;            /* one or two sentences; a field without is a bug (asserted) */
 };
@@ -139,11 +143,11 @@ struct conf_list {
 
 /*
  * A secret: { env: NAME } or { file: PATH } or { key: "literal" } in the file. Inline
- * (CONF_SECRET_INLINE), the three keys stand among others in a section: secrets: [ { id: k1, env: X
- * } ]. Read once, at load; one trailing newline of a file is taken off. An unset or empty variable
- * and an unreadable or empty file are errors; an empty `env: ""` means "no secret" and is an error,
- * too, unless the field is optional. Never printed: messages about secrets quote neither values nor
- * keys that somebody may have typed in the wrong place.
+ * (CONF_SECRET_INLINE), the three keys stand among others in a section, as in
+ * `secrets: [{ id: k1, env: X }]`. Read once, at load; one trailing newline of a file is taken off.
+ * An unset or empty variable and an unreadable or empty file are errors; an empty `env: ""` means
+ * "no secret" and is an error, too, unless the field is optional. Never printed: messages about
+ * secrets quote neither values nor keys that somebody may have typed in the wrong place.
  */
 struct conf_secret {
     struct str bytes;  /* STR_NONE: none given */
@@ -224,8 +228,7 @@ struct conf_report {
     struct conf_list errors; /* struct conf_error; in the order of the tables, section by section */
 };
 
-/* Where a value stood, for checks that come after loading (conf_complain()). Lives in the
- * snapshot's arena. */
+/* Where values stood, for checks after loading (conf_complain()). Lives in the snapshot's arena. */
 struct conf_source;
 
 /*
