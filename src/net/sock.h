@@ -20,8 +20,8 @@ struct sock;
 struct sock_ops {
     void (*readable)(struct sock *s);
     void (*writable)(struct sock *s);
-    void (*closed)(
-        struct sock *s); /* after sock_close(), once, at a later turn: the memory may go */
+    /* After sock_close(), once, in a later turn: the memory may go. */
+    void (*closed)(struct sock *s);
 };
 
 enum { SOCK_READ = 1, SOCK_WRITE = 2 };
