@@ -13,13 +13,15 @@
 
 enum { API_KEY_HASH_LEN = 32 };
 
-/* Each scope may do what those before it may.
- *    enum      word        may */
-#define API_SCOPES(X)                                              \
-    X(NONE, "", "nothing: no key, or an unknown one")              \
-    X(VIEWER, "viewer", "read statistics, logs and the dashboard") \
-    X(OPERATOR, "operator", "also store and revoke grants")        \
-    X(ADMIN, "admin", "everything")
+/* Each scope may do what those before it may, and more. */
+/* clang-format off */
+/*    enum      word        may */
+#define API_SCOPES(X)                                                                              \
+    X(NONE,     "",         "nothing: no key, or an unknown one")                                  \
+    X(VIEWER,   "viewer",   "read statistics, logs and the dashboard")                             \
+    X(OPERATOR, "operator", "store and revoke grants")                                             \
+    X(ADMIN,    "admin",    "everything")
+/* clang-format on */
 
 enum api_scope {
 #define X(name, word, doc) SCOPE_##name,

@@ -5,9 +5,13 @@
 
 #include "base/str.h"
 
-#define BROWSER_TYPES(X)        \
-    X(MOBILE, "mobile_browser") \
-    X(DESKTOP, "desktop_browser") X(TOOL, "download_tool") X(UNKNOWN, "unknown")
+/* clang-format off */
+#define BROWSER_TYPES(X)                                                                           \
+    X(MOBILE,  "mobile_browser")                                                                   \
+    X(DESKTOP, "desktop_browser")                                                                  \
+    X(TOOL,    "download_tool")                                                                    \
+    X(UNKNOWN, "unknown")
+/* clang-format on */
 
 enum browser_type {
 #define X(name, text) BROWSER_##name,

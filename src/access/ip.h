@@ -27,16 +27,18 @@ struct ip_net {
 
 enum { IP_TEXT_MAX = 46, IP_NET_TEXT_MAX = 50 };
 
-int ip_parse(struct str text,
-             struct ip *ret) MUST_CHECK; /* no zone, no brackets, no leading zeros in IPv4 */
+/* No zone, no brackets, no leading zeros in IPv4. */
+int ip_parse(struct str text, struct ip *ret) MUST_CHECK;
 int ip_from_sockaddr(const struct sockaddr *sa, struct ip *ret) MUST_CHECK; /* AF_UNIX: -1 */
-struct str ip_format(const struct ip *ip,
-                     char ret[IP_TEXT_MAX]); /* RFC 5952; no NUL; IP_NONE: "-" */
+
+/* RFC 5952, without a NUL behind it; "-" for IP_NONE. */
+struct str ip_format(const struct ip *ip, char ret[IP_TEXT_MAX]);
 
 /* "10.0.0.0/8" or a bare address (whole prefix). Host bits are cleared. */
 int ip_net_parse(struct str text, struct ip_net *ret) MUST_CHECK;
 struct str ip_net_format(const struct ip_net *net, char ret[IP_NET_TEXT_MAX]);
 
+/* `prefix` is at most 32 or 128; more is a bug. IP_NONE has prefix 0. */
 struct ip_net ip_mask(const struct ip *ip, unsigned prefix);
 bool ip_net_contains(const struct ip_net *net, const struct ip *ip);
 bool ip_eq(const struct ip *a, const struct ip *b);

@@ -88,10 +88,15 @@ enum token_verdict token_verify(const struct token_keyring *k, struct token_scra
 
 /*
  * Signing. MACs are written as unpadded base64url: BASE64URL_LEN(TOKEN_MAC_LEN) = 43 and
- * BASE64URL_LEN(GATE_MAC_LEN) = 22 characters, no NUL. `scope` begins and ends with "/". token:
- * HMAC(secret, "U:P:E") / HMAC(secret, "U:S*:E") gate:   HMAC(k, "U:S*:E:V") / HMAC(k, "U:P:E:V"),
- * k = HMAC(secret, "hlsgate gate token v1"), V = viewer id in lower-case hex. A path that ends with
- * "*" is signed with one "*" more, so that no path's MAC is a scope's.
+ * BASE64URL_LEN(GATE_MAC_LEN) = 22 characters, no NUL. `scope` begins and ends with "/".
+ *
+ *   token: HMAC(secret, "U:P:E") or HMAC(secret, "U:S*:E")
+ *   gate:  HMAC(k, "U:P:E:V") or HMAC(k, "U:S*:E:V"), k = HMAC(secret, "hlsgate gate token v1"),
+ *          V = viewer id in lower-case hex
+ *
+ * A gate token's path that ends with "*" is signed with one "*" more, so that no path's MAC is a
+ * scope's. A back end's tokens have no such guard: it must not sign a path that ends with "/" + "*"
+ * unless it means the folder.
  */
 void token_sign_path(const struct token_keyring *k, struct token_scratch *s, struct str uid,
                      struct str path, unix_t expires, char ret[43]);

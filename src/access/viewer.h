@@ -19,8 +19,7 @@ struct viewer_rules {
 struct viewer {
     struct ip ip;                 /* exact */
     struct ip_net net;            /* masked as grants are */
-    uint8_t ua_hash[UA_HASH_LEN]; /* first 4 bytes of the User-Agent's MD5: compat, 8 hex digits
-                                     outside */
+    uint8_t ua_hash[UA_HASH_LEN]; /* outside it is 8 hex digits (compat) */
     /* What is stored and signed: family, prefix, masked (or exact) address, ua_hash. */
     uint8_t id[VIEWER_ID_LEN];
 };
