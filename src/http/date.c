@@ -182,7 +182,7 @@ int http_date_parse(struct str s, unix_t now, unix_t *ret)
                                           "%a %b %e %T %Y"};
 
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-        struct civil c;
+        struct civil c = {0};
 
         if (!matches(s, formats[i], now, &c))
             continue;

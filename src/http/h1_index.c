@@ -43,7 +43,7 @@ static const char *check_request_line(struct h1_index *ix, const char *base, str
 
     if (target.n == 0 || !str_starts(head, method) || target.p != head.p + method.n + 1)
         return "request line is malformed";
-    if (!str_starts(rest, STR(" HTTP/1.")) || rest.n < 11 || rest.p[9] != '\r')
+    if (!str_starts(rest, STR(" HTTP/1.")) || rest.p[9] != '\r')
         return "request line is malformed";
     for (size_t i = 0; i < target.n; i++)
         if (is_bad_in_target[(unsigned char)target.p[i]])
