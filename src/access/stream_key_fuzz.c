@@ -14,7 +14,7 @@ static void check(const struct stream_key_rule *rule, struct str path)
 {
     struct str key = stream_key_of(rule, path), folder = stream_folder_of(rule, path);
 
-    if (key.n > 0)
+    if (path.n > 0)
         assert(key.p >= path.p && key.p + key.n <= path.p + path.n);
     assert(folder.n <= path.n && str_starts(path, folder));
     assert(folder.n == 0 || folder.p[folder.n - 1] == '/');
