@@ -1,0 +1,235 @@
+"""
+What is compared. Each case measures its subjects in turn, round after round, so that whatever else the machine does
+meets all of them; a result is the list of one subject's rounds.
+"""
+import dataclasses
+import os
+import subprocess
+import time
+import urllib.parse
+
+import load
+import media
+from servers import Hlsgate, Nginx, STORE_SIZE, hlsgate_target
+
+TOOLS = "build/bench"
+USEC, KIB = "µs CPU per request", "KiB per connection"
+STORE_COUNTS = (10, 10_000, 1_000_000)
+VIEWERS = 10_000
+IDLE_CONNECTIONS = 5000
+
+
+@dataclasses.dataclass
+class Settings:
+    hlsgate: str  # the binary
+    folder: str   # temporary, ours
+    rounds: int
+    seconds: int  # of load per measurement
+    only: str     # "nginx", "hlsgate" or ""
+    store_counts: tuple = STORE_COUNTS
+
+    @property
+    def root(self):
+        return os.path.join(self.folder, "root")
+
+
+@dataclasses.dataclass
+class Result:
+    title: str
+    unit: str
+    rounds: dict           # subject -> values, the one judged first
+    target: float = None   # the first must be at most this times the second; or this at all, when it stands alone
+    baseline: str = None   # the second
+    notes: tuple = ()
+
+
+class Servers:
+    """Starts what a case asks for, stops it at the end."""
+
+    def __init__(self, settings):
+        self._settings, self._running = settings, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self._running:
+            server.stop()
+
+    def wants(self, name):
+        return self._settings.only in ("", name)
+
+    def _folder(self, name):
+        return os.path.join(self._settings.folder, f"{name}-{time.monotonic_ns()}")
+
+    def _started(self, server):
+        self._running.append(server)
+        return server
+
+    def nginx(self):
+        return self._started(Nginx(self._folder("nginx"), self._settings.root))
+
+    def hlsgate(self, folder=None):
+        return self._started(Hlsgate(self._settings.hlsgate, folder or self._folder("hlsgate"), self._settings.root))
+
+
+def _in_turn(settings, measures):
+    """`measures`: subject -> function that gives one value."""
+    rounds = {subject: [] for subject in measures}
+    for measure in measures.values():
+        measure()  # warms caches, is not counted
+    for _ in range(settings.rounds):
+        for subject, measure in measures.items():
+            rounds[subject].append(measure())
+    return rounds
+
+
+def _usec(settings, server, url, connections):
+    return lambda: load.run_wrk(server, url, connections, settings.seconds).usec_per_request
+
+
+def _admitted(server, path):
+    """A signed URL of a viewer who holds a grant."""
+    server.grant(media.SMALL)
+    server.grant(media.LARGE)
+    return server.signed(path)
+
+
+def small_playlist(settings):
+    measures, notes = {}, []
+    with Servers(settings) as servers:
+        if servers.wants("hlsgate"):
+            hlsgate = servers.hlsgate()
+            url = _admitted(hlsgate, media.SMALL)
+            notes.append(f"hlsgate sends {len(load.fetch(url))} bytes of body, with its credentials in them")
+            measures["hlsgate: token, grant, session, use"] = _usec(settings, hlsgate, url, 64)
+        if servers.wants("nginx"):
+            nginx = servers.nginx()
+            url = nginx.signed(media.SMALL)
+            notes.append(f"nginx sends {len(load.fetch(url))}")
+            measures["nginx: secure_link"] = _usec(settings, nginx, url, 64)
+        rounds = _in_turn(settings, measures)
+    return [Result("225-byte playlist, 64 keep-alive connections", USEC, rounds, 1.0, "nginx", tuple(notes))]
+
+
+def hot_segment(settings):
+    measures = {}
+    with Servers(settings) as servers:
+        if servers.wants("hlsgate"):
+            hlsgate = servers.hlsgate()
+            load.fetch(_admitted(hlsgate, media.SMALL))
+            url = hlsgate.signed(media.SEGMENT)
+            assert len(load.fetch(url)) == media.SEGMENT_BYTES
+            measures["hlsgate: credential checked"] = _usec(settings, hlsgate, url, 32)
+        if servers.wants("nginx"):
+            nginx = servers.nginx()
+            url = nginx.plain(media.SEGMENT)
+            assert len(load.fetch(url)) == media.SEGMENT_BYTES
+            measures["nginx: sendfile, no check"] = _usec(settings, nginx, url, 32)
+        rounds = _in_turn(settings, measures)
+    return [Result("Hot segment of 3 000 000 bytes, 32 connections", USEC, rounds, 0.75, "nginx")]
+
+
+def _viewer_requests(count):
+    """VIEWERS tokens spread over the viewers that fill_store made: uid u<n>, User-Agent bench/<n>."""
+    now = int(time.time())
+    for i in range(VIEWERS):
+        n = i * count // VIEWERS if count > VIEWERS else i % count
+        yield hlsgate_target(media.SMALL, f"u{n}", now + 3600 + i), f"bench/{n}"
+
+
+def _filled(settings, servers, count):
+    """A server whose store holds `count` grants and sessions, and a file that names viewers among them."""
+    folder = os.path.join(settings.folder, f"filled-{count}")
+    os.makedirs(folder)
+    stream_key = media.SMALL.split("/")[-2]
+    subprocess.run([f"{TOOLS}/fill_store", f"{folder}/state", str(count), stream_key, STORE_SIZE.removesuffix("GiB")],
+                   check=True, timeout=300)
+    viewers = os.path.join(folder, "viewers")
+    requests = list(_viewer_requests(count))
+    with open(viewers, "w") as f:
+        f.writelines(f"{target}\t{agent}\n" for target, agent in requests)
+    return servers.hlsgate(folder), requests, viewers
+
+
+def admission(settings):
+    if settings.only == "nginx":
+        return []
+    first, again = {}, {}
+    with Servers(settings) as servers:
+        for count in reversed(settings.store_counts):  # the largest is the one judged, the smallest the baseline
+            subject = f"{count:,} grants and sessions".replace(",", " ")
+            server, requests, viewers = _filled(settings, servers, count)
+            first[subject] = [load.fetch_one_by_one(server, requests).usec_per_request]
+            again[subject] = lambda s=server, v=viewers: load.run_wrk(s, s.base, 64, settings.seconds, v).usec_per_request
+        again = _in_turn(settings, again)
+    smallest = list(again)[-1]
+    return [
+        Result(f"Admission among many: {VIEWERS} viewers in turn, 64 connections", USEC, again, 1.5, smallest),
+        Result("The same, first use of each token (writes), one request at a time", USEC, first, 1.5, smallest),
+    ]
+
+
+def idle_memory(settings):
+    def kib(server, url):
+        before = server.process.resident_bytes()
+        with load.idle_connections(url, IDLE_CONNECTIONS):
+            return (server.process.resident_bytes() - before) / IDLE_CONNECTIONS / 1024
+
+    rounds = {}
+    with Servers(settings) as servers:
+        if servers.wants("hlsgate"):
+            server = servers.hlsgate()
+            url = _admitted(server, media.SMALL)
+            load.fetch(url)
+            rounds["hlsgate"] = [kib(server, url)]
+        if servers.wants("nginx"):
+            server = servers.nginx()
+            url = server.signed(media.SMALL)
+            load.fetch(url)
+            rounds["nginx"] = [kib(server, url)]
+    return [Result(f"Memory of an idle keep-alive connection, {IDLE_CONNECTIONS} of them", KIB, rounds, 4.0, None,
+                   ("once per server, freshly started; kernel memory not included",))]
+
+
+def _splice_rounds(settings, query_bytes):
+    path = settings.root + media.LARGE
+    return [float(subprocess.run([f"{TOOLS}/splice_cost", path, str(query_bytes)], check=True, capture_output=True,
+                                 text=True, timeout=60).stdout) for _ in range(settings.rounds)]
+
+
+def _query_bytes(text):
+    """Of the credential in a personalised playlist."""
+    uri = next(line for line in text.decode().splitlines() if line and not line.startswith("#"))
+    return len(urllib.parse.urlsplit(uri).query)
+
+
+def large_playlist(settings):
+    measures, splice, notes = {}, None, []
+    with Servers(settings) as servers:
+        weight = 300_000
+        if servers.wants("hlsgate"):
+            hlsgate = servers.hlsgate()
+            url = _admitted(hlsgate, media.LARGE)
+            body = load.fetch(url)
+            weight = len(body)
+            splice = _splice_rounds(settings, _query_bytes(body))
+            measures["hlsgate: personalised for each"] = _usec(settings, hlsgate, url, 16)
+        if servers.wants("nginx"):
+            nginx = servers.nginx()
+            media.write_bytes(settings.root, "/vod/large/same_size.m3u8", weight)
+            measures["nginx: a file of that size"] = _usec(settings, nginx, nginx.plain("/vod/large/same_size.m3u8"), 16)
+        rounds = _in_turn(settings, measures)
+    notes.append(f"{weight:,} bytes of body".replace(",", " "))
+    if splice is not None:
+        rounds["splice alone, in memory"] = splice
+    return [Result(f"Playlist of {media.LARGE_SEGMENTS} segments, 16 connections", USEC, rounds, 100.0, None, tuple(notes))]
+
+
+ALL = {
+    "playlist": small_playlist,
+    "segment": hot_segment,
+    "admission": admission,
+    "memory": idle_memory,
+    "large": large_playlist,
+}

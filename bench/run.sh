@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds the two C programs of the benchmark against the libraries in build/ and runs it. Arguments go to bench.py:
+#   bench/run.sh --only nginx --quick
+set -eu
+cd "$(dirname "$0")/.."
+
+out=build/bench
+libs="-luv -llmdb -lcrypto -lpcre2-8 -lpthread"
+
+compile() {
+    name=$1
+    shift
+    ${CC:-cc} -std=gnu17 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Isrc -o "$out/$name" "bench/$name.c" \
+        -Wl,--start-group "$@" -Wl,--end-group $libs
+}
+
+case " $* " in
+*" --only nginx "*) ;; # needs nothing of ours
+*)
+    mkdir -p "$out"
+    compile splice_cost build/libhls.a build/libbase.a
+    compile fill_store build/libstore.a build/libaccess.a build/libnet.a build/libbase.a
+    ;;
+esac
+exec /usr/bin/python3 -B bench/bench.py "$@"
