@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 port=${PORT:-7889}
 base=http://127.0.0.1:$port
 stream=/2026-01-01/demo
-umask 077
 
 scripts/packages.sh build demo
 scripts/build.sh build --buildtype=release -- hlsgate
@@ -19,7 +18,7 @@ if [ ! -e "demo/streams$stream/master.m3u8" ]; then
     scripts/demo.sh demo/streams
 fi
 for secret in token.secret api.key; do
-    [ -s "demo/$secret" ] || openssl rand -hex 32 >"demo/$secret"
+    [ -s "demo/$secret" ] || (umask 077 && openssl rand -hex 32 >"demo/$secret")
 done
 
 # The example as it stands, but for the port, the address families there are and the API key just made.

@@ -70,6 +70,7 @@ class Gate:
         self.streams = streams
         self.port = free_port()
         self.process = None
+        self.wrapper = []  # a command that ends in running its arguments
         self.config_file = folder / "hlsgate.yaml"
         self.stderr_file = folder / "stderr.txt"
         (folder / "token.secret").write_bytes(SECRET + b"\n")
@@ -96,8 +97,8 @@ class Gate:
 
     def start(self):
         with open(self.stderr_file, "ab") as log:
-            self.process = subprocess.Popen([BINARY, "serve", "-c", str(self.config_file)], stdout=log, stderr=log,
-                                            env=os.environ | SANITIZERS)
+            self.process = subprocess.Popen([*self.wrapper, BINARY, "serve", "-c", str(self.config_file)], stdout=log,
+                                            stderr=log, env=os.environ | SANITIZERS)
         until(self._is_healthy, "the daemon answers /health", deadline=max(DEADLINE, 30))
         return self
 

@@ -1,0 +1,200 @@
+"""The API: keys and scopes, content, logs, and the endpoints that explain a decision."""
+import json
+import re
+from urllib.parse import quote
+
+import pytest
+
+from support.gate import ELSEWHERE, HOME, KEYS
+from support.signing import sign
+from support.wait import until
+
+BASE = "/v/2026-01-02/movie1"
+MASTER = f"{BASE}/master.m3u8"
+GRANT = {"uid": "u1", "path": MASTER, "clientIp": HOME, "UserAgent": "Player/1.0"}
+VIEWER = ["/whitelist-info", "/stats", "/api/access-logs/denied", "/api/access-logs/recent", "/api/replay-logs",
+          "/api/key-access-logs", "/debug/browser?ua=curl", "/debug/cidr?ip=127.0.1.5&test_ip=127.0.1.6",
+          f"/debug/explain?url={quote(MASTER)}&ip=127.0.1.5&ua=x"]
+OPERATOR = [("POST", "/api/whitelist", GRANT), ("DELETE", "/api/whitelist", {"uid": "u1"}),
+            ("POST", "/api/static-whitelist", GRANT)]
+
+
+class TestKeys:
+    def test_health_is_open_and_says_only_that(self, shared_gate):
+        response = shared_gate.api("GET", "/health", key=None)
+        assert response.status == 200 and set(response.json) == {"status"}
+
+    def test_with_a_key_it_says_more(self, shared_gate):
+        assert len(shared_gate.api("GET", "/health", key="viewer").json) > 1
+
+    @pytest.mark.parametrize("path", VIEWER)
+    def test_nothing_else_without_a_key(self, shared_gate, path):
+        response = shared_gate.api("GET", path, key=None)
+        assert response.status == 401 and response.json["error"]
+
+    @pytest.mark.parametrize("path", VIEWER)
+    def test_viewer_may_read(self, shared_gate, path):
+        assert shared_gate.api("GET", path, key="viewer").status == 200
+
+    @pytest.mark.parametrize("method, path, body", OPERATOR)
+    def test_viewer_may_not_change(self, shared_gate, method, path, body):
+        response = shared_gate.api(method, path, body, key="viewer")
+        assert response.status == 403 and response.json["error"]
+        assert shared_gate.api("GET", "/whitelist-info").json["total_entries"] == 0
+
+    @pytest.mark.parametrize("key", ["operator", "admin"])
+    def test_operator_and_admin_may(self, gate, key):
+        for method, path, body in OPERATOR:
+            assert gate.api(method, path, body, key=key).status == 200
+
+    @pytest.mark.parametrize("value", ["Bearer wrong", "Bearer ", "Bearer", "wrong", "Basic " + KEYS["admin"], " ",
+                                       "Bearer " + KEYS["admin"][:-1], "Bearer " + KEYS["admin"] + "x",
+                                       "Bearer " + "k" * 9000])
+    def test_wrong_keys(self, shared_gate, value):
+        response = shared_gate.api("GET", "/stats", key=None, fields={"Authorization": value})
+        assert response.status in (401, 403) and response.json["error"]
+
+    @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "{}"])
+    def test_bearer_and_bare(self, shared_gate, form):
+        fields = {"Authorization": form.format(KEYS["viewer"])}
+        assert shared_gate.api("GET", "/stats", key=None, fields=fields).status == 200
+
+    def test_hash_is_no_key(self, shared_gate):
+        sha256 = shared_gate.config["api"]["keys"][0]["sha256"]
+        assert shared_gate.api("GET", "/stats", key=sha256).status == 403
+
+
+class TestContent:
+    @pytest.mark.parametrize("raw", [b"", b"{", b"null", b"[]", b'"x"', b"{}{}", b"\xff\xfe", b'{"uid": "u\\u0000"}',
+                                     b'{"uid": "a", "uid": "b"}', b"[" * 50_000, b'{"a":' * 5000,
+                                     json.dumps(GRANT).encode() + b"x", b'{"uid": "\xc3\x28"}'])
+    def test_bad_json_is_400(self, shared_gate, raw):
+        response = shared_gate.api("POST", "/api/whitelist", raw=raw)
+        assert response.status == 400 and response.json["error"]
+
+    def test_unknown_fields_are_passed_over(self, gate):
+        assert gate.api("POST", "/api/whitelist", GRANT | {"later": [1, {"x": None}]}).status == 200
+
+    def test_unknown_endpoint(self, shared_gate):
+        assert shared_gate.api("GET", "/api/none").status in (403, 404)
+
+    def test_answers_are_json_and_never_cached(self, shared_gate):
+        response = shared_gate.api("GET", "/stats")
+        assert response["Content-Type"].startswith("application/json") and "no-store" in response["Cache-Control"]
+
+
+class TestLogs:
+    def test_denied_names_reason_path_and_viewer_but_no_token(self, gate):
+        v = gate.admitted()
+        url = sign(MASTER, ttl=-1)
+        v.is_refused(url, "token_expired")
+        text = gate.api("GET", "/api/access-logs/denied", key="viewer").text
+        for what in ("token_expired", MASTER, HOME, "Player/1.0", "u1"):
+            assert what in text, what
+        assert url[-64:] not in text
+
+    def test_refusal_is_a_line_of_the_log_too(self, gate):
+        gate.admitted().is_refused(sign(MASTER, ttl=-1), "token_expired")
+        assert re.search(r"token_expired.*movie1|movie1.*token_expired", gate.log), gate.log
+
+    def test_recent_has_the_served(self, gate):
+        gate.admitted().gets(sign(MASTER))
+        text = gate.api("GET", "/api/access-logs/recent", key="viewer").text
+        assert MASTER in text and '"ok"' in text
+
+    def test_capped_newest_first(self, gate):
+        v = gate.admitted()
+        with v.connect() as c:
+            for i in range(130):
+                c.request("GET", f"{BASE}/n{i}.m3u8", v.fields())
+                assert c.read().status == 403
+        text = gate.api("GET", "/api/access-logs/denied", key="viewer").text
+        seen = [int(n) for n in re.findall(r"/n(\d+)\.m3u8", text)]
+        assert seen == sorted(seen, reverse=True) and seen[0] == 129 and len(seen) == 100
+
+    def test_hostile_texts_leave_the_log_whole(self, gate):
+        v = gate.admitted()
+        path = f'{BASE}/%22%7D%5D%0D%0A%1B%5B31m%E2%80%AE{"x" * 3000}.m3u8'
+        assert v.ask("GET", path, {"User-Agent-2": "x"}).status in (400, 403, 414)
+        gate.viewer(ua='"}]\\u0000<script>').get(path)
+        gate.denied_log()
+        assert "\x1b[31m" not in gate.log
+
+    def test_summary(self, gate):
+        gate.admitted().is_refused(sign(MASTER, ttl=-1), "token_expired")
+        assert "token_expired" in gate.api("GET", "/api/access-logs/summary", key="viewer").text
+
+
+class TestDebug:
+    @pytest.mark.parametrize("ua, kind, name", [
+        ("curl/8.0", "download_tool", "curl"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Edg/120.0",
+         "desktop_browser", "edge"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+         "Version/17.0 Mobile/15E148 Safari/604.1", "mobile_browser", "safari_mobile"),
+        ("", "unknown", "unknown"),
+    ])
+    def test_browser(self, shared_gate, ua, kind, name):
+        answer = shared_gate.api("GET", f"/debug/browser?ua={quote(ua)}", key="viewer").json
+        assert kind in answer.values() and name in answer.values()
+
+    def test_cidr(self, shared_gate):
+        def match(ip, test_ip):
+            return shared_gate.api("GET", f"/debug/cidr?ip={ip}&test_ip={test_ip}", key="viewer").text
+
+        assert "true" in match("127.0.1.5", "127.0.1.200") and "127.0.1.0/24" in match("127.0.1.5", "127.0.1.200")
+        assert "false" in match("127.0.1.5", "127.0.2.5")
+        assert shared_gate.api("GET", "/debug/cidr?ip=nonsense", key="viewer").status == 400
+
+    def explain(self, gate, url, ip=HOME, ua="Player/1.0"):
+        target = f"/debug/explain?url={quote(url, safe='')}&ip={ip}&ua={quote(ua)}"
+        response = gate.api("GET", target, key="viewer")
+        assert response.status == 200, response.text
+        return response.text
+
+    def test_explain_says_why_without_side_effects(self, make_gate):
+        gate = make_gate(access={"replay": {"mode": "count", "max_uses": 1, "ttl": "1h"}})
+        v = gate.admitted()
+        url = sign(MASTER)
+        for _ in range(3):
+            assert "ok" in self.explain(gate, url)
+        assert "no_grant" in self.explain(gate, url, ip=ELSEWHERE)
+        assert "token_expired" in self.explain(gate, sign(MASTER, ttl=-1))
+        stats = gate.stats()
+        assert stats["store"]["uses"] == 0 and stats["store"]["sessions"] == 0
+        v.gets(url)
+        assert "token_used_up" in self.explain(gate, url)
+
+    def test_explain_needs_its_parameters(self, shared_gate):
+        assert shared_gate.api("GET", "/debug/explain?url=/x", key="viewer").status == 400
+        assert shared_gate.api("GET", "/debug/explain", key="viewer").status == 400
+
+
+class TestStats:
+    def test_counts_by_outcome(self, gate):
+        v = gate.admitted()
+        before = gate.stats()["outcomes"]
+        v.gets(sign(MASTER))
+        v.is_refused(sign(MASTER, ttl=-1), "token_expired")
+        after = gate.stats()["outcomes"]
+        assert after["token_expired"] == before.get("token_expired", 0) + 1
+        assert after["ok"] > before["ok"]
+
+    def test_counts_what_is_stored(self, gate):
+        v = gate.admitted()
+        v.gets(sign(MASTER))
+        store = gate.stats()["store"]
+        assert (store["grants"], store["sessions"]) == (1, 1)
+
+    def test_gauge_of_connections(self, gate):
+        with gate.viewer().connect() as c:
+            c.request("GET", "/health")
+            c.read()
+            gate.wait_gauge("connections", 2)
+        gate.wait_gauge("connections", 1)
+
+
+def test_health_when_asked_often_costs_no_session(gate):
+    for _ in range(20):
+        assert gate.api("GET", "/health", key=None).status == 200
+    until(lambda: gate.stats()["store"]["sessions"] == 0, "no sessions")
