@@ -3,7 +3,7 @@
  * The input also serves as every forwarding field behind a trusted proxy: the answer is an address,
  * whatever they say.
  */
-#include "access/ip.h"
+#include "access/client_ip.h"
 
 #include "base/panic.h"
 

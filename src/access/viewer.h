@@ -5,7 +5,7 @@
 #ifndef ACCESS_VIEWER_H
 #define ACCESS_VIEWER_H
 
-#include "access/ip.h"
+#include "base/ip.h"
 
 enum viewer_bind { BIND_NETWORK, BIND_IP };
 

@@ -1,9 +1,10 @@
 /*
- * IP addresses and networks in one form: 16 bytes plus a family, so that a masked address is a key that can be compared,
- * hashed and stored. IPv4-mapped IPv6 addresses (::ffff:1.2.3.4) become IPv4 on the way in.
+ * IP addresses and networks in one form: 16 bytes plus a family, so that a masked address is a key
+ * that can be compared, hashed and stored. IPv4-mapped IPv6 addresses (::ffff:1.2.3.4) become IPv4
+ * on the way in.
  */
-#ifndef ACCESS_IP_H
-#define ACCESS_IP_H
+#ifndef BASE_IP_H
+#define BASE_IP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,25 +16,29 @@
 enum ip_family { IP_NONE, IP_V4, IP_V6 };
 
 struct ip {
-    uint8_t family; /* enum ip_family */
+    uint8_t family;    /* enum ip_family */
     uint8_t bytes[16]; /* network order; IPv4 in the first 4, the rest zero */
 };
 
 struct ip_net {
-    struct ip base;    /* bits past the prefix are zero */
-    uint8_t prefix;    /* 0 to 32, or 0 to 128 */
+    struct ip base; /* bits past the prefix are zero */
+    uint8_t prefix; /* 0 to 32, or 0 to 128 */
 };
 
 enum { IP_TEXT_MAX = 46, IP_NET_TEXT_MAX = 50 };
 
-int ip_parse(struct str text, struct ip *ret) MUST_CHECK; /* no zone, no brackets, no leading zeros in IPv4 */
+/* No zone, no brackets, no leading zeros in IPv4. */
+int ip_parse(struct str text, struct ip *ret) MUST_CHECK;
 int ip_from_sockaddr(const struct sockaddr *sa, struct ip *ret) MUST_CHECK; /* AF_UNIX: -1 */
-struct str ip_format(const struct ip *ip, char ret[IP_TEXT_MAX]); /* RFC 5952 */
+
+/* RFC 5952, without a NUL behind it; "-" for IP_NONE. */
+struct str ip_format(const struct ip *ip, char ret[IP_TEXT_MAX]);
 
 /* "10.0.0.0/8" or a bare address (whole prefix). Host bits are cleared. */
 int ip_net_parse(struct str text, struct ip_net *ret) MUST_CHECK;
 struct str ip_net_format(const struct ip_net *net, char ret[IP_NET_TEXT_MAX]);
 
+/* `prefix` is at most 32 or 128; more is a bug. IP_NONE has prefix 0. */
 struct ip_net ip_mask(const struct ip *ip, unsigned prefix);
 bool ip_net_contains(const struct ip_net *net, const struct ip *ip);
 bool ip_eq(const struct ip *a, const struct ip *b);
@@ -44,14 +49,5 @@ struct ip_set {
     unsigned count;
 };
 bool ip_set_contains(const struct ip_set *s, const struct ip *ip);
-
-/*
- * The client behind trusted proxies: when `peer` is trusted, X-Forwarded-For (else Forwarded, else X-Real-IP) is walked
- * from the right over every trusted address; the first that is not trusted is the client. Anything that is not
- * an address ends the walk at the last trusted hop. An untrusted peer is the client, whatever it claims. Several
- * fields of one name are given joined by the caller with ",".
- */
-struct ip ip_client(const struct ip_set *trusted, const struct ip *peer, struct str x_forwarded_for,
-                    struct str forwarded, struct str x_real_ip);
 
 #endif

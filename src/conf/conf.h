@@ -185,9 +185,11 @@ struct conf_secret {
         __VA_ARGS__                                                                              \
     }
 /* `member`: a struct conf_list of `Item`. */
-#define CONF_SECTIONS(S, member, Item, table, ...)                                     \
+#define CONF_SECTIONS(S, member, Item, table, ...) \
+    CONF_SECTIONS_AS(S, member, #member, Item, table, __VA_ARGS__)
+#define CONF_SECTIONS_AS(S, member, key, Item, table, ...)                             \
     {                                                                                  \
-        .name = #member, .kind = CONF_SECTION_LIST,                                    \
+        .name = (key), .kind = CONF_SECTION_LIST,                                      \
         .offset = CONF_OFFSET(S, member, struct conf_list), .item_size = sizeof(Item), \
         .fields = (table), __VA_ARGS__                                                 \
     }

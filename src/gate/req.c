@@ -35,6 +35,7 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     r->transport = t;
     r->owner = owner;
     r->at = STEP(route);
+    buf_init(&r->content_buf, REQ_CONTENT_MAX);
     r->began = loop_now(w->loop);
     r->now = loop_unix(w->loop);
     list_append(&w->requests, &r->link);
@@ -55,6 +56,7 @@ static void release(struct req *r)
         body_done(r->body);
     r->body = NULL;
     playlist_free(&r->own_scan);
+    buf_done(&r->content_buf);
     origin_file_done(&r->file);
     cache_entry_unref(&r->entry);
 }
@@ -114,15 +116,41 @@ void req_start_refused(struct req *r, enum outcome o)
     req_run(r, req_fail(r, o));
 }
 
+static const struct step *after_content(struct req *r, int err)
+{
+    if (err == 0)
+        return STEP(api);
+    r->must_close = true; /* what is left of the content stands in the way of the next request */
+    switch (err) {
+    case -EMSGSIZE:
+        return req_fail(r, OUT_BODY_TOO_LARGE);
+    case -EPROTO:
+        return req_fail(r, OUT_BAD_REQUEST);
+    case -ETIMEDOUT:
+        return req_fail(r, OUT_HEAD_TIMEOUT);
+    default:
+        return req_end(r, OUT_CLIENT_LEFT);
+    }
+}
+
+const struct step *step_content(struct req *r)
+{
+    int n;
+
+    if (r->is_dry) {
+        req_note(r, "api", "answered by the API, not by the gate");
+        return STEP(send);
+    }
+    if (!r->head.has_body)
+        return STEP(api);
+    n = r->transport->want_content(r);
+    return n == 0 ? STEP(WAIT) : after_content(r, MIN(n, 0));
+}
+
 void req_on_content(struct req *r, int err)
 {
     assert(r->at == STEP(content));
-    if (err == 0)
-        req_run(r, STEP(api));
-    else if (err == -EMSGSIZE)
-        req_run(r, req_fail(r, OUT_BODY_TOO_LARGE));
-    else
-        req_run(r, req_end(r, err == -ETIMEDOUT ? OUT_HEAD_TIMEOUT : OUT_CLIENT_LEFT));
+    req_run(r, after_content(r, err));
 }
 
 static enum outcome outcome_of_send(int err)

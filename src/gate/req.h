@@ -100,7 +100,8 @@ struct req {
     struct http_head head;
     struct ip peer; /* the socket's address; IP_NONE for a unix socket */
     bool is_tls;
-    struct str content;
+    struct buf content_buf; /* filled by the transport; at most REQ_CONTENT_MAX */
+    struct str content;     /* complete */
     usec_t began;
     unix_t now; /* one time for all checks */
 
@@ -150,9 +151,7 @@ void req_start(struct req *r);
 /* The head was not even a request: answered with this outcome, then the connection closes. */
 void req_start_refused(struct req *r, enum outcome o);
 
-void req_on_content(
-    struct req *r,
-    int err); /* -EMSGSIZE: over the limit; -ECONNRESET, -ETIMEDOUT: it did not come */
+void req_on_content(struct req *r, int err); /* -EMSGSIZE, -EPROTO, -ETIMEDOUT, -ECONNRESET */
 void req_on_sent(struct req *r,
                  int err); /* 0, -ECONNRESET, -ETIMEDOUT (did not read), -EIO (the body broke) */
 /* The viewer left, or the server stops, at any time before finished(): everything under way is

@@ -99,7 +99,7 @@ const struct step *step_respond(struct req *r)
     struct http_byte_range range;
 
     describe(r);
-    switch (http_evaluate(&r->head, &r->validators, r->length, &range)) {
+    switch (http_evaluate(&r->head, &r->validators, r->length, r->now, &range)) {
     case COND_FULL:
         return answer(r, OUT_OK, 0, r->length);
     case COND_PARTIAL:

@@ -5,6 +5,7 @@
  */
 #include "gate/steps.h"
 
+#include "base/codec.h"
 #include "gate/fill.h"
 #include "hls/playlist.h"
 

@@ -4,6 +4,7 @@
  */
 #include "gate/steps.h"
 
+#include "access/client_ip.h"
 #include "gate/viewer_cache.h"
 #include "http/cors.h"
 
@@ -127,20 +128,6 @@ const struct step *step_classify(struct req *r)
     if (r->is_whitelisted)
         req_note(r, "fixed_whitelist", "the address is listed: every check passes");
     return STEP(token);
-}
-
-const struct step *step_content(struct req *r)
-{
-    int n;
-
-    if (r->is_dry) {
-        req_note(r, "api", "answered by the API, not by the gate");
-        return STEP(send);
-    }
-    if (!r->head.has_body)
-        return STEP(api);
-    n = r->transport->want_content(r);
-    return n > 0 ? STEP(api) : STEP(WAIT);
 }
 
 const struct step *step_api(struct req *r)

@@ -1,6 +1,7 @@
 /* From the settings to the rules: one small function for each section. */
 #include "gate/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"

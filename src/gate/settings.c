@@ -199,11 +199,12 @@ static const struct conf_field key_fields[] = {
     CONF_END,
 };
 
-#define BROWSER_ROWS(max, time)                                                                    \
-    CONF_F(struct browser_limit, max_uses, conf_int, .def = max, .min = "1", .max = "1000000",     \
-           .doc = "Playlist requests of one viewer for one playlist within a window."),            \
-        CONF_F(struct browser_limit, window, conf_duration, .def = time, .min = "1s", .max = "1d", \
-               .doc = "Length of the window."),                                                    \
+#define BROWSER_ROWS(uses_def, window_def)                                                  \
+    CONF_F(struct browser_limit, max_uses, conf_int, .def = uses_def, .min = "1",           \
+           .max = "1000000",                                                                \
+           .doc = "Playlist requests of one viewer for one playlist within a window."),     \
+        CONF_F(struct browser_limit, window, conf_duration, .def = window_def, .min = "1s", \
+               .max = "1d", .doc = "Length of the window."),                                \
         CONF_END
 
 static const struct conf_field mobile_fields[] = {BROWSER_ROWS("1", "180s")};

@@ -1,4 +1,4 @@
-#include "access/ip.h"
+#include "base/ip.h"
 
 #include <netinet/in.h>
 #include <sys/un.h>

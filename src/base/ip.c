@@ -6,7 +6,7 @@
  * Invariants: bytes past an IPv4 address's 4 are zero; bits past a network's prefix are zero; an
  * IPv4-mapped IPv6 address never exists in a `struct ip`.
  */
-#include "access/ip.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -6,7 +6,7 @@
  * comma, and what a viewer wrote on the left (an opening quote, say) can then never swallow what a
  * proxy appended. An element that does not parse as a whole is no address and ends the walk.
  */
-#include "access/ip.h"
+#include "access/client_ip.h"
 
 typedef int (*element_fn)(struct str element, struct ip *ret);
 

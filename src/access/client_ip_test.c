@@ -1,4 +1,4 @@
-#include "access/ip.h"
+#include "access/client_ip.h"
 
 #include "base/mem.h"
 #include "base/test.h"

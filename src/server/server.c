@@ -1,0 +1,306 @@
+/*
+ * Start: limits, store, cache, gate, listening sockets, workers. Then this thread only waits for
+ * signals. Stop: workers drain, are joined, and everything is unmade in the opposite order.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/api.h"
+#include "base/log.h"
+#include "server/worker.h"
+
+enum { BACKLOG = 4096 };
+
+struct server {
+    struct snapshot *snapshot; /* owned */
+    struct store *store;
+    struct cache *cache;
+    struct gate gate;
+    const struct api *api;
+    struct worker **workers;
+    unsigned worker_count, started_count;
+};
+
+static unsigned count_workers(const struct settings *s)
+{
+    long cores = s->workers > 0 ? s->workers : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+/* Every connection is a descriptor: as many as the system lets us have. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE,
+                    &limit); /* best effort: running out later is handled and counted */
+}
+
+static int open_store(const struct snapshot *snapshot, struct store **ret, struct buf *error)
+{
+    const struct embedded_settings *e = &snapshot->settings.store.embedded;
+    struct store_embedded_options options = {.path = e->path.p, .size = e->size};
+
+    return store_open_embedded(&options, &snapshot->rules->store, ret, error);
+}
+
+/* ---- listening ---- */
+
+static const struct net_address *address_of(const struct snapshot *s, size_t i)
+{
+    return &((const struct listen_setting *)s->settings.listen.items)[i].address;
+}
+
+static int check_addresses(const struct snapshot *s, struct buf *ret_errors)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < s->settings.listen.count; i++) {
+        char text[128];
+        int r = net_is_free(address_of(s, i));
+
+        if (r == 0)
+            continue;
+        net_address_format(address_of(s, i), text, sizeof text);
+        buf_printf(ret_errors, "listen[%zu].address: cannot listen on %s: %s\n", i, text,
+                   strerror(-r));
+        result = -1;
+    }
+    return result;
+}
+
+static bool is_unix(const struct net_address *a)
+{
+    return a->u.any.sa_family == AF_UNIX;
+}
+
+/* The sockets of one worker. A Unix socket is one for all of them; its first descriptor is
+ * `shared[i]`. */
+static int open_sockets(const struct snapshot *s, int *shared, int *ret_fds)
+{
+    for (size_t i = 0; i < s->settings.listen.count; i++) {
+        const struct net_address *a = address_of(s, i);
+
+        if (is_unix(a) && shared[i] >= 0)
+            ret_fds[i] = dup(shared[i]);
+        else
+            ret_fds[i] = net_listen(a, BACKLOG, !is_unix(a));
+        if (ret_fds[i] < 0) {
+            int r = ret_fds[i] == -1 ? -errno : ret_fds[i];
+
+            while (i-- > 0)
+                close(ret_fds[i]);
+            return r;
+        }
+        if (is_unix(a) && shared[i] < 0)
+            shared[i] = ret_fds[i];
+    }
+    return 0;
+}
+
+/* ---- workers ---- */
+
+static int make_workers(struct server *s)
+{
+    int shared[WORKER_MAX_LISTENERS], fds[WORKER_MAX_LISTENERS];
+    const struct settings *settings = &s->snapshot->settings;
+    unsigned each = (unsigned)((uint64_t)settings->http.max_connections / s->worker_count) + 1;
+
+    memset(shared, -1, sizeof shared);
+    s->gate.workers = xcalloc(s->worker_count, sizeof(struct gate_worker *));
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        int r = open_sockets(s->snapshot, shared, fds);
+
+        if (r < 0) {
+            log_error("cannot listen: %s", strerror(-r));
+            return -1;
+        }
+        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, each, fds,
+                                   (unsigned)settings->listen.count);
+        s->gate.workers[i] = s->workers[i]->gate;
+    }
+    s->gate.worker_count = s->worker_count;
+    return 0;
+}
+
+static int start_workers(struct server *s)
+{
+    for (; s->started_count < s->worker_count; s->started_count++) {
+        int r = worker_start(s->workers[s->started_count]);
+
+        if (r < 0) {
+            log_error("cannot start a thread: %s", strerror(-r));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void order_all(struct server *s, enum worker_state order)
+{
+    for (unsigned i = 0; i < s->started_count; i++)
+        worker_order(s->workers[i], order);
+}
+
+static void join_all(struct server *s)
+{
+    for (unsigned i = 0; i < s->started_count; i++)
+        worker_join(s->workers[i]);
+    s->started_count = 0;
+}
+
+/* ---- signals ---- */
+
+static void block_signals(sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGTERM);
+    sigaddset(ret, SIGINT);
+    sigaddset(ret, SIGUSR2); /* how join_all() is told apart from a signal: see wait_for_end() */
+    pthread_sigmask(SIG_BLOCK, ret, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The workers are joined by a thread of their own, so that a second signal can still cut a drain
+ * short. */
+static void *join_thread(void *arg)
+{
+    join_all(arg);
+    kill(getpid(), SIGUSR2);
+    return NULL;
+}
+
+static int next_signal(const sigset_t *set)
+{
+    int sig = 0;
+
+    while (sigwait(set, &sig) != 0)
+        continue;
+    return sig;
+}
+
+static void wait_for_end(struct server *s, const sigset_t *set)
+{
+    int sig;
+    bool is_stopping;
+    pthread_t joiner;
+
+    while ((sig = next_signal(set)) == SIGUSR2)
+        continue;
+    is_stopping = sig == SIGINT;
+    log_info("%s: %s", sig == SIGINT ? "SIGINT" : "SIGTERM", is_stopping ? "stopping" : "draining");
+    order_all(s, WORKER_DRAINING);
+    if (is_stopping)
+        order_all(s, WORKER_STOPPING);
+    if (pthread_create(&joiner, NULL, join_thread, s) != 0) {
+        join_all(s);
+        return;
+    }
+    while (next_signal(set) != SIGUSR2) {
+        if (!is_stopping)
+            order_all(s, WORKER_STOPPING);
+        is_stopping = true;
+    }
+    pthread_join(joiner, NULL);
+}
+
+/* ---- all together ---- */
+
+static void log_lines(struct str lines)
+{
+    struct str line;
+
+    while (str_split(&lines, '\n', &line))
+        if (line.n > 0)
+            log_error("%.*s", STR_FMT(line));
+}
+
+static int prepare(struct server *s)
+{
+    struct buf error;
+    int r;
+
+    buf_init(&error, 4096);
+    r = check_addresses(s->snapshot, &error);
+    if (r == 0)
+        r = open_store(s->snapshot, &s->store, &error);
+    if (r < 0)
+        log_lines(buf_str(&error));
+    buf_done(&error);
+    return r;
+}
+
+static void unmake(struct server *s)
+{
+    for (unsigned i = 0; i < s->worker_count; i++)
+        worker_free(&s->workers[i]);
+    free(s->workers);
+    free(s->gate.workers);
+    gate_done(&s->gate);
+    cache_free(&s->cache);
+    store_close(&s->store);
+    snapshot_free(&s->snapshot);
+}
+
+static void log_ready(const struct server *s)
+{
+    for (size_t i = 0; i < s->snapshot->settings.listen.count; i++) {
+        char text[128];
+
+        net_address_format(address_of(s->snapshot, i), text, sizeof text);
+        log_info("listening on %s with %u workers", text, s->worker_count);
+    }
+}
+
+int server_run(struct snapshot *snapshot)
+{
+    const struct settings *settings = &snapshot->settings;
+    struct server s = {.snapshot = snapshot, .worker_count = count_workers(settings)};
+    sigset_t signals;
+    int result = EXIT_FAILURE;
+
+    block_signals(&signals);
+    raise_descriptor_limit();
+    log_start((enum log_level)settings->log.level);
+    s.workers = xcalloc(s.worker_count, sizeof(struct worker *));
+    if (prepare(&s) == 0) {
+        s.cache = cache_new(settings->gate.cache.memory, settings->gate.cache.max_object);
+        s.api = admin_api(&settings->api);
+        gate_init(&s.gate, s.cache, s.store, s.api);
+        if (make_workers(&s) == 0 && start_workers(&s) == 0) {
+            log_ready(&s);
+            wait_for_end(&s, &signals);
+            result = EXIT_SUCCESS;
+        }
+        order_all(&s, WORKER_DRAINING); /* those that were started when a later one could not be */
+        order_all(&s, WORKER_STOPPING);
+        join_all(&s);
+    }
+    unmake(&s);
+    log_info("stopped");
+    log_stop();
+    return result;
+}
+
+int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
+{
+    struct store *store = NULL;
+    int result = check_addresses(snapshot, ret_errors);
+
+    if (open_store(snapshot, &store, ret_errors) < 0) {
+        buf_add_char(ret_errors, '\n');
+        result = -1;
+    }
+    store_close(&store);
+    return result;
+}

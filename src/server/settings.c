@@ -1,0 +1,113 @@
+/* The root table. The sections of the gate and of the API are described where they are used. */
+#include "server/settings.h"
+
+#include <stdlib.h>
+
+static int parse_address(struct arena *arena, struct str text, const struct conf_field *field,
+                         void *dst, struct buf *error)
+{
+    if (net_address_parse(text, dst) == 0)
+        return 0;
+    buf_add(error, STR("an address to listen on, such as 127.0.0.1:7889, [::]:7889 or "
+                       "unix:/run/hlsgate.sock"));
+    return -1;
+}
+
+static const struct conf_type conf_address = {"address", sizeof(struct net_address), false,
+                                              parse_address};
+
+static int parse_workers(struct arena *arena, struct str text, const struct conf_field *field,
+                         void *dst, struct buf *error)
+{
+    uint64_t n = 0;
+
+    if (str_eq(text, STR("auto")) || (str_parse_u64(text, 256, &n) == 0 && n > 0)) {
+        *(int *)dst = (int)n;
+        return 0;
+    }
+    buf_add(error, STR("`auto` (one for each core) or a number from 1 to 256"));
+    return -1;
+}
+
+static const struct conf_type conf_workers = {"number or auto", sizeof(int), false, parse_workers};
+
+static const struct conf_field listen_fields[] = {
+    CONF_F(struct listen_setting, address, conf_address,
+           .doc = "`host:port` with a literal address, or `unix:/path`. [::] takes IPv4 as well."),
+    CONF_END,
+};
+
+static const struct conf_field http_fields[] = {
+    CONF_F(struct http_settings, head_timeout, conf_duration, .def = "10s", .min = "100ms",
+           .max = "1h", .doc = "Time for a request head to arrive once it has begun."),
+    CONF_F(struct http_settings, content_timeout, conf_duration, .def = "10s", .min = "100ms",
+           .max = "1h", .doc = "Time for the content of an API request to arrive."),
+    CONF_F(struct http_settings, idle_timeout, conf_duration, .def = "60s", .min = "100ms",
+           .max = "1d", .doc = "Life of a connection between requests."),
+    CONF_F(struct http_settings, send_timeout, conf_duration, .def = "30s", .min = "100ms",
+           .max = "1h", .doc = "A viewer that takes no byte for this long is dropped."),
+    CONF_F(struct http_settings, drain_timeout, conf_duration, .def = "30s", .min = "0",
+           .max = "1h", .doc = "How long running responses may take to finish after SIGTERM."),
+    CONF_F(struct http_settings, max_connections, conf_int, .def = "65536", .min = "1",
+           .max = "10000000",
+           .doc =
+               "Client connections of all workers together; more are closed at once and counted."),
+    CONF_END,
+};
+
+static const struct conf_field embedded_fields[] = {
+    CONF_F(struct embedded_settings, path, conf_path, .def = "/var/lib/hlsgate", .min = "1",
+           .doc = "Folder of the store, made when it is missing."),
+    CONF_F(struct embedded_settings, size, conf_size, .def = "8GiB", .min = "1MiB", .max = "1TiB",
+           .doc = "The most it may take on disk. It takes what it needs, not this."),
+    CONF_END,
+};
+
+static const struct conf_field store_fields[] = {
+    CONF_SECTION(struct store_settings, embedded, embedded_fields,
+                 .doc = "The built-in store (LMDB), for one machine. Safe against kill -9; synced "
+                        "to disk every second."),
+    CONF_END,
+};
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug",
+                                         NULL}; /* enum log_level */
+
+static const struct conf_field log_fields[] = {
+    CONF_F(struct log_settings, level, conf_enum, .def = "info", .choices = log_levels,
+           .doc = "How much goes to stderr. From `info` on, every refused request is a line with "
+                  "its reason."),
+    CONF_END,
+};
+
+const struct conf_field settings_fields[] = {
+    CONF_SECTIONS(struct settings, listen, struct listen_setting, listen_fields,
+                  .doc = "Where viewers and the API are answered."),
+    CONF_F(struct settings, workers, conf_workers, .def = "auto",
+           .doc = "Threads that serve, each with its own event loop; everything of a request stays "
+                  "on one."),
+    CONF_LIST_OF(struct settings, trusted_proxies, conf_ip_net, .def = "",
+                 .doc = "Proxies whose X-Forwarded-For, Forwarded or X-Real-IP is believed. "
+                        "Nobody's, by default."),
+    CONF_SECTION(struct settings, http, http_fields, .doc = "Limits of connections."),
+    CONF_SECTIONS_AS(struct settings, gate.origins, "origins", struct origin_setting, origin_fields,
+                     .doc = "Where the files are."),
+    CONF_SECTION(struct settings, store, store_fields,
+                 .doc = "Where grants, sessions and uses are kept."),
+    CONF_SECTION_AS(struct settings, gate.token, "token", token_fields,
+                    .doc = "Signatures in URLs."),
+    CONF_SECTION_AS(struct settings, gate.access, "access", access_fields,
+                    .doc = "Who may have what."),
+    CONF_SECTION_AS(struct settings, gate.grant, "grant", grant_fields,
+                    .doc = "Grants: the IP whitelist."),
+    CONF_SECTION_AS(struct settings, gate.session, "session", session_fields, .doc = "Sessions."),
+    CONF_SECTION_AS(struct settings, gate.cache, "cache", cache_fields,
+                    .doc = "What is kept in memory."),
+    CONF_SECTION_AS(struct settings, gate.playlist, "playlist", playlist_fields,
+                    .doc = "Playlists."),
+    CONF_SECTION_AS(struct settings, gate.cors, "cors", cors_fields,
+                    .doc = "Cross-origin resource sharing."),
+    CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),
+    CONF_SECTION(struct settings, log, log_fields, .doc = "The log on stderr."),
+    CONF_END,
+};

@@ -1,0 +1,46 @@
+/* The whole configuration: the root table, and the sections that only the server knows. */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include "admin/settings.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "gate/settings.h"
+#include "net/listener.h"
+
+struct listen_setting {
+    struct net_address address;
+};
+
+struct http_settings {
+    usec_t head_timeout, content_timeout, idle_timeout, send_timeout, drain_timeout;
+    int64_t max_connections;
+};
+
+struct embedded_settings {
+    struct str path;
+    uint64_t size;
+};
+
+struct store_settings {
+    struct embedded_settings embedded;
+};
+
+struct log_settings {
+    int level; /* enum log_level */
+};
+
+struct settings {
+    struct conf_list listen;          /* struct listen_setting */
+    int workers;                      /* 0 = auto */
+    struct conf_list trusted_proxies; /* struct ip_net */
+    struct http_settings http;
+    struct store_settings store;
+    struct gate_settings gate;
+    struct api_settings api;
+    struct log_settings log;
+};
+
+extern const struct conf_field settings_fields[];
+
+#endif

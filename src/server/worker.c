@@ -1,0 +1,146 @@
+/* Start, work, drain, stop. The order to drain or stop comes by message, so no lock is taken for
+ * it. */
+#include "server/worker.h"
+
+#include <stdlib.h>
+
+#include "gate/fill.h"
+#include "server/conn.h"
+
+#define ENDING_CHECK (20 * USEC_PER_MSEC)
+
+static bool is_over(const struct worker *w)
+{
+    return list_is_empty(&w->connections) && list_is_empty(&w->gate->requests) &&
+           list_is_empty(&w->gate->fills);
+}
+
+static void check_end(void *arg)
+{
+    struct worker *w = arg;
+
+    if (is_over(w))
+        loop_stop(w->loop);
+}
+
+static void stop_now(struct worker *w)
+{
+    w->state = WORKER_STOPPING;
+    fill_cancel_all(w->gate);
+    conn_abort_all(w);
+}
+
+static void on_drain_timeout(struct deadline *d)
+{
+    stop_now(container_of(d, struct worker, drained));
+}
+
+static void drain(struct worker *w)
+{
+    w->state = WORKER_DRAINING;
+    for (unsigned i = 0; i < w->listener_count; i++)
+        listener_free(&w->listeners[i]);
+    w->listener_count = 0;
+    conn_close_idle(w);
+    deadline_set(w->drain, &w->drained);
+    w->ending = ticker_new(w->loop, ENDING_CHECK, check_end, w);
+}
+
+static void on_order(struct loop_message *m)
+{
+    struct worker *w = container_of(m, struct worker, wake);
+    enum worker_state order = (enum worker_state)atomic_load(&w->order);
+
+    if (w->state == WORKER_SERVING && order >= WORKER_DRAINING)
+        drain(w);
+    if (w->state == WORKER_DRAINING && order == WORKER_STOPPING)
+        stop_now(w);
+}
+
+void worker_order(struct worker *w, enum worker_state s)
+{
+    assert((int)s > atomic_load(&w->order));
+    atomic_store(&w->order, s);
+    loop_post(w->loop, &w->wake);
+}
+
+void worker_connection_closed(struct worker *w)
+{
+    w->connection_count--;
+    gate_count(w->gate, STAT_CONNECTIONS, -1);
+}
+
+static void on_accepted(void *arg, int fd, const struct net_address *peer)
+{
+    struct worker *w = arg;
+
+    conn_accept(w, fd, peer);
+}
+
+static void make_deadlines(struct worker *w, const struct http_settings *s)
+{
+    w->idle = deadline_queue_new(w->loop, s->idle_timeout, conn_on_idle);
+    w->head = deadline_queue_new(w->loop, s->head_timeout, conn_on_slow_head);
+    w->content = deadline_queue_new(w->loop, s->content_timeout, conn_on_slow_content);
+    w->send = deadline_queue_new(w->loop, s->send_timeout, conn_on_slow_reader);
+    w->linger = deadline_queue_new(w->loop, CONN_LINGER_TIME, conn_on_lingered);
+    w->drain = deadline_queue_new(w->loop, s->drain_timeout, on_drain_timeout);
+    deadline_init(&w->drained);
+}
+
+struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
+                          unsigned number, unsigned max_connections, const int *fds,
+                          unsigned fd_count)
+{
+    struct worker *w = xzalloc(sizeof *w);
+
+    assert(fd_count <= WORKER_MAX_LISTENERS);
+    w->number = number;
+    w->settings = &snapshot->settings;
+    w->max_connections = max_connections;
+    w->loop = loop_new();
+    w->store = store_worker_new(store, w->loop);
+    w->gate = gate_worker_new(gate, snapshot->rules, w->loop, w->store, number);
+    w->wake.run = on_order;
+    list_init(&w->connections);
+    make_deadlines(w, &snapshot->settings.http);
+    for (unsigned i = 0; i < fd_count; i++)
+        w->listeners[w->listener_count++] = listener_new(w->loop, fds[i], on_accepted, w);
+    if (number == 0)
+        store_housekeep(w->store);
+    return w;
+}
+
+void worker_free(struct worker **w)
+{
+    struct worker *old = TAKE(*w);
+
+    if (old == NULL)
+        return;
+    for (unsigned i = 0; i < old->listener_count; i++)
+        listener_free(&old->listeners[i]);
+    ticker_free(&old->ending);
+    deadline_clear(&old->drained);
+    gate_worker_free(&old->gate);
+    store_worker_free(&old->store);
+    loop_free(&old->loop);
+    free(old);
+}
+
+static void *thread_main(void *arg)
+{
+    struct worker *w = arg;
+
+    loop_run(w->loop);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    return -pthread_create(&w->thread, NULL, thread_main, w);
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(w->thread, NULL);
+}

@@ -1,0 +1,61 @@
+/*
+ * A worker: one thread with its loop, its listening sockets, its connections and its share of gate
+ * and store. Built and freed by the main thread; in between everything of it runs on its own.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <pthread.h>
+
+#include "gate/gate.h"
+#include "http/h1.h"
+#include "net/listener.h"
+#include "server/snapshot.h"
+
+enum {
+    WORKER_INPUT_BYTES = 64 * 1024, /* one recv; shared by all connections of the worker */
+    WORKER_MAX_LISTENERS = 64,
+};
+
+enum worker_state {
+    WORKER_SERVING,
+    WORKER_DRAINING, /* accepts nothing, lets running responses finish */
+    WORKER_STOPPING, /* cuts what is left */
+};
+
+struct worker {
+    unsigned number;
+    enum worker_state state;
+    const struct settings *settings;
+    struct loop *loop;
+    struct gate_worker *gate;
+    struct store_worker *store;
+    struct listener *listeners[WORKER_MAX_LISTENERS];
+    unsigned listener_count;
+    struct list connections;
+    unsigned connection_count, max_connections;
+    struct deadline_queue *idle, *head, *content, *send, *linger, *drain;
+    struct deadline drained;  /* in `drain`: the end of patience */
+    struct ticker *ending;    /* watches for the last request to go */
+    struct loop_message wake; /* carries `order` from the main thread */
+    _Atomic int order;        /* enum worker_state */
+    pthread_t thread;
+    struct h1_index index; /* of the head being parsed */
+    char input[WORKER_INPUT_BYTES];
+};
+
+/* `fds` are listening descriptors; taken. */
+struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
+                          unsigned number, unsigned max_connections, const int *fds,
+                          unsigned fd_count);
+void worker_free(struct worker **w);
+
+int worker_start(struct worker *w) MUST_CHECK; /* 0, or -errno: no thread */
+void worker_order(struct worker *w,
+                  enum worker_state s); /* from the main thread; never backwards */
+void worker_join(struct worker *w);
+
+/* A connection is gone: the last one may end a draining worker. */
+void worker_connection_closed(struct worker *w);
+
+#endif
