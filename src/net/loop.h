@@ -76,9 +76,8 @@ typedef void (*deadline_fn)(struct deadline *d);
 
 struct deadline_queue *deadline_queue_new(struct loop *l, usec_t after, deadline_fn expired);
 void deadline_init(struct deadline *d);
-void deadline_set(
-    struct deadline_queue *q,
-    struct deadline *d); /* from now; moves it when it is set already, in this or another queue */
+/* Counts from now. One that is set already, in this or another queue, is moved. */
+void deadline_set(struct deadline_queue *q, struct deadline *d);
 void deadline_clear(struct deadline *d);
 
 /*

@@ -16,9 +16,8 @@
 
 #include "origin/folder_internal.h"
 
-/* O_NONBLOCK: opening a FIFO must not wait for its writer. O_NOCTTY: a terminal must not become
- * ours. */
 enum {
+    /* Opening a FIFO must not wait for its writer, a terminal must not become ours. */
     FILE_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
     STEP_FLAGS = O_PATH | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY,
     BENEATH_TRIES = 8,
