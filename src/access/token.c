@@ -10,8 +10,6 @@
  */
 #include "access/token.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -38,8 +36,7 @@ struct token_scratch {
 
 enum {
     EXPIRES_MAX_DIGITS = 12,
-    NUMBER_MAX = 24,
-    TAIL_MAX = 3 + NUMBER_MAX + HEX_LEN(VIEWER_ID_LEN), /* "*:" E ":" V */
+    TAIL_MAX = 3 + DECIMAL_MAX + HEX_LEN(VIEWER_ID_LEN), /* "*:" E ":" V */
 };
 
 static void secret_keys_init(struct secret_keys *keys, struct str secret)
@@ -260,9 +257,9 @@ static void sign(const struct token_keyring *k, struct token_scratch *s, enum to
                  struct str uid, struct str subject, unix_t expires, const struct viewer *v,
                  char *ret)
 {
-    char number[NUMBER_MAX], tail_room[TAIL_MAX];
-    int n = snprintf(number, sizeof number, "%" PRId64, expires);
-    struct str tail = tail_write(tail_room, kind, subject, (struct str){number, (size_t)n}, v);
+    char number[DECIMAL_MAX], tail_room[TAIL_MAX];
+    size_t n = decimal_encode((uint64_t)expires, number);
+    struct str tail = tail_write(tail_room, kind, subject, (struct str){number, n}, v);
     uint8_t mac[SHA256_LEN];
 
     mac_make(&k->of[0], s, kind, uid, subject, tail, mac);

@@ -6,8 +6,6 @@
  */
 #include "access/token.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "base/codec.h"
 #include "base/mem.h"
@@ -144,13 +142,13 @@ static struct str encode(struct arena *a, struct str s)
 struct str token_query(struct arena *a, struct str uid, unix_t expires, struct str scope,
                        struct str mac_name, struct str mac)
 {
-    char number[24];
-    int n = snprintf(number, sizeof number, "%" PRId64, expires);
+    char number[DECIMAL_MAX];
+    size_t n = decimal_encode((uint64_t)expires, number);
     const struct str pieces[] = {
         STR("uid="),
         encode(a, uid),
         STR("&expires="),
-        {number, (size_t)n},
+        {number, n},
         scope.p != NULL ? STR("&scope=") : STR(""),
         encode(a, scope),
         STR("&"),

@@ -4,7 +4,8 @@
 #include <stdint.h>
 
 static const char hex_digits[] = "0123456789abcdef";
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 size_t hex_encode(const void *bytes, size_t n, char *ret_text)
 {
@@ -15,6 +16,20 @@ size_t hex_encode(const void *bytes, size_t n, char *ret_text)
         ret_text[2 * i + 1] = hex_digits[b[i] & 15];
     }
     return HEX_LEN(n);
+}
+
+size_t decimal_encode(uint64_t n, char ret_text[DECIMAL_MAX])
+{
+    char reversed[DECIMAL_MAX];
+    size_t count = 0;
+
+    do {
+        reversed[count++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    for (size_t i = 0; i < count; i++)
+        ret_text[i] = reversed[count - 1 - i];
+    return count;
 }
 
 int hex_digit(char c)
@@ -56,16 +71,14 @@ size_t base64url_encode(const void *bytes, size_t n, char *ret_text)
     return at;
 }
 
-static int base64url_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (ascii_is_digit(c))
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
+/* The value of each character plus one; 0: not in the alphabet. */
+static const uint8_t base64_ranks[256] = {
+    ['A'] = 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,         12,         13,
+    14,         15, 16, 17, 18, 19, 20, 21, 22, 23, 24,         25,         26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,         38,         39,
+    40,         41, 42, 43, 44, 45, 46, 47, 48, 49, 50,         51,         52,
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64,
+};
 
 /* Decodes into `out` when it is not NULL; -1 at the first character that is wrong. */
 static int base64url_walk(struct str text, uint8_t *out)
@@ -75,11 +88,11 @@ static int base64url_walk(struct str text, uint8_t *out)
     int held = 0;
 
     for (size_t i = 0; i < text.n; i++) {
-        int digit = base64url_digit(text.p[i]);
+        uint8_t rank = base64_ranks[(unsigned char)text.p[i]];
 
-        if (digit < 0)
+        if (rank == 0)
             return -1;
-        bits = bits << 6 | (uint32_t)digit;
+        bits = bits << 6 | (rank - 1u);
         held += 6;
         if (held >= 8) {
             held -= 8;

@@ -6,9 +6,9 @@
 static void test_base64url_vectors(void **state)
 {
     /* RFC 4648 section 10, without padding */
-    static const char *const rows[][2] = {{"", ""},         {"f", "Zg"},        {"fo", "Zm8"},
-                                          {"foo", "Zm9v"},  {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"},
-                                          {"foobar", "Zm9vYmFy"}};
+    static const char *const rows[][2] = {
+        {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
+        {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
     char text[32], bytes[32];
 
     for (size_t i = 0; i < 7; i++) {
@@ -43,6 +43,22 @@ static void test_hex(void **state)
     assert_int_equal(hex_decode(STR("0fag"), bytes, 2), -1);
 }
 
+static void test_decimal(void **state)
+{
+    static const struct {
+        uint64_t n;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {9, "9"},
+                {10, "10"},
+                {1795443420, "1795443420"},
+                {UINT64_MAX, "18446744073709551615"}};
+    char text[DECIMAL_MAX];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_str(((struct str){text, decimal_encode(rows[i].n, text)}), rows[i].text);
+}
+
 static void test_siphash_depends_on_key(void **state)
 {
     struct hash_key a = {1, 2}, b = {1, 3};
@@ -54,4 +70,5 @@ static void test_siphash_depends_on_key(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_base64url_vectors), cmocka_unit_test(test_base64url_is_strict),
-          cmocka_unit_test(test_hex), cmocka_unit_test(test_siphash_depends_on_key))
+          cmocka_unit_test(test_hex), cmocka_unit_test(test_decimal),
+          cmocka_unit_test(test_siphash_depends_on_key))

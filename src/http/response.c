@@ -5,6 +5,7 @@
  */
 #include "http/response.h"
 
+#include "base/codec.h"
 #include "base/panic.h"
 #include "http/date.h"
 #include "http/scan.h"
@@ -103,13 +104,9 @@ static inline void put(struct cursor *c, struct str s)
 
 static void put_number(struct cursor *c, uint64_t v)
 {
-    char digits[20];
-    size_t i = sizeof digits;
+    char digits[DECIMAL_MAX];
 
-    do
-        digits[--i] = (char)('0' + v % 10);
-    while ((v /= 10) > 0);
-    put(c, (struct str){digits + i, sizeof digits - i});
+    put(c, (struct str){digits, decimal_encode(v, digits)});
 }
 
 static void put_status(struct cursor *c, unsigned status)
