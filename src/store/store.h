@@ -1,13 +1,17 @@
 /*
- * The state of the gate behind one small interface, in the words of the domain: grants, sessions, uses, revocations. Two
- * implementations keep the same rules to the letter (one conformance suite runs on both): embedded (LMDB) and, later, Redis.
+ * The state of the gate behind one small interface, in the words of the domain: grants, sessions,
+ * uses, revocations. Two implementations keep the same rules to the letter (one conformance suite
+ * runs on both): embedded (LMDB) and, later, Redis.
  *
- * A `struct store` is the process's; each worker has a `struct store_worker` on its loop and calls through that only.
- * All calls follow base/op.h: < 0 failed at once, 0 = the callback will come, > 0 = answered at once. Errors: -EAGAIN / -ETIMEDOUT the store is
- * out of reach, -ENOSPC its disk or map is full: nothing of the call was done, what was stored before is intact.
- * Strings passed in must stay until the call has ended; strings given out live in the arena the caller passed.
+ * A `struct store` is the process's; each worker has a `struct store_worker` on its loop and calls
+ * through that only. All calls follow base/op.h: < 0 failed at once, 0 = the callback will come,
+ * > 0 = answered at once. Errors: -EINVAL a string past its cap or a field that makes no sense,
+ * -EAGAIN / -ETIMEDOUT the store is out of reach, -ENOSPC its disk or map is full: nothing of the
+ * call was done, what was stored before is intact. Strings passed in must stay until the call has
+ * ended; strings given out live in the arena the caller passed.
  *
- * Times are unix_t seconds given by the caller (`now`), so that all checks of one request see one time.
+ * Times are unix_t seconds given by the caller (`now`), so that all checks of one request see one
+ * time.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -16,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/op.h"
@@ -24,12 +29,13 @@
 
 enum {
     STORE_UID_MAX = 128,
-    STORE_KEY_MAX = 512,      /* bytes of a stream key */
-    STORE_UA_LEN = 4,         /* access/viewer.h: ua_hash */
-    STORE_VIEWER_LEN = 22,    /* access/viewer.h: id */
+    STORE_KEY_MAX = 512,   /* bytes of a stream key */
+    STORE_UA_LEN = 4,      /* access/viewer.h: ua_hash */
+    STORE_VIEWER_LEN = 22, /* access/viewer.h: id */
     STORE_USE_ID_LEN = 16,
     STORE_SESSION_ID_LEN = 22, /* characters: 16 random bytes as base64url */
-    STORE_MAX_USES = 2,        /* use limits one admission may take: the token's or key's, and the browser-adaptive one */
+    STORE_MAX_USES = 2,        /* use limits one admission may take: the token's or key's, and the
+                                  browser-adaptive one */
 };
 
 struct store;
@@ -39,13 +45,14 @@ struct store_rules { /* of the configuration; changed by store_set_rules() at a 
     uint8_t ipv4_prefix, ipv6_prefix; /* grants are widened to these */
     int64_t grant_ttl;                /* seconds */
     unsigned grant_max_keys;          /* stream keys of one grant; the oldest goes first */
-    unsigned grant_max_pairs;         /* network + User-Agent pairs of one uid; the oldest goes first */
-    unsigned grant_max_uids;          /* uids that may share one network + User-Agent pair; the oldest goes first */
+    unsigned grant_max_pairs; /* network + User-Agent pairs of one uid; the oldest goes first */
+    unsigned grant_max_uids;  /* uids that may share one network + User-Agent pair; the oldest goes
+                                 first */
     int64_t session_ttl, session_max; /* seconds: sliding life; longest life */
     bool session_strict;              /* token and grant must hold at every request */
 };
 
-/* ---- admission: one atomic step, in this order, stopping at the first refusal with nothing spent ---- */
+/* ---- admission: one atomic step that stops at the first refusal with nothing spent ---- */
 
 enum use_mode {
     USE_NONE,
@@ -56,32 +63,38 @@ enum use_mode {
 struct use_limit {
     enum use_mode mode;
     uint8_t id[STORE_USE_ID_LEN];
-    uint32_t max;       /* USE_COUNT */
-    unix_t expires;     /* when a record begun now is forgotten: end of the window, or of the token when that is later */
-    uint32_t retry_sec; /* USE_COUNT: the same viewer again within this time of its last use is the same use; 0: never */
-    bool takes;         /* false (HEAD, a Range continuation): refused where a use would be refused, but spends nothing;
-                           a viewer whose use was already taken always passes */
+    uint32_t max;   /* USE_COUNT */
+    unix_t expires; /* when a record begun now is forgotten: end of the window, or of the token when
+                       that is later */
+    uint32_t retry_sec; /* USE_COUNT: the same viewer again within this time of its last use is the
+                           same use; 0: never */
+    bool takes; /* false (HEAD, a Range continuation): refused where a use would be refused, but
+                   spends nothing; a viewer whose use was already taken always passes */
 };
 
 enum admit_check {
-    ADMIT_GRANT = 1,      /* a live grant of this network + UA (+ uid when known) that holds the stream key */
-    ADMIT_GRANT_IP = 2,   /* a live grant of this network + UA (+ uid when known), any stream key, static grants too */
-    ADMIT_SESSION = 4,    /* a live session, or a new one when `may_begin` */
+    /* A live grant of this network + UA (+ uid when known) that holds the stream key. A live
+     * session says whose it must be when the request does not. */
+    ADMIT_GRANT = 1,
+    ADMIT_GRANT_IP = 2, /* the same with any stream key; static grants too */
+    ADMIT_SESSION = 4,  /* a live session, or a new one when `may_begin` */
     ADMIT_USE = 8,
 };
 
 /*
- *  1. session: the live one of this viewer, uid (any uid when it is unknown; a presented session id says which) and stream key
+ *  1. session: the live one of this viewer, uid (any when it is unknown; a presented session id
+ *     says which) and stream key
  *  2. token_expired: refused unless there is a session and the rules are not strict
- *  3. grant: must match, unless there is a session and the rules are not strict; always for ADMIT_GRANT_IP
+ *  3. grant: must match, unless there is a session and the rules are not strict; ADMIT_GRANT_IP
+ *     must match always
  *  4. session: renewed; or begun when may_begin; else refused
  *  5. uses: all must pass, then all are taken
  */
 enum admit_verdict {
     ADMITTED,
     REFUSED_TOKEN_EXPIRED,
-    REFUSED_NO_GRANT,     /* no grant for this network and User-Agent */
-    REFUSED_GRANT_KEY,    /* there is one, but not for this stream key */
+    REFUSED_NO_GRANT,  /* no grant for this network and User-Agent */
+    REFUSED_GRANT_KEY, /* there is one, but not for this stream key */
     REFUSED_NO_SESSION,
     REFUSED_OTHER_VIEWER, /* USE_BIND: the token belongs to another viewer */
     REFUSED_USED_UP,      /* USE_COUNT */
@@ -89,9 +102,11 @@ enum admit_verdict {
 
 struct store_session {
     char id[STORE_SESSION_ID_LEN + 1];
-    struct str uid;        /* in the admission's arena */
-    unix_t started;        /* moved up by a second where needed, so that a gate token of a revoked session is never issued again */
-    unix_t ends;           /* started + session_max: E of its gate tokens */
+    struct str uid; /* in the admission's arena */
+    unix_t started; /* moved up by seconds where needed: no two sessions of one viewer and uid end
+                       at the same second, so a gate token names one session, and none that was
+                       revoked is ever issued again */
+    unix_t ends;    /* started + session_max: E of its gate tokens */
 };
 
 struct admission {
@@ -102,34 +117,36 @@ struct admission {
     unsigned checks; /* enum admit_check */
     bool token_expired;
     bool may_begin;
-    bool is_dry;     /* for explanations: decides, changes nothing */
+    bool is_dry; /* for explanations: decides, changes nothing */
     unix_t now;
     struct ip ip;
-    const uint8_t *ua_hash;   /* STORE_UA_LEN */
-    const uint8_t *viewer;    /* STORE_VIEWER_LEN */
-    struct str uid;           /* verified; "" = unknown */
+    const uint8_t *ua_hash; /* STORE_UA_LEN */
+    const uint8_t *viewer;  /* STORE_VIEWER_LEN */
+    struct str uid;         /* verified; "" = unknown */
     struct str stream_key;
-    struct str session_id;    /* presented by cookie or header; "" = none */
+    struct str session_id; /* presented by cookie or header; "" = none */
     struct use_limit uses[STORE_MAX_USES];
 
     /* answered, when the op's error is 0 */
     enum admit_verdict verdict;
     bool has_session, session_is_new;
     struct store_session session;
-    struct str grant_uid;     /* "" = no grant was looked at or matched */
+    struct str grant_uid; /* "" = no grant was looked at or matched */
     bool grant_matched;
-    uint32_t use_count;       /* of the use that refused or was taken last */
+    uint32_t use_count;   /* of the use that refused or was taken last */
+    unsigned refused_use; /* index into uses[] of the one that refused */
 };
 
-/* Embedded: answered at once when only reads were needed; else with the other writes of this loop turn in one transaction. */
+/* Embedded: answered at once when only reads were needed; else with the other writes of this loop
+ * turn in one transaction. */
 int store_admit(struct store_worker *s, struct admission *a);
 
 /*
- * Activity of a viewer whose gate token admitted it without the store: its session lives on. Noted in the worker, written
- * every few seconds.
+ * Activity of a viewer whose gate token admitted it without the store: its session lives on. Noted
+ * in the worker, written every few seconds.
  */
-void store_touch(struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid, struct str stream_key,
-                 unix_t now);
+void store_touch(struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
+                 struct str stream_key, unix_t now);
 
 /* ---- grants ---- */
 
@@ -139,10 +156,11 @@ struct grant_put {
     /* asked */
     unix_t now;
     struct str uid;
-    struct ip_net net;          /* as given; an address or a network longer than the rules' prefix is widened to it */
+    struct ip_net net; /* an address or a network longer than the rules' prefix is widened to it */
     uint8_t ua_hash[STORE_UA_LEN];
-    struct str stream_key;      /* "" with is_static */
-    bool is_static;             /* for ADMIT_GRANT_IP only */
+    struct str stream_key; /* "" with is_static */
+    bool is_static;        /* for ADMIT_GRANT_IP only: a grant of its own beside the one with stream
+                              keys, with its own life and limits */
     /* answered */
     struct ip_net stored_net;
     bool is_new;                   /* else it was renewed */
@@ -152,8 +170,11 @@ struct grant_put {
 };
 int store_grant_put(struct store_worker *s, struct grant_put *g);
 
-/* Criteria that are empty (IP_NONE, no ua, "") match everything; uid is required. Ends the sessions these grants let in
- * and refuses their gate tokens (store_is_revoked). */
+/*
+ * Criteria that are empty (IP_NONE, no ua, "") match everything; uid is required. A network matches
+ * where it overlaps: no wider grant is left that lets a revoked address in. Ends the sessions these
+ * grants let in, and the uid's others that match, and refuses their gate tokens (store_is_revoked).
+ */
 struct grant_revoke {
     struct op op;
     unix_t now;
@@ -163,7 +184,8 @@ struct grant_revoke {
     uint8_t ua_hash[STORE_UA_LEN];
     struct str stream_key; /* "" = the whole grant */
     /* answered */
-    unsigned grants_removed, sessions_ended;
+    unsigned grants_removed; /* whole, or made shorter by the stream key */
+    unsigned sessions_ended; /* live or idle: all whose gate tokens were still good */
 };
 int store_grant_revoke(struct store_worker *s, struct grant_revoke *g);
 
@@ -181,10 +203,10 @@ struct grant_list {
     struct arena *arena;
     /* asked */
     unix_t now;
-    struct str uid;   /* "" = all */
-    unsigned limit;   /* at most this many */
+    struct str uid; /* "" = all */
+    unsigned limit; /* at most this many */
     /* answered */
-    uint64_t total;   /* live or not yet swept */
+    uint64_t total; /* live or not yet swept */
     struct grant_info *grants;
     unsigned count;
 };
@@ -195,17 +217,19 @@ int store_grant_list(struct store_worker *s, struct grant_list *g);
 struct session_info {
     char id[STORE_SESSION_ID_LEN + 1];
     struct str uid, stream_key;
-    struct ip ip;                  /* exact, of its first request */
+    struct ip ip; /* exact, of its first request */
     uint8_t ua_hash[STORE_UA_LEN];
     unix_t started, last, ends;
 };
 struct session_list {
     struct op op;
     struct arena *arena;
+    /* asked */
     unix_t now;
     struct str uid; /* "" = all */
     unsigned limit;
-    uint64_t total;
+    /* answered: the live ones */
+    uint64_t total; /* records, idle and not yet swept ones among them */
     struct session_info *sessions;
     unsigned count;
 };
@@ -216,36 +240,41 @@ struct session_end {
     unix_t now;
     struct str id;  /* one session, or */
     struct str uid; /* all of a uid */
+    /* answered */
     unsigned ended;
 };
 int store_session_end(struct store_worker *s, struct session_end *e);
 
 /*
- * Has the session behind this gate token been ended or its grant revoked? Never blocks: the list is in memory, fed by the store, kept
- * across restarts; an entry goes when its gate tokens have expired. Costs one atomic load while the list is empty.
+ * Has the session behind this gate token been ended or its grant revoked? Never blocks: the list is
+ * in memory, fed by the store, kept across restarts; an entry goes when its gate tokens have
+ * expired. Costs one atomic load while the list is empty.
  */
-bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid, unix_t ends);
+bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                      struct str uid, unix_t ends);
 enum { STORE_MAX_REVOCATIONS = 1 << 20 }; /* past it revoking answers -ENOSPC: said, not silent */
 
 /* ---- state of the store ---- */
 
 struct store_stats {
-    uint64_t grants, sessions, uses, revocations; /* records, expired ones not yet swept among them */
+    /* records, expired ones not yet swept among them */
+    uint64_t grants, sessions, uses, revocations;
     uint64_t bytes_used, bytes_limit;
-    usec_t write_usec;       /* of the last write transaction */
-    bool is_healthy;         /* the last write went through */
-    const char *kind;        /* "embedded" */
+    usec_t write_usec; /* of the last write transaction */
+    bool is_healthy;   /* the last write went through */
+    const char *kind;  /* "embedded" */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 
 /* ---- opening ---- */
 
 struct store_embedded_options {
-    const char *path;   /* folder, made when missing (0700) */
-    uint64_t size;      /* of the map: the most it may take on disk */
+    const char *path; /* folder, made when missing (0700) */
+    uint64_t size;    /* of the map: the most it may take on disk */
 };
-int store_open_embedded(const struct store_embedded_options *o, const struct store_rules *rules, struct store **ret,
-                        struct buf *error) MUST_CHECK; /* -errno with a sentence */
+/* -errno, with a sentence in `error`. */
+int store_open_embedded(const struct store_embedded_options *o, const struct store_rules *rules,
+                        struct store **ret, struct buf *error) MUST_CHECK;
 void store_set_rules(struct store *s, const struct store_rules *rules); /* thread-safe */
 void store_close(struct store **s); /* after all workers; syncs */
 
@@ -253,8 +282,8 @@ struct store_worker *store_worker_new(struct store *s, struct loop *l);
 void store_worker_free(struct store_worker **w); /* writes what was noted */
 
 /*
- * Housekeeping: syncs to disk each second and sweeps expired records a bounded piece at a time, on the loop's pool. One worker of the
- * process calls it; stops with that worker.
+ * Housekeeping: syncs to disk each second and sweeps expired records a bounded piece at a time, on
+ * the loop's pool. One worker of the process calls it; stops with that worker.
  */
 void store_housekeep(struct store_worker *w);
 

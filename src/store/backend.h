@@ -1,0 +1,61 @@
+/*
+ * What an implementation of the store provides. store.h's calls go through this table; what is the
+ * same for every backend (rules, revocations in memory, the housekeeping ticker) is in store.c.
+ * Backends embed `struct store` and `struct store_worker` as their first member.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "store/revoked.h"
+#include "store/store.h"
+
+struct store_backend_ops {
+    const char *kind;
+    void (*close)(struct store *s); /* frees it; store_done() is for the part that is common */
+    void (*stats)(struct store *s, struct store_stats *ret);
+    /* Blocks, on some thread, never twice at a time. 0 or -errno. */
+    int (*housekeep)(struct store *s, unix_t now);
+
+    struct store_worker *(*worker_new)(struct store *s, struct loop *l);
+    void (*worker_free)(struct store_worker *w);
+    int (*admit)(struct store_worker *w, struct admission *a);
+    void (*touch)(struct store_worker *w, const uint8_t *viewer, struct str uid,
+                  struct str stream_key, unix_t now);
+    int (*grant_put)(struct store_worker *w, struct grant_put *g);
+    int (*grant_revoke)(struct store_worker *w, struct grant_revoke *g);
+    int (*grant_list)(struct store_worker *w, struct grant_list *g);
+    int (*session_list)(struct store_worker *w, struct session_list *l);
+    int (*session_end)(struct store_worker *w, struct session_end *e);
+};
+
+struct rules_copy { /* immutable; all are kept until the store closes, since any worker may still
+                       read one */
+    struct rules_copy *older;
+    struct store_rules rules;
+};
+
+struct store {
+    const struct store_backend_ops *ops;
+    _Atomic(struct rules_copy *) rules;
+    struct revoked *revoked;
+};
+
+struct housekeeping;
+
+struct store_worker {
+    struct store *store;
+    struct loop *loop;
+    struct housekeeping *housekeeping; /* of the one worker that does it, else NULL */
+};
+
+void store_init(struct store *s, const struct store_backend_ops *ops,
+                const struct store_rules *rules);
+void store_done(struct store *s);
+
+/* The rules of this moment: of one step, use one pointer. */
+const struct store_rules *store_rules(const struct store *s);
+
+#endif

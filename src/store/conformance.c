@@ -1,0 +1,769 @@
+/*
+ * Rules that read as a story (calls in order of time, each with the verdict it must get) stand in
+ * the table; what looks at more than the verdict has a test of its own below it.
+ */
+#include "store/conformance.h"
+
+#include <errno.h>
+
+#include "base/test.h"
+
+static const struct conformance *backend;
+
+static void open_world(struct world *w, const struct store_rules *rules)
+{
+    world_open(w, backend->open_empty(rules));
+}
+
+/* ---- stories ---- */
+
+enum {
+    G = ADMIT_GRANT,
+    GI = ADMIT_GRANT_IP,
+    S = ADMIT_SESSION,
+    U = ADMIT_USE,
+    ALL = ADMIT_GRANT | ADMIT_SESSION | ADMIT_USE,
+};
+
+enum variant { DEFAULT, STRICT };
+
+/* What the rules of replay protection look like in a step. */
+#define BIND(id_)                       \
+    {                                   \
+        {                               \
+            .id = id_, .mode = USE_BIND \
+        }                               \
+    }
+#define COUNT(max_, ...)                                           \
+    {                                                              \
+        {                                                          \
+            .id = 'c', .mode = USE_COUNT, .max = max_, __VA_ARGS__ \
+        }                                                          \
+    }
+
+static const struct story {
+    const char *name;
+    enum variant rules;
+    struct step steps[12];
+} stories[] = {
+    {"no grant", DEFAULT, {{ADMIT, .checks = G, .want = REFUSED_NO_GRANT}}},
+    {"a grant admits its network, User-Agent and stream key",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .checks = G},
+      {ADMIT, .checks = G, .ip = "192.0.2.250"},
+      {ADMIT, .checks = G, .ip = "192.0.3.7", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .ua = "UA-2", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .key = "movie2", .want = REFUSED_GRANT_KEY},
+      {ADMIT, .checks = G, .uid = "u2", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .uid = ""},
+      {ADMIT, .checks = G, .uid = "", .key = "movie2", .want = REFUSED_GRANT_KEY}}},
+    {"uids that begin alike are different",
+     DEFAULT,
+     {{GRANT, .uid = "u10"},
+      {ADMIT, .checks = G, .uid = "u1", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .uid = "u100", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .uid = "u10"}}},
+    {"an IPv6 grant is widened to /64",
+     DEFAULT,
+     {{GRANT, .ip = "2001:db8::1"},
+      {ADMIT, .checks = G, .ip = "2001:db8::ffff:1"},
+      {ADMIT, .checks = G, .ip = "2001:db8:0:1::1", .want = REFUSED_NO_GRANT}}},
+    {"a network wider than the prefix stays as wide",
+     DEFAULT,
+     {{GRANT, .ip = "10.0.0.0/8"},
+      {GRANT, .ip = "2001:db8::/32", .uid = "u6"},
+      {ADMIT, .checks = G, .ip = "10.200.3.4"},
+      {ADMIT, .checks = G, .ip = "11.0.0.1", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .ip = "2001:db8:ffff::1", .uid = "u6"},
+      {ADMIT, .checks = G, .ip = "2001:db9::1", .uid = "u6", .want = REFUSED_NO_GRANT}}},
+    {"a network longer than the prefix is widened",
+     DEFAULT,
+     {{GRANT, .ip = "192.0.2.128/25"}, {ADMIT, .checks = G, .ip = "192.0.2.1"}}},
+    {"a grant of everything",
+     DEFAULT,
+     {{GRANT, .ip = "0.0.0.0/0"},
+      {ADMIT, .checks = G, .ip = "203.0.113.9"},
+      {ADMIT, .checks = G, .ip = "2001:db8::1", .want = REFUSED_NO_GRANT}}},
+    {"a grant ends, and each POST renews it",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .at = 3599, .checks = G},
+      {ADMIT, .at = 3600, .checks = G, .want = REFUSED_NO_GRANT},
+      {GRANT, .at = 3601},
+      {GRANT, .at = 5000, .key = "movie2"},
+      {ADMIT, .at = 8599, .checks = G},
+      {ADMIT, .at = 8600, .checks = G, .want = REFUSED_NO_GRANT}}},
+    {"keys of an expired grant do not come back",
+     DEFAULT,
+     {{GRANT, .key = "old"},
+      {GRANT, .at = 4000, .key = "new"},
+      {ADMIT, .at = 4000, .checks = G, .key = "old", .want = REFUSED_GRANT_KEY},
+      {ADMIT, .at = 4000, .checks = G, .key = "new"}}},
+    {"the oldest stream key goes first",
+     DEFAULT,
+     {{GRANT, .key = "a"},
+      {GRANT, .key = "b"},
+      {GRANT, .key = "c"},
+      {GRANT, .key = "a"}, /* now the newest */
+      {GRANT, .key = "d"},
+      {ADMIT, .checks = G, .key = "b", .want = REFUSED_GRANT_KEY},
+      {ADMIT, .checks = G, .key = "a"},
+      {ADMIT, .checks = G, .key = "c"},
+      {ADMIT, .checks = G, .key = "d"}}},
+    {"the oldest pair of a uid goes first",
+     DEFAULT,
+     {{GRANT, .ip = "10.0.1.1"},
+      {GRANT, .ip = "10.0.2.1"},
+      {GRANT, .ip = "10.0.3.1"},
+      {GRANT, .ip = "10.0.4.1"},
+      {GRANT, .ip = "10.0.4.1", .ua = "UA-2"},
+      {GRANT, .ip = "10.0.1.1"}, /* renewed: now the newest */
+      {GRANT, .ip = "10.0.5.1"},
+      {ADMIT, .checks = G, .ip = "10.0.2.1", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .ip = "10.0.1.1"},
+      {ADMIT, .checks = G, .ip = "10.0.3.1"},
+      {ADMIT, .checks = G, .ip = "10.0.5.1"}}},
+    {"the oldest uid of a pair goes first",
+     DEFAULT,
+     {{GRANT, .uid = "a"},
+      {GRANT, .uid = "b"},
+      {GRANT, .uid = "c"},
+      {GRANT, .uid = "d"},
+      {GRANT, .uid = "a"},
+      {GRANT, .uid = "e"},
+      {ADMIT, .checks = G, .uid = "b", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .uid = "a"},
+      {ADMIT, .checks = G, .uid = "c"},
+      {ADMIT, .checks = G, .uid = "e"}}},
+    {"a static grant is for ADMIT_GRANT_IP alone",
+     DEFAULT,
+     {{GRANT, .is_static = true},
+      {ADMIT, .checks = GI},
+      {ADMIT, .checks = GI, .uid = ""},
+      {ADMIT, .checks = GI, .key = "anything"},
+      {ADMIT, .checks = GI, .ip = "192.0.3.7", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .want = REFUSED_GRANT_KEY}}},
+    {"a static POST does not prolong stream keys",
+     DEFAULT,
+     {{GRANT},
+      {GRANT, .at = 3000, .is_static = true},
+      {ADMIT, .at = 3600, .checks = G, .want = REFUSED_GRANT_KEY},
+      {ADMIT, .at = 6599, .checks = GI},
+      {ADMIT, .at = 6600, .checks = GI, .want = REFUSED_NO_GRANT}}},
+    {"a session needs a beginning",
+     DEFAULT,
+     {{ADMIT, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = S},
+      {ADMIT, .checks = S, .may_not_begin = true},
+      {ADMIT, .checks = S, .may_not_begin = true, .ip = "192.0.2.9"},
+      {ADMIT, .checks = S, .may_not_begin = true, .uid = ""},
+      {ADMIT, .checks = S, .may_not_begin = true, .uid = "u2", .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = S, .may_not_begin = true, .key = "movie2", .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = S, .may_not_begin = true, .ua = "UA-2", .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = S, .may_not_begin = true, .ip = "192.0.3.7", .want = REFUSED_NO_SESSION}}},
+    {"a session slides",
+     DEFAULT,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 7199, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 7199 + 7199, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 7199 + 7199 + 7200, .checks = S, .may_not_begin = true,
+       .want = REFUSED_NO_SESSION}}},
+    {"a session has an end",
+     DEFAULT,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 7000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 14000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 21000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 28000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 35000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 42000, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 43199, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 43200, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION}}},
+    {"a touch keeps a session alive",
+     DEFAULT,
+     {{ADMIT, .checks = S},
+      {TOUCH, .at = 7000},
+      {ADMIT, .at = 13000, .checks = S, .may_not_begin = true},
+      {TOUCH, .at = 13100, .uid = "u2"},
+      {TOUCH, .at = 13100, .key = "movie2"},
+      {TOUCH, .at = 13100, .ua = "UA-2"},
+      {ADMIT, .at = 20200, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION}}},
+    {"a touch revives nothing",
+     DEFAULT,
+     {{TOUCH},
+      {ADMIT, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = S},
+      {TOUCH, .at = 7200},
+      {ADMIT, .at = 7201, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION}}},
+    {"a session carries on without token and grant",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .checks = G | S},
+      {ADMIT, .at = 5000, .checks = G | S, .token_expired = true},
+      {ADMIT, .at = 5000, .checks = G | S, .token_expired = true, .uid = "u2",
+       .want = REFUSED_TOKEN_EXPIRED},
+      {ADMIT, .at = 5000, .checks = G | S, .uid = "u2", .want = REFUSED_NO_GRANT}}},
+    {"but never without the grant by address",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .checks = G | GI | S},
+      {ADMIT, .at = 5000, .checks = G | GI | S, .want = REFUSED_NO_GRANT},
+      {ADMIT, .at = 5000, .checks = G | S}}},
+    {"strict: token and grant must hold each time",
+     STRICT,
+     {{GRANT},
+      {ADMIT, .checks = G | S},
+      {ADMIT, .at = 10, .checks = G | S, .token_expired = true, .want = REFUSED_TOKEN_EXPIRED},
+      {ADMIT, .at = 10, .checks = G | S},
+      {ADMIT, .at = 3600, .checks = G | S, .want = REFUSED_NO_GRANT}}},
+    {"strict: the session says whose grant it must be",
+     STRICT,
+     {{GRANT},
+      {ADMIT, .checks = G | S},
+      {GRANT, .at = 3000, .uid = "u2"},
+      {ADMIT, .at = 3000, .checks = G | S, .uid = ""},
+      {ADMIT, .at = 3700, .checks = G | S, .uid = "", .want = REFUSED_NO_GRANT},
+      {ADMIT, .at = 3700, .checks = G | S, .uid = "u2"}}},
+    {"an expired token comes before the grant",
+     DEFAULT,
+     {{ADMIT, .checks = ALL, .token_expired = true, .want = REFUSED_TOKEN_EXPIRED}}},
+    {"bind: the first viewer owns the token",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = BIND('a')},
+      {ADMIT, .checks = U, .use = BIND('a'), .at = 100},
+      {ADMIT, .checks = U, .use = BIND('a'), .at = 100, .ip = "192.0.2.99"},
+      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2", .want = REFUSED_OTHER_VIEWER},
+      {ADMIT, .checks = U, .use = BIND('b'), .ua = "UA-2"},
+      {ADMIT, .checks = U, .use = BIND('b'), .want = REFUSED_OTHER_VIEWER},
+      {ADMIT, .checks = U, .use = BIND('a'), .at = 9599, .ua = "UA-2",
+       .want = REFUSED_OTHER_VIEWER},
+      {ADMIT, .checks = U, .use = BIND('a'), .at = 9600, .ua = "UA-2"},
+      {ADMIT, .checks = U, .use = BIND('a'), .at = 9600, .want = REFUSED_OTHER_VIEWER}}},
+    {"bind: a look does not bind",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .only_looks = true}}},
+      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2"},
+      {ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .only_looks = true}},
+       .want = REFUSED_OTHER_VIEWER}}},
+    {"count: so many uses in a window",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = COUNT(2)},
+      {ADMIT, .checks = U, .use = COUNT(2), .ua = "UA-2"},
+      {ADMIT, .checks = U, .use = COUNT(2), .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = COUNT(2), .at = 9599, .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = COUNT(2), .at = 9600},
+      {ADMIT, .checks = U, .use = COUNT(2), .at = 9601},
+      {ADMIT, .checks = U, .use = COUNT(2), .at = 9602, .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = COUNT(3), .at = 9602}}},
+    {"count: none at all",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = COUNT(0), .want = REFUSED_USED_UP}}},
+    {"count: a retry of the same viewer is the same use, and does not prolong itself",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = COUNT(1, .retry = 10)},
+      {ADMIT, .at = 6, .checks = U, .use = COUNT(1, .retry = 10)},
+      {ADMIT, .at = 6, .checks = U, .use = COUNT(1, .retry = 10), .ua = "UA-2",
+       .want = REFUSED_USED_UP},
+      {ADMIT, .at = 9, .checks = U, .use = COUNT(1, .retry = 10)},
+      {ADMIT, .at = 10, .checks = U, .use = COUNT(1, .retry = 10), .want = REFUSED_USED_UP}}},
+    {"count: HEAD and Range continuations spend nothing",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = COUNT(1, .only_looks = true)},
+      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true), .ua = "UA-2"},
+      {ADMIT, .checks = U, .use = COUNT(1)},
+      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true)},
+      {ADMIT, .at = 5000, .checks = U, .use = COUNT(1, .only_looks = true)},
+      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true), .ua = "UA-2",
+       .want = REFUSED_USED_UP}}},
+    {"a refusal spends no use",
+     DEFAULT,
+     {{ADMIT, .checks = ALL, .use = BIND('a'), .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = S | U, .use = BIND('a'), .may_not_begin = true, .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = U, .use = BIND('a'), .token_expired = true, .want = REFUSED_TOKEN_EXPIRED},
+      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2"}}},
+    {"of two uses both are taken, or none",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = {{'a', USE_COUNT, 1}}},
+      {ADMIT, .checks = U, .use = {{'b', USE_COUNT, 1}, {'a', USE_COUNT, 1}},
+       .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = {{'b', USE_COUNT, 1}, {'c', USE_COUNT, 1}}},
+      {ADMIT, .checks = U, .use = {{'b', USE_COUNT, 1}}, .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = {{'c', USE_COUNT, 1}}, .want = REFUSED_USED_UP}}},
+    {"a refused use begins no session",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2"},
+      {ADMIT, .checks = S | U, .use = BIND('a'), .want = REFUSED_OTHER_VIEWER},
+      {ADMIT, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION}}},
+    {"a dry run changes nothing",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .checks = ALL, .use = BIND('a'), .is_dry = true},
+      {ADMIT, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION},
+      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2"}}},
+    {"a revoked grant lets nobody in, and ends what it let in",
+     DEFAULT,
+     {{GRANT},
+      {ADMIT, .checks = G | S},
+      {REVOKE, .at = 1},
+      {ADMIT, .at = 1, .checks = G | S, .want = REFUSED_NO_GRANT},
+      {ADMIT, .at = 1, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION}}},
+    {"revoking by address leaves other networks and uids",
+     DEFAULT,
+     {{GRANT, .ip = "10.0.1.1"},
+      {GRANT, .ip = "10.0.2.1"},
+      {GRANT, .ip = "10.0.1.1", .uid = "u2"},
+      {REVOKE, .ip = "10.0.1.200"},
+      {ADMIT, .checks = G, .ip = "10.0.1.1", .want = REFUSED_NO_GRANT},
+      {ADMIT, .checks = G, .ip = "10.0.2.1"},
+      {ADMIT, .checks = G, .ip = "10.0.1.1", .uid = "u2"},
+      {REVOKE, .ip = "10.0.0.0/8"},
+      {ADMIT, .checks = G, .ip = "10.0.2.1", .want = REFUSED_NO_GRANT}}},
+    {"revoking an address leaves no wider grant that lets it in",
+     DEFAULT,
+     {{GRANT, .ip = "10.0.0.0/8"},
+      {ADMIT, .checks = G | S, .ip = "10.9.9.9"},
+      {REVOKE, .ip = "10.0.1.1"},
+      {ADMIT, .checks = G | S, .ip = "10.9.9.9", .want = REFUSED_NO_GRANT}}},
+    {"revoking one stream key leaves the others",
+     DEFAULT,
+     {{GRANT, .key = "a"},
+      {GRANT, .key = "b"},
+      {ADMIT, .checks = G | S, .key = "a"},
+      {ADMIT, .checks = G | S, .key = "b"},
+      {REVOKE, .key = "a"},
+      {ADMIT, .checks = G | S, .key = "a", .want = REFUSED_GRANT_KEY},
+      {ADMIT, .checks = G | S, .key = "b"},
+      {REVOKE, .key = "b"},
+      {ADMIT, .checks = G | S, .key = "b", .want = REFUSED_NO_GRANT}}},
+    {"revoking by User-Agent",
+     DEFAULT,
+     {{GRANT},
+      {GRANT, .ua = "UA-2"},
+      {REVOKE, .ua = "UA-2"},
+      {ADMIT, .checks = G},
+      {ADMIT, .checks = G, .ua = "UA-2", .want = REFUSED_NO_GRANT}}},
+};
+
+static void test_stories(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
+        struct store_rules rules = conformance_rules;
+        struct world w;
+
+        print_message("    %s\n", stories[i].name);
+        rules.session_strict = stories[i].rules == STRICT;
+        open_world(&w, &rules);
+        for (const struct step *s = stories[i].steps; s->kind != END_OF_STEPS; s++)
+            world_step(&w, s);
+        world_close(&w);
+    }
+}
+
+/* ---- grants ---- */
+
+static void test_grant_answers(void **state)
+{
+    struct world w;
+    struct grant_put g;
+    char text[IP_NET_TEXT_MAX];
+
+    open_world(&w, &conformance_rules);
+    g = world_grant(&w, &(struct step){.key = "a"});
+    assert_true(g.is_new);
+    assert_int_equal(g.keys, 1);
+    assert_int_equal(g.pairs, 1);
+    assert_str(ip_net_format(&g.stored_net, text), "192.0.2.0/24");
+    world_grant(&w, &(struct step){.key = "b"});
+    world_grant(&w, &(struct step){.key = "c"});
+    g = world_grant(&w, &(struct step){.key = "d"});
+    assert_false(g.is_new);
+    assert_int_equal(g.keys, 3);
+    assert_int_equal(g.keys_evicted, 1);
+    assert_str(g.all_keys[0], "b");
+    assert_str(g.all_keys[2], "d");
+    for (int i = 0; i < 4; i++)
+        world_grant(&w, &(struct step){.ip = (const char *[]){"10.0.0.1", "10.0.1.1", "10.0.2.1",
+                                                              "10.0.3.1"}[i]});
+    g = world_grant(&w, &(struct step){.ip = "2001:db8:1:2:3::1"});
+    assert_int_equal(g.pairs, 5);
+    assert_int_equal(g.pairs_evicted, 1);
+    assert_str(ip_net_format(&g.stored_net, text), "2001:db8:1:2::/64");
+    g = world_grant(&w, &(struct step){.at = 3600, .ip = "10.9.0.1"}); /* all others have expired */
+    assert_int_equal(g.pairs, 1);
+    assert_int_equal(g.pairs_evicted, 0);
+    world_close(&w);
+}
+
+static void test_grant_list(void **state)
+{
+    struct grant_list all = {.uid = STR(""), .limit = 100, .now = T0 + 10};
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &(struct step){.key = "a"});
+    world_grant(&w, &(struct step){.key = "b", .at = 5});
+    world_grant(&w, &(struct step){.uid = "u2", .ip = "2001:db8::1", .is_static = true});
+    all.arena = &w.arena;
+    assert_int_equal(world_wait(&w, store_grant_list(w.worker, &all)), 0);
+    assert_int_equal(all.total, 2);
+    assert_int_equal(all.count, 2);
+    assert_str(all.grants[0].uid, "u1");
+    assert_int_equal(all.grants[0].key_count, 2);
+    assert_str(all.grants[0].keys[1], "b");
+    assert_int_equal(all.grants[0].created, T0);
+    assert_int_equal(all.grants[0].expires, T0 + 5 + 3600);
+    assert_true(all.grants[1].is_static);
+    all.uid = STR("u2");
+    all.limit = 1;
+    assert_int_equal(world_wait(&w, store_grant_list(w.worker, &all)), 0);
+    assert_int_equal(all.total, 1);
+    assert_str(all.grants[0].uid, "u2");
+    all.now = T0 + 3600;
+    assert_int_equal(world_wait(&w, store_grant_list(w.worker, &all)), 0);
+    assert_int_equal(all.count, 0);
+    world_close(&w);
+}
+
+static void test_bad_calls(void **state)
+{
+    static char long_text[STORE_KEY_MAX + 2];
+    struct world w;
+    struct admission a;
+
+    memset(long_text, 'x', STORE_KEY_MAX + 1);
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &(struct step){.key = long_text, .want_error = -EINVAL});
+    world_grant(&w, &(struct step){.uid = long_text, .want_error = -EINVAL});
+    world_grant(&w, &(struct step){.uid = "", .want_error = -EINVAL});
+    world_grant(&w, &(struct step){.key = "", .want_error = -EINVAL});
+    world_revoke(&w, &(struct step){.uid = "", .want_error = -EINVAL});
+    step_admission(&(struct step){.key = long_text, .checks = ADMIT_SESSION}, &w.arena, &a);
+    assert_int_equal(store_admit(w.worker, &a), -EINVAL);
+    long_text[STORE_KEY_MAX] = '\0'; /* the longest that are allowed */
+    world_grant(&w,
+                &(struct step){.key = long_text, .uid = long_text + STORE_KEY_MAX - STORE_UID_MAX});
+    world_session(&w, &(struct step){.checks = ADMIT_GRANT | ADMIT_SESSION,
+                                     .key = long_text,
+                                     .uid = long_text + STORE_KEY_MAX - STORE_UID_MAX});
+    world_close(&w);
+}
+
+/* ---- sessions ---- */
+
+static void test_session_ids(void **state)
+{
+    static const struct step begin = {.checks = ADMIT_SESSION, .uid = "u1"};
+    struct store_session first, second, got;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    first = world_session(&w, &begin);
+    assert_int_equal(strlen(first.id), STORE_SESSION_ID_LEN);
+    assert_int_equal(first.ends, T0 + 43200);
+    second = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .uid = "u2"});
+    assert_string_not_equal(first.id, second.id);
+    got = world_session(
+        &w, &(struct step){.checks = ADMIT_SESSION, .uid = "", .session_id = second.id});
+    assert_string_equal(got.id, second.id); /* the id says which */
+    assert_str(got.uid, "u2");
+    got = world_session(&w,
+                        &(struct step){.checks = ADMIT_SESSION, .uid = "", .session_id = first.id});
+    assert_str(got.uid, "u1");
+    got = world_session(
+        &w, &(struct step){.checks = ADMIT_SESSION, .uid = "u2", .session_id = first.id});
+    assert_string_equal(got.id, second.id); /* the id of another uid is ignored */
+    got = world_session(
+        &w, &(struct step){
+                .checks = ADMIT_SESSION, .uid = "u1", .key = "movie2", .session_id = first.id});
+    assert_string_not_equal(got.id, first.id); /* of another stream, too */
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .may_not_begin = true,
+                                  .ua = "UA-9", .session_id = first.id, /* of another viewer */
+                                  .want = REFUSED_NO_SESSION});
+    got = world_session(
+        &w, &(struct step){.checks = ADMIT_SESSION, .session_id = "!!!not-a-session-id-!!"});
+    assert_string_equal(got.id, first.id);
+    world_close(&w);
+}
+
+static void test_session_uid_comes_from_the_grant(void **state)
+{
+    struct store_session got;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &(struct step){.uid = "u7"});
+    got = world_session(&w, &(struct step){.checks = ADMIT_GRANT | ADMIT_SESSION, .uid = ""});
+    assert_str(got.uid, "u7");
+    world_close(&w);
+}
+
+static void test_sessions_of_one_second_differ(void **state)
+{
+    struct store_session a, b, c;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    a = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "a"});
+    b = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "b"});
+    c = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "c", .uid = "u2"});
+    assert_int_equal(b.ends, a.ends + 1); /* a gate token names one session */
+    assert_int_equal(c.ends, a.ends);
+    world_close(&w);
+}
+
+static void test_session_list(void **state)
+{
+    struct session_list all = {.uid = STR(""), .limit = 100, .now = T0 + 100};
+    char text[IP_TEXT_MAX];
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .ip = "192.0.2.77"});
+    world_session(&w,
+                  &(struct step){.checks = ADMIT_SESSION, .uid = "u2", .key = "movie2", .at = 50});
+    all.arena = &w.arena;
+    assert_int_equal(world_wait(&w, store_session_list(w.worker, &all)), 0);
+    assert_int_equal(all.total, 2);
+    assert_int_equal(all.count, 2);
+    all.uid = STR("u1");
+    assert_int_equal(world_wait(&w, store_session_list(w.worker, &all)), 0);
+    assert_int_equal(all.count, 1);
+    assert_str(all.sessions[0].stream_key, "movie1");
+    assert_str(ip_format(&all.sessions[0].ip, text), "192.0.2.77");
+    assert_memory_equal(all.sessions[0].ua_hash, "UA-1", STORE_UA_LEN);
+    all.uid = STR("");
+    all.now = T0 + 7200; /* the first one is idle now */
+    assert_int_equal(world_wait(&w, store_session_list(w.worker, &all)), 0);
+    assert_int_equal(all.count, 1);
+    assert_str(all.sessions[0].uid, "u2");
+    world_close(&w);
+}
+
+/* ---- revocations ---- */
+
+static bool is_revoked(struct world *w, const struct step *s, const struct store_session *session)
+{
+    uint8_t viewer[STORE_VIEWER_LEN];
+
+    step_viewer(s, viewer);
+    return store_is_revoked(w->worker, viewer, session->uid, session->ends);
+}
+
+static void test_revoked_gate_tokens(void **state)
+{
+    static const struct step play = {.checks = ADMIT_GRANT | ADMIT_SESSION};
+    struct store_session before, after;
+    struct grant_revoke g;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &play);
+    before = world_session(&w, &play);
+    assert_false(is_revoked(&w, &play, &before));
+    g = world_revoke(&w, &(struct step){0});
+    assert_int_equal(g.grants_removed, 1);
+    assert_int_equal(g.sessions_ended, 1);
+    assert_true(is_revoked(&w, &play, &before));
+    assert_false(is_revoked(&w, &(struct step){.ua = "UA-2"}, &before));
+    world_grant(&w, &play); /* in the same second: what was revoked stays revoked */
+    after = world_session(&w, &play);
+    assert_int_equal(after.ends, before.ends + 1);
+    assert_false(is_revoked(&w, &play, &after));
+    g = world_revoke(&w, &(struct step){.uid = "nobody"});
+    assert_int_equal(g.grants_removed + g.sessions_ended, 0);
+    assert_false(is_revoked(&w, &play, &after));
+    world_close(&w);
+}
+
+/* Idle sessions and those of an expired grant: their gate tokens would play on. */
+static void test_revoking_reaches_idle_sessions(void **state)
+{
+    static const struct step play = {.checks = ADMIT_GRANT | ADMIT_SESSION};
+    struct step later = play;
+    struct store_session idle, live;
+    struct grant_revoke g;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &play);
+    idle = world_session(&w, &play);
+    later.at = 8000;
+    world_grant(&w, &later);
+    live = world_session(&w, &later);
+    assert_int_not_equal(idle.ends, live.ends);
+    g = world_revoke(&w,
+                     &(struct step){.at = 12000, .ip = "192.0.2.1"}); /* the grants have expired */
+    assert_int_equal(g.grants_removed, 0);
+    assert_int_equal(g.sessions_ended, 2);
+    assert_true(is_revoked(&w, &play, &idle));
+    assert_true(is_revoked(&w, &play, &live));
+    world_close(&w);
+}
+
+static unsigned end_sessions(struct world *w, const char *id, const char *uid)
+{
+    struct session_end e = {.now = T0 + 5, .id = str_of(id), .uid = str_of(uid)};
+    struct admission with_callback;
+
+    step_admission(&(struct step){0}, &w->arena, &with_callback);
+    op_init(&e.op, with_callback.op.done);
+    assert_int_equal(world_wait(w, store_session_end(w->worker, &e)), 0);
+    return e.ended;
+}
+
+static void test_session_end(void **state)
+{
+    static const struct step a = {.checks = ADMIT_SESSION, .key = "a"},
+                             b = {.checks = ADMIT_SESSION, .key = "b"};
+    struct store_session sa, sb, again;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    sa = world_session(&w, &a);
+    sb = world_session(&w, &b);
+    assert_int_equal(end_sessions(&w, sa.id, ""), 1);
+    assert_int_equal(end_sessions(&w, sa.id, ""), 0);
+    assert_int_equal(end_sessions(&w, "too short", ""), 0);
+    assert_true(is_revoked(&w, &a, &sa));
+    assert_false(is_revoked(&w, &b, &sb));
+    again = world_session(&w, &a);
+    assert_string_not_equal(again.id, sa.id);
+    assert_int_equal(end_sessions(&w, "", "u1"), 2);
+    assert_true(is_revoked(&w, &b, &sb));
+    assert_int_equal(end_sessions(&w, "", "u1"), 0);
+    world_close(&w);
+}
+
+/* ---- the queue ---- */
+
+static void never(struct op *op, int err)
+{
+    fail_msg("a cancelled call was answered");
+}
+
+static void test_cancelled_calls_are_not_run(void **state)
+{
+    static const struct step begin = {.checks = ADMIT_SESSION};
+    struct admission cancelled;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    step_admission(&begin, &w.arena, &cancelled);
+    op_init(&cancelled.op, never);
+    if (store_admit(w.worker, &cancelled) == 0)
+        op_cancel(&cancelled.op);
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .may_not_begin = true,
+                                  .want = REFUSED_NO_SESSION});
+    world_close(&w);
+}
+
+static int answers;
+
+static void count_answer(struct op *op, int err)
+{
+    assert_int_equal(err, 0);
+    answers++;
+}
+
+/* Many calls of one turn are one batch; each is decided with what those before it have taken. */
+static void test_one_turn_decides_in_order(void **state)
+{
+    static const struct step once = {.checks = ADMIT_USE, .use = {{'t', USE_COUNT, 3}}};
+    struct admission a[8];
+    struct world w;
+    int started, admitted = 0;
+
+    open_world(&w, &conformance_rules);
+    answers = 0;
+    for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+        step_admission(&once, &w.arena, &a[i]);
+        op_init(&a[i].op, count_answer);
+        started = store_admit(w.worker, &a[i]);
+        assert_true(started >= 0);
+        answers += started > 0;
+    }
+    for (int i = 0; answers < (int)ARRAY_LEN(a) && i < 10000; i++)
+        loop_turn(w.loop);
+    assert_int_equal(answers, ARRAY_LEN(a));
+    for (size_t i = 0; i < ARRAY_LEN(a); i++)
+        admitted += a[i].verdict == ADMITTED;
+    assert_int_equal(admitted, 3);
+    world_close(&w);
+}
+
+/* ---- expiry ---- */
+
+static void test_sweep_removes_what_has_expired(void **state)
+{
+    struct store_stats stats;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_grant(&w, &(struct step){0});
+    world_grant(&w, &(struct step){.uid = "u2", .at = 3000});
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION | ADMIT_USE, .use = BIND('a')});
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .uid = "u2"});
+    end_sessions(&w, "", "u2");
+    backend->housekeep(w.store, T0 + 3600);
+    store_stats(w.store, &stats);
+    assert_int_equal(stats.grants, 1);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.uses, 1);
+    assert_int_equal(stats.revocations, 1);
+    world_step(&w, &(struct step){ADMIT, .at = 3600, .checks = ADMIT_GRANT, .uid = "u2"});
+    backend->housekeep(w.store, T0 + 43200);
+    store_stats(w.store, &stats);
+    assert_int_equal(stats.grants + stats.sessions + stats.uses + stats.revocations, 0);
+    assert_true(stats.is_healthy);
+    world_close(&w);
+}
+
+static void test_new_rules_count_at_once(void **state)
+{
+    struct store_rules rules = conformance_rules;
+    struct world w;
+
+    open_world(&w, &rules);
+    world_grant(&w, &(struct step){.ip = "10.1.2.3"});
+    rules.ipv4_prefix = 16;
+    rules.session_ttl = 10;
+    store_set_rules(w.store, &rules);
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_GRANT, .ip = "10.1.9.9",
+                                  .want = REFUSED_NO_GRANT});
+    world_step(
+        &w, &(struct step){ADMIT, .checks = ADMIT_GRANT, .ip = "10.1.2.9"}); /* as it was stored */
+    world_grant(&w, &(struct step){.ip = "10.1.2.3"});
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_GRANT, .ip = "10.1.9.9"});
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    for (int i = 1; i < 5; i++) /* a short life slides as well as a long one */
+        world_step(
+            &w, &(struct step){ADMIT, .at = i * 9, .checks = ADMIT_SESSION, .may_not_begin = true});
+    world_step(&w, &(struct step){ADMIT, .at = 46, .checks = ADMIT_SESSION, .may_not_begin = true,
+                                  .want = REFUSED_NO_SESSION});
+    world_close(&w);
+}
+
+int conformance_run(const struct conformance *c)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_grant_answers),
+        cmocka_unit_test(test_grant_list),
+        cmocka_unit_test(test_bad_calls),
+        cmocka_unit_test(test_session_ids),
+        cmocka_unit_test(test_session_uid_comes_from_the_grant),
+        cmocka_unit_test(test_sessions_of_one_second_differ),
+        cmocka_unit_test(test_session_list),
+        cmocka_unit_test(test_revoked_gate_tokens),
+        cmocka_unit_test(test_revoking_reaches_idle_sessions),
+        cmocka_unit_test(test_session_end),
+        cmocka_unit_test(test_cancelled_calls_are_not_run),
+        cmocka_unit_test(test_one_turn_decides_in_order),
+        cmocka_unit_test(test_sweep_removes_what_has_expired),
+        cmocka_unit_test(test_new_rules_count_at_once),
+    };
+
+    backend = c;
+    return cmocka_run_group_tests_name("store conformance", tests, NULL, NULL);
+}

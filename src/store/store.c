@@ -1,0 +1,233 @@
+/*
+ * What every backend shares. Calls are checked here for what no backend could store (strings past
+ * their caps answer -EINVAL), then go through the backend's table.
+ *
+ * Housekeeping runs on the pool and may still be queued there when its worker, and even the store,
+ * is gone. So it is an object of its own that knows the store under a lock; stopping it takes the
+ * store away, which waits for a step that is running.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "store/backend.h"
+
+struct housekeeping {
+    struct work work;
+    struct ticker *ticker;
+    struct loop *loop;
+    pthread_mutex_t lock;
+    struct store *store; /* under the lock; NULL: stopped */
+    unix_t now;          /* of the step under way */
+};
+
+/* ---- rules ---- */
+
+static struct store_rules clamp(const struct store_rules *given)
+{
+    struct store_rules r = *given;
+
+    r.ipv4_prefix = MIN(r.ipv4_prefix, 32);
+    r.ipv6_prefix = MIN(r.ipv6_prefix, 128);
+    r.grant_max_keys = MIN(MAX(r.grant_max_keys, 1u), (unsigned)GRANT_MAX_KEYS);
+    r.grant_max_pairs = MAX(r.grant_max_pairs, 1u);
+    r.grant_max_uids = MAX(r.grant_max_uids, 1u);
+    return r;
+}
+
+void store_set_rules(struct store *s, const struct store_rules *rules)
+{
+    struct rules_copy *copy = xzalloc(sizeof *copy);
+
+    copy->rules = clamp(rules);
+    copy->older = atomic_load_explicit(&s->rules, memory_order_acquire);
+    while (!atomic_compare_exchange_weak_explicit(&s->rules, &copy->older, copy,
+                                                  memory_order_acq_rel, memory_order_acquire))
+        ;
+}
+
+const struct store_rules *store_rules(const struct store *s)
+{
+    return &atomic_load_explicit(&s->rules, memory_order_acquire)->rules;
+}
+
+void store_init(struct store *s, const struct store_backend_ops *ops,
+                const struct store_rules *rules)
+{
+    *s = (struct store){.ops = ops, .revoked = revoked_new()};
+    store_set_rules(s, rules);
+}
+
+void store_done(struct store *s)
+{
+    struct rules_copy *copy = atomic_load(&s->rules);
+
+    while (copy != NULL) {
+        struct rules_copy *older = copy->older;
+
+        free(copy);
+        copy = older;
+    }
+    revoked_free(&s->revoked);
+}
+
+void store_close(struct store **s)
+{
+    if (*s != NULL)
+        (*s)->ops->close(TAKE(*s));
+}
+
+/* ---- housekeeping ---- */
+
+static int housekeeping_run(struct work *work)
+{
+    struct housekeeping *h = container_of(work, struct housekeeping, work);
+    int err = 0;
+
+    pthread_mutex_lock(&h->lock);
+    if (h->store != NULL)
+        err = h->store->ops->housekeep(h->store, h->now);
+    pthread_mutex_unlock(&h->lock);
+    return err;
+}
+
+static void housekeeping_free(struct work *work)
+{
+    struct housekeeping *h = container_of(work, struct housekeeping, work);
+
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}
+
+static void on_housekept(struct op *op, int err)
+{
+    /* A failure shows in store_stats(), and the next second tries again. */
+}
+
+static void on_tick(void *arg)
+{
+    struct housekeeping *h = arg;
+
+    if (op_is_under_way(&h->work.op))
+        return;
+    h->now = loop_unix(h->loop);
+    work_start(h->loop, &h->work);
+}
+
+void store_housekeep(struct store_worker *w)
+{
+    struct housekeeping *h = xzalloc(sizeof *h);
+
+    assert(w->housekeeping == NULL);
+    op_init(&h->work.op, on_housekept);
+    h->work.run = housekeeping_run;
+    h->work.abandoned = housekeeping_free;
+    h->loop = w->loop;
+    h->store = w->store;
+    pthread_mutex_init(&h->lock, NULL);
+    h->ticker = ticker_new(w->loop, USEC_PER_SEC, on_tick, h);
+    w->housekeeping = h;
+}
+
+static void housekeeping_stop(struct housekeeping *h)
+{
+    ticker_free(&h->ticker);
+    pthread_mutex_lock(&h->lock);
+    h->store = NULL;
+    pthread_mutex_unlock(&h->lock);
+    if (op_is_under_way(&h->work.op))
+        op_cancel(&h->work.op); /* housekeeping_free() comes when the pool lets go of it */
+    else
+        housekeeping_free(&h->work);
+}
+
+/* ---- workers ---- */
+
+struct store_worker *store_worker_new(struct store *s, struct loop *l)
+{
+    return s->ops->worker_new(s, l);
+}
+
+void store_worker_free(struct store_worker **w)
+{
+    if (*w == NULL)
+        return;
+    if ((*w)->housekeeping != NULL)
+        housekeeping_stop(TAKE((*w)->housekeeping));
+    (*w)->store->ops->worker_free(TAKE(*w));
+}
+
+/* ---- calls ---- */
+
+static bool is_storable(struct str uid, struct str stream_key)
+{
+    return uid.n <= STORE_UID_MAX && stream_key.n <= STORE_KEY_MAX;
+}
+
+static bool is_net(const struct ip_net *net)
+{
+    return (net->base.family == IP_V4 && net->prefix <= 32) ||
+           (net->base.family == IP_V6 && net->prefix <= 128);
+}
+
+int store_admit(struct store_worker *s, struct admission *a)
+{
+    return is_storable(a->uid, a->stream_key) ? s->store->ops->admit(s, a) : -EINVAL;
+}
+
+void store_touch(struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
+                 struct str stream_key, unix_t now)
+{
+    if (is_storable(uid, stream_key))
+        s->store->ops->touch(s, viewer, uid, stream_key, now);
+}
+
+int store_grant_put(struct store_worker *s, struct grant_put *g)
+{
+    if (!is_storable(g->uid, g->stream_key) || g->uid.n == 0 || !is_net(&g->net))
+        return -EINVAL;
+    if (g->is_static != (g->stream_key.n == 0))
+        return -EINVAL;
+    return s->store->ops->grant_put(s, g);
+}
+
+int store_grant_revoke(struct store_worker *s, struct grant_revoke *g)
+{
+    if (!is_storable(g->uid, g->stream_key) || g->uid.n == 0)
+        return -EINVAL;
+    if (g->net.base.family != IP_NONE && !is_net(&g->net))
+        return -EINVAL;
+    return s->store->ops->grant_revoke(s, g);
+}
+
+int store_grant_list(struct store_worker *s, struct grant_list *g)
+{
+    return is_storable(g->uid, STR("")) ? s->store->ops->grant_list(s, g) : -EINVAL;
+}
+
+int store_session_list(struct store_worker *s, struct session_list *l)
+{
+    return is_storable(l->uid, STR("")) ? s->store->ops->session_list(s, l) : -EINVAL;
+}
+
+int store_session_end(struct store_worker *s, struct session_end *e)
+{
+    if (!is_storable(e->uid, STR("")) || (e->uid.n == 0) == (e->id.n == 0))
+        return -EINVAL;
+    return s->store->ops->session_end(s, e);
+}
+
+bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                      struct str uid, unix_t ends)
+{
+    return uid.n <= STORE_UID_MAX && revoked_has(s->store->revoked, viewer, uid, ends);
+}
+
+void store_stats(struct store *s, struct store_stats *ret)
+{
+    *ret = (struct store_stats){.kind = s->ops->kind};
+    s->ops->stats(s, ret);
+}
