@@ -1,0 +1,45 @@
+/* What the files of admin/ share: the handlers of the endpoint table, and how each of them answers.
+ */
+#ifndef ADMIN_ENDPOINTS_H
+#define ADMIN_ENDPOINTS_H
+
+#include <jansson.h>
+
+#include "admin/settings.h"
+#include "gate/req.h"
+
+/* struct api.settings */
+struct admin {
+    const struct api_settings *settings;
+    long arenas_at_start; /* those of the configuration */
+};
+
+static inline const struct admin *admin_of(const struct req *r)
+{
+    return r->worker->gate->api->settings;
+}
+
+const struct step *run_whitelist(struct req *r); /* POST and DELETE */
+const struct step *run_static_whitelist(struct req *r);
+const struct step *run_whitelist_info(struct req *r);
+const struct step *run_health(struct req *r);
+const struct step *run_stats(struct req *r);
+const struct step *run_denied_log(struct req *r);
+const struct step *run_recent_log(struct req *r);
+const struct step *run_replay_log(struct req *r);
+const struct step *run_key_log(struct req *r);
+const struct step *run_log_summary(struct req *r);
+const struct step *run_explain(struct req *r);
+const struct step *run_browser(struct req *r);
+const struct step *run_cidr(struct req *r);
+
+/* Answers `value`, which is taken. */
+const struct step *api_answer(struct req *r, enum outcome o, json_t *value);
+
+/* {"error": text} */
+const struct step *api_error(struct req *r, enum outcome o, struct str text);
+
+/* When a call of the store went wrong: `err` is its negative errno. */
+const struct step *api_store_failed(struct req *r, int err);
+
+#endif

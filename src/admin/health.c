@@ -1,0 +1,162 @@
+/*
+ * How it goes: /health for those who watch from outside, /stats for all that is counted. Counters
+ * of all workers are summed here, when somebody looks, and nowhere else.
+ */
+#include "admin/endpoints.h"
+
+#include "admin/auth.h"
+#include "admin/json.h"
+#include "base/log.h"
+
+static int64_t counted(const struct req *r, int stat)
+{
+    return counter_sum(&r->worker->gate->counters, (size_t)stat);
+}
+
+static int64_t uptime_seconds(const struct req *r)
+{
+    return (int64_t)((clock_monotonic() - r->worker->gate->started) / USEC_PER_SEC);
+}
+
+static void put_process(const struct req *r, json_t *o)
+{
+    json_put_str(o, "version", STR(HLSGATE_VERSION));
+    json_put_int(o, "uptime_seconds", uptime_seconds(r));
+    json_put_int(o, "workers", r->worker->gate->worker_count);
+}
+
+/* All at rest while nobody asks; the request that asks counts itself. */
+static json_t *gauges_of(const struct req *r)
+{
+    json_t *o = json_object();
+    struct cache_stats cache;
+
+    cache_stats(r->worker->gate->cache, &cache);
+    json_put_int(o, "requests", counted(r, STAT_REQUESTS));
+    json_put_int(o, "connections", counted(r, STAT_CONNECTIONS));
+    json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
+    json_put_int(o, "blobs", blob_live() - (int64_t)cache.entries); /* without those at rest */
+    return o;
+}
+
+/* ---- /health ---- */
+
+static void put_details(const struct req *r, const struct store_stats *s, json_t *o)
+{
+    json_t *store = json_object();
+
+    put_process(r, o);
+    json_put_str(store, "kind", str_of(s->kind));
+    json_put_bool(store, "healthy", s->is_healthy);
+    json_put(o, "store", store);
+    json_put(o, "gauges", gauges_of(r));
+}
+
+const struct step *run_health(struct req *r)
+{
+    struct str field = r->head.known[FIELD_AUTHORIZATION];
+    json_t *o = json_object();
+    struct store_stats s;
+
+    store_stats(r->worker->gate->store, &s);
+    json_put_str(o, "status", s.is_healthy ? STR("healthy") : STR("unhealthy"));
+    if (auth_check(admin_of(r)->settings, field, SCOPE_VIEWER) == AUTH_OK)
+        put_details(r, &s, o);
+    return api_answer(r, s.is_healthy ? OUT_OK : OUT_STORE_DOWN, o);
+}
+
+/* ---- /stats ---- */
+
+static void put_lower(json_t *o, const char *name, int64_t value)
+{
+    char lower[64];
+    size_t n = 0;
+
+    for (; name[n] != '\0' && n < sizeof lower - 1; n++)
+        lower[n] = ascii_lower(name[n]);
+    lower[n] = '\0';
+    json_put_int(o, lower, value);
+}
+
+static json_t *counters_of(const struct req *r)
+{
+    json_t *o = json_object();
+
+#define X(name, kind, text) put_lower(o, #name, counted(r, STAT_##name));
+    STATS(X)
+#undef X
+    return o;
+}
+
+static json_t *outcomes_of(const struct req *r)
+{
+    json_t *o = json_object();
+
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        json_put_at(o, outcome_row((enum outcome)i)->word,
+                    json_integer(counted(r, STAT_FIRST_OUTCOME + i)));
+    return o;
+}
+
+static json_t *classes_of(const struct req *r)
+{
+    json_t *o = json_object();
+
+    for (int i = 0; i < CLASS_COUNT; i++) {
+        json_t *class = json_object();
+
+        json_put_int(class, "requests", counted(r, STAT_FIRST_CLASS + i));
+        json_put_int(class, "bytes", counted(r, STAT_FIRST_CLASS_BYTES + i));
+        json_put_at(o, class_word((enum path_class)i), class);
+    }
+    return o;
+}
+
+static json_t *json_of_cache(const struct cache *cache)
+{
+    json_t *o = json_object();
+    struct cache_stats s;
+
+    cache_stats(cache, &s);
+    json_put_int(o, "entries", (int64_t)s.entries);
+    json_put_int(o, "bytes", (int64_t)s.bytes);
+    json_put_int(o, "limit", (int64_t)s.limit);
+    json_put_int(o, "hits", (int64_t)s.hits);
+    json_put_int(o, "misses", (int64_t)s.misses);
+    json_put_int(o, "evictions", (int64_t)s.evictions);
+    json_put_int(o, "rejected", (int64_t)s.rejected);
+    return o;
+}
+
+static json_t *json_of_store(struct store *store)
+{
+    json_t *o = json_object();
+    struct store_stats s;
+
+    store_stats(store, &s);
+    json_put_str(o, "kind", str_of(s.kind));
+    json_put_bool(o, "healthy", s.is_healthy);
+    json_put_int(o, "grants", (int64_t)s.grants);
+    json_put_int(o, "sessions", (int64_t)s.sessions);
+    json_put_int(o, "uses", (int64_t)s.uses);
+    json_put_int(o, "revocations", (int64_t)s.revocations);
+    json_put_int(o, "bytes_used", (int64_t)s.bytes_used);
+    json_put_int(o, "bytes_limit", (int64_t)s.bytes_limit);
+    json_put_int(o, "write_usec", (int64_t)s.write_usec);
+    return o;
+}
+
+const struct step *run_stats(struct req *r)
+{
+    json_t *o = json_object();
+
+    put_process(r, o);
+    json_put(o, "gauges", gauges_of(r));
+    json_put(o, "counters", counters_of(r));
+    json_put(o, "outcomes", outcomes_of(r));
+    json_put(o, "classes", classes_of(r));
+    json_put(o, "cache", json_of_cache(r->worker->gate->cache));
+    json_put(o, "store", json_of_store(r->worker->gate->store));
+    json_put_int(o, "log_dropped", (int64_t)log_dropped());
+    return api_answer(r, OUT_OK, o);
+}
