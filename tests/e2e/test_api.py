@@ -174,8 +174,8 @@ class TestStats:
     def test_counts_by_outcome(self, gate):
         v = gate.admitted()
         before = gate.stats()["outcomes"]
-        v.gets(sign(MASTER))
         v.is_refused(sign(MASTER, ttl=-1), "token_expired")
+        v.gets(sign(MASTER))
         after = gate.stats()["outcomes"]
         assert after["token_expired"] == before.get("token_expired", 0) + 1
         assert after["ok"] > before["ok"]

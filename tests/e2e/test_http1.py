@@ -74,12 +74,12 @@ class TestConnections:
     def test_empty_lines_before_a_request(self, viewer):
         assert exchange(viewer, f"\r\nGET {FILE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).status == 200
 
-    def test_content_of_a_get_is_read_over(self, viewer):
+    def test_content_of_a_get_is_never_taken_for_the_next_request(self, viewer):
+        """RFC 9110 9.3.1: it has no meaning, and a server may refuse it."""
         with viewer.connect() as c:
-            c.request("GET", FILE, body=b"12345")
-            assert c.read().status == 200
-            c.request("GET", FILE)
-            assert c.read().body == CONTENT
+            c.request("GET", FILE, body=b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            response = c.read()
+            assert response.status == 400 and response.is_closed and c.is_closed_by_peer()
 
 
 class TestMethods:

@@ -92,7 +92,8 @@ class TestCount:
             assert v.ask("HEAD", url).status == 200
         v.gets(url)
         v.gets(url)
-        v.is_refused(url, "token_used_up", method="HEAD")
+        v.is_refused(url, "token_used_up")
+        second_viewer(gate, ua="Other/1").is_refused(url, "token_used_up", method="HEAD")
 
     def test_window_ends(self, make_gate):
         gate = make_gate(folder="short", access={"replay": {"mode": "count", "max_uses": 1, "ttl": "1s"}})

@@ -16,7 +16,7 @@ from .wait import DEADLINE, until
 ROOT = Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("HLSGATE_BIN", str(ROOT / "build" / "hlsgate"))
 KEYS = {"viewer": "key-of-a-viewer", "operator": "key-of-an-operator", "admin": "key-of-an-admin"}
-TROUBLE = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|PANIC|WRONG|assertion", re.I)
+TROUBLE = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|PANIC in")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",

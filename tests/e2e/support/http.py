@@ -3,7 +3,7 @@ import json
 import socket
 from dataclasses import dataclass, field
 
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 
 
 @dataclass
