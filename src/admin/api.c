@@ -1,6 +1,6 @@
 /*
- * One table says what the API is: path, methods, scope, handler. The gate finds the row, and reads
- * the content; here the key is checked, then the row's handler runs. Answers are JSON, made by
+ * One table says what the API is: path, methods, scope, handler. The gate finds the row; here the
+ * key is checked, before any content is taken, then the row's handler runs. Answers are JSON, made by
  * jansson alone, and are never stored by anybody on the way: they are about one moment.
  */
 #include "admin/api.h"
@@ -70,13 +70,13 @@ static const struct step *refuse_scope(struct req *r)
         arena_printf(&r->arena, "this needs a key of scope %.*s", STR_FMT(scope_word(needed))));
 }
 
-static const struct step *handle(struct req *r)
+static const struct step *authorize(struct req *r)
 {
     struct str field = r->head.known[FIELD_AUTHORIZATION];
 
     switch (auth_check(admin_of(r)->settings, field, (enum api_scope)r->endpoint->scope)) {
     case AUTH_OK:
-        return r->endpoint->run(r);
+        return STEP(content);
     case AUTH_NO_KEY:
         return req_fail(r, OUT_API_KEY_MISSING);
     case AUTH_UNKNOWN_KEY:
@@ -91,7 +91,7 @@ static const struct step *handle(struct req *r)
 const struct api *admin_api(const struct api_settings *settings)
 {
     static struct admin admin;
-    static const struct api api = {endpoints, ARRAY_LEN(endpoints), handle, &admin};
+    static const struct api api = {endpoints, ARRAY_LEN(endpoints), authorize, &admin};
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */

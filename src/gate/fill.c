@@ -72,28 +72,35 @@ static void scanned_free(void *derived)
     free(s);
 }
 
-/* NULL for what is no playlist: it is passed through untouched, and counted. */
-static struct scanned_playlist *scan(struct fill *f)
+/* What the bytes of a playlist turned out to be. NULL in `ret` for what is none: it is passed
+ * through untouched. */
+static enum playlist_error scan(struct fill *f, struct scanned_playlist **ret)
 {
-    struct playlist *p;
+    struct playlist *p = NULL;
     enum playlist_error e = playlist_scan(blob_str(f->blob), str_of(f->path), str_of(f->folder),
                                           str_of(f->authority), &p);
-    struct scanned_playlist *s;
 
-    gate_count(f->worker, e == PLAYLIST_OK ? STAT_PLAYLISTS_SCANNED : STAT_PLAYLISTS_NOT_HLS, 1);
+    *ret = NULL;
+    gate_count(f->worker, e == PLAYLIST_NOT_HLS ? STAT_PLAYLISTS_NOT_HLS : STAT_PLAYLISTS_SCANNED,
+               1);
     if (e != PLAYLIST_OK)
-        return NULL;
-    s = xzalloc(sizeof *s);
-    s->playlist = p;
-    s->authority = TAKE(f->authority);
-    return s;
+        return e;
+    *ret = xzalloc(sizeof **ret);
+    (*ret)->playlist = p;
+    (*ret)->authority = TAKE(f->authority);
+    return PLAYLIST_OK;
 }
 
+/* NULL: a playlist that cannot be personalised, and must not be served without. */
 static struct cache_entry *put(struct fill *f)
 {
-    struct scanned_playlist *s = f->is_playlist ? scan(f) : NULL;
-    size_t bytes = s != NULL ? sizeof *s + playlist_footprint(s->playlist) : 0;
+    struct scanned_playlist *s = NULL;
+    size_t bytes = 0;
 
+    if (f->is_playlist && scan(f, &s) == PLAYLIST_TOO_MANY)
+        return NULL;
+    if (s != NULL)
+        bytes = sizeof *s + playlist_footprint(s->playlist);
     return cache_put(f->worker->gate->cache, str_of(f->key), &f->version, f->etag,
                      f->version.mtime_sec, TAKE(f->blob), s, s != NULL ? scanned_free : NULL, bytes,
                      loop_now(f->worker->loop));
@@ -109,7 +116,7 @@ static const struct step *tell(struct req *r, struct cache_entry *e, int err)
     }
     if (err == -EAGAIN && ++r->load_tries < LOAD_TRIES)
         return STEP(locate); /* it changed while it was read: look again */
-    return req_fail(r, OUT_ORIGIN_ERROR);
+    return req_fail(r, err == 0 ? OUT_PLAYLIST_TOO_LARGE : OUT_ORIGIN_ERROR);
 }
 
 static void on_read(struct op *op, int err)

@@ -32,8 +32,8 @@ struct endpoint {
 struct api {
     const struct endpoint *endpoints;
     unsigned count;
-    /* Checks the key; then endpoint->run, or a refusal. Returns the next step. */
-    const struct step *(*handle)(struct req *r);
+    /* Checks the key, before any content is taken: STEP(content), or a refusal. */
+    const struct step *(*authorize)(struct req *r);
     const void *settings; /* admin's */
 };
 

@@ -57,7 +57,8 @@ enum outcome_class {
     X(CLIENT_LEFT, 499, FAILED, "viewer left before the response was complete")                  \
     X(SEND_TIMEOUT, 499, FAILED, "viewer did not read in time")                                  \
     X(INTERNAL, 500, FAILED, "a limit of this request was reached")                              \
-    X(PLAYLIST_TOO_LARGE, 502, FAILED, "playlist over playlist.max_size")                        \
+    X(PLAYLIST_TOO_LARGE, 502, FAILED,                                                           \
+      "playlist over playlist.max_size, or with too many URIs that need tokens of their own")    \
     X(ORIGIN_ERROR, 502, FAILED, "origin could not be read")                                     \
     X(ORIGIN_BROKE, 502, FAILED, "origin's content broke off, connection cut")                   \
     X(STORE_DOWN, 503, FAILED, "state store did not answer")                                     \

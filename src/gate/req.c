@@ -137,10 +137,6 @@ const struct step *step_content(struct req *r)
 {
     int n;
 
-    if (r->is_dry) {
-        req_note(r, "api", "answered by the API, not by the gate");
-        return STEP(send);
-    }
     if (!r->head.has_body)
         return STEP(api);
     n = r->transport->want_content(r);

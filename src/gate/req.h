@@ -49,15 +49,18 @@ struct step {
  *    load      a playlist or a file turned hot: into memory
  *    rewrite   a playlist gets the viewer's credentials
  *    respond   conditions, range, fields
+ *    authorize the key of an API request
  *    content   an API request's content
  *    api       the API answers
  *    send      to the transport
  *    account   counters, logs
  */
-#define STEPS(X) \
-    X(route)     \
-    X(classify)  \
-    X(token) X(admit) X(locate) X(load) X(rewrite) X(respond) X(content) X(api) X(send) X(account)
+#define STEPS(X)                                                                            \
+    X(route)                                                                                \
+    X(classify)                                                                             \
+    X(token)                                                                                \
+    X(admit) X(locate) X(load) X(rewrite) X(respond) X(authorize) X(content) X(api) X(send) \
+        X(account)
 
 enum step_index {
 #define X(name) STEP_INDEX_##name,

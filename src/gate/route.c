@@ -95,8 +95,11 @@ const struct step *step_route(struct req *r)
     if (r->head.method == HTTP_OPTIONS && str_eq(r->head.target, STR("*")))
         return answer_options(r); /* RFC 9110 9.3.7: about the server, not a resource */
     e = url_parse(&r->arena, r->head.target, &r->url);
-    if (e != URL_OK)
+    if (e != URL_OK) {
+        r->must_close =
+            true; /* who sends this may not agree with us on where requests end either */
         return req_fail(r, outcome_of_url(e));
+    }
     r->endpoint = find_endpoint(r->worker->gate->api, r->url.path);
     cors_apply(&r->rules->cors, &r->arena, &r->head, r->endpoint != NULL, &r->response);
     if (!(allowed_methods(r) & 1u << r->head.method)) {
@@ -109,7 +112,7 @@ const struct step *step_route(struct req *r)
         return answer_options(r);
     if (r->endpoint == NULL && r->head.has_body)
         return req_fail(r, OUT_BAD_REQUEST); /* GET with content: nothing of ours reads it */
-    return r->endpoint != NULL ? STEP(content) : STEP(classify);
+    return r->endpoint != NULL ? STEP(authorize) : STEP(classify);
 }
 
 const struct step *step_classify(struct req *r)
@@ -130,7 +133,15 @@ const struct step *step_classify(struct req *r)
     return STEP(token);
 }
 
+const struct step *step_authorize(struct req *r)
+{
+    if (!r->is_dry)
+        return r->worker->gate->api->authorize(r);
+    req_note(r, "api", "answered by the API, not by the gate");
+    return STEP(send);
+}
+
 const struct step *step_api(struct req *r)
 {
-    return r->worker->gate->api->handle(r);
+    return r->endpoint->run(r);
 }

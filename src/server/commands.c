@@ -53,7 +53,7 @@ int command_options_parse(int argc, char **argv, struct command_options *ret)
     int o;
 
     *ret = (struct command_options){.ttl = DEFAULT_TTL};
-    while ((o = getopt_long(argc, argv, "c:", options, NULL)) >= 0) {
+    while ((o = getopt_long(argc, argv, ":c:", options, NULL)) >= 0) {
         switch (o) {
         case 'c':
             ret->config = optarg;
@@ -75,8 +75,12 @@ int command_options_parse(int argc, char **argv, struct command_options *ret)
                 break;
             fprintf(stderr, "hlsgate: --ttl %s: want a time such as 300s, 5m, 2h or 7d\n", optarg);
             return -1;
+        case ':':
+            fprintf(stderr, "hlsgate: %s needs a value\n", argv[optind - 1]);
+            return -1;
         default:
-            return -1; /* getopt has said what is wrong */
+            fprintf(stderr, "hlsgate: no such option: %s\n", argv[optind - 1]);
+            return -1;
         }
     }
     if (optind == argc)

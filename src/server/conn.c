@@ -378,13 +378,15 @@ void conn_accept(struct worker *w, int fd, const struct net_address *peer)
     static const struct sock_ops ops = {on_readable, conn_on_writable, on_closed};
     struct conn *c;
 
-    if (w->connection_count == w->max_connections) {
+    if (atomic_fetch_add(&w->limit->count, 1) >= w->limit->max) {
+        atomic_fetch_sub(&w->limit->count, 1);
         gate_count(w->gate, STAT_CONNECTIONS_REFUSED, 1);
         close(fd);
         return;
     }
     c = xzalloc(sizeof *c);
     if (sock_init(&c->sock, w->loop, fd, &ops) < 0) {
+        atomic_fetch_sub(&w->limit->count, 1);
         free(c);
         return;
     }
@@ -395,7 +397,6 @@ void conn_accept(struct worker *w, int fd, const struct net_address *peer)
     buf_init(&c->kept, KEPT_CAP);
     deadline_init(&c->deadline);
     list_append(&w->connections, &c->link);
-    w->connection_count++;
     gate_count(w->gate, STAT_CONNECTIONS, 1);
     gate_count(w->gate, STAT_CONNECTIONS_TOTAL, 1);
     deadline_set(w->idle, &c->deadline);

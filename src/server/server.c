@@ -22,6 +22,7 @@ struct server {
     struct store *store;
     struct cache *cache;
     struct gate gate;
+    struct connection_limit limit;
     const struct api *api;
     struct worker **workers;
     unsigned worker_count, started_count;
@@ -114,7 +115,6 @@ static int make_workers(struct server *s)
 {
     int shared[WORKER_MAX_LISTENERS], fds[WORKER_MAX_LISTENERS];
     const struct settings *settings = &s->snapshot->settings;
-    unsigned each = (unsigned)((uint64_t)settings->http.max_connections / s->worker_count) + 1;
 
     memset(shared, -1, sizeof shared);
     s->gate.workers = xcalloc(s->worker_count, sizeof(struct gate_worker *));
@@ -125,7 +125,7 @@ static int make_workers(struct server *s)
             log_error("cannot listen: %s", strerror(-r));
             return -1;
         }
-        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, each, fds,
+        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, &s->limit, fds,
                                    (unsigned)settings->listen.count);
         s->gate.workers[i] = s->workers[i]->gate;
     }
@@ -272,6 +272,7 @@ int server_run(struct snapshot *snapshot)
     block_signals(&signals);
     raise_descriptor_limit();
     log_start((enum log_level)settings->log.level);
+    s.limit.max = (unsigned)settings->http.max_connections;
     s.workers = xcalloc(s.worker_count, sizeof(struct worker *));
     if (prepare(&s) == 0) {
         s.cache = cache_new(settings->gate.cache.memory, settings->gate.cache.max_object);

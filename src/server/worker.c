@@ -66,7 +66,7 @@ void worker_order(struct worker *w, enum worker_state s)
 
 void worker_connection_closed(struct worker *w)
 {
-    w->connection_count--;
+    atomic_fetch_sub(&w->limit->count, 1);
     gate_count(w->gate, STAT_CONNECTIONS, -1);
 }
 
@@ -89,7 +89,7 @@ static void make_deadlines(struct worker *w, const struct http_settings *s)
 }
 
 struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
-                          unsigned number, unsigned max_connections, const int *fds,
+                          unsigned number, struct connection_limit *limit, const int *fds,
                           unsigned fd_count)
 {
     struct worker *w = xzalloc(sizeof *w);
@@ -97,7 +97,7 @@ struct worker *worker_new(struct gate *gate, struct store *store, const struct s
     assert(fd_count <= WORKER_MAX_LISTENERS);
     w->number = number;
     w->settings = &snapshot->settings;
-    w->max_connections = max_connections;
+    w->limit = limit;
     w->loop = loop_new();
     w->store = store_worker_new(store, w->loop);
     w->gate = gate_worker_new(gate, snapshot->rules, w->loop, w->store, number);

@@ -23,6 +23,12 @@ enum worker_state {
     WORKER_STOPPING, /* cuts what is left */
 };
 
+/* Connections of all workers together. */
+struct connection_limit {
+    _Atomic unsigned count;
+    unsigned max;
+};
+
 struct worker {
     unsigned number;
     enum worker_state state;
@@ -33,7 +39,7 @@ struct worker {
     struct listener *listeners[WORKER_MAX_LISTENERS];
     unsigned listener_count;
     struct list connections;
-    unsigned connection_count, max_connections;
+    struct connection_limit *limit; /* the process's */
     struct deadline_queue *idle, *head, *content, *send, *linger, *drain;
     struct deadline drained;  /* in `drain`: the end of patience */
     struct ticker *ending;    /* watches for the last request to go */
@@ -46,7 +52,7 @@ struct worker {
 
 /* `fds` are listening descriptors; taken. */
 struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
-                          unsigned number, unsigned max_connections, const int *fds,
+                          unsigned number, struct connection_limit *limit, const int *fds,
                           unsigned fd_count);
 void worker_free(struct worker **w);
 
