@@ -24,7 +24,7 @@ done
 # The example as it stands, but for the port, the address families there are and the API key just made.
 api_key_hash=$(tr -d '\n' <demo/api.key | sha256sum | cut -d' ' -f1)
 any='[::]'
-[ -s /proc/net/if_inet6 ] || any=0.0.0.0
+grep -qs . /proc/net/if_inet6 || any=0.0.0.0
 sed -e "s/\[::\]:7889/$any:$port/" -e "s/0\{64\}/$api_key_hash/" -e "s:\.\./demo/::" \
     examples/demo.yaml >demo/hlsgate.yaml
 
@@ -56,22 +56,24 @@ curl=$(curl --version | sed -n '1s/^curl \([^ ]*\).*/curl\/\1/p')
 grant ffplay "$lavf"
 grant mpv libmpv
 grant curl "$curl"
+ffplay_url=$(sign ffplay)
+curl_url=$(sign curl)
 
 cat <<TEXT
 
 hlsgate runs on $base. A signed URL of the demo stream, good for six hours:
 
-  $(sign ffplay)
+  $ffplay_url
 
 Play it:
 
-  ffplay -autoexit '$(sign ffplay)'
+  ffplay -autoexit '$ffplay_url'
   mpv '$(sign mpv)'
-  curl '$(sign curl)'
+  curl '$curl_url'
 
 The same link as another viewer, refused:
 
-  curl -i -A somebody-else '$(sign curl)'
+  curl -i -A somebody-else '$curl_url'
 
 API key: demo/api.key    Configuration: demo/hlsgate.yaml    Ctrl-C stops.
 

@@ -1,4 +1,4 @@
-"""Everything at once for a long time (make soak): afterwards nothing is left behind."""
+"""Everything at once, for some seconds or for long (make soak): afterwards nothing is left behind."""
 import os
 import random
 import threading
@@ -35,19 +35,28 @@ def behave(gate, number, stop, trouble):
             return
 
 
-@pytest.mark.soak
-def test_soak(make_gate):
+def storm(make_gate, seconds, viewers):
     gate = make_gate(workers=4)
     for n in range(5):
         gate.streams.movie(f"movie{n}", size=200_000)
     stop, trouble = threading.Event(), []
-    threads = [threading.Thread(target=behave, args=(gate, n, stop, trouble)) for n in range(24)]
+    threads = [threading.Thread(target=behave, args=(gate, n, stop, trouble)) for n in range(viewers)]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end and not trouble:
-        stop.wait(1)
+        stop.wait(0.1)
     stop.set()
     for thread in threads:
         thread.join()
     assert not trouble, trouble[:3]
+
+
+@pytest.mark.multiworker
+def test_a_few_seconds_of_everything(make_gate):
+    storm(make_gate, 3, viewers=8)
+
+
+@pytest.mark.soak
+def test_soak(make_gate):
+    storm(make_gate, SECONDS, viewers=24)
