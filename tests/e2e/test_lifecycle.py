@@ -18,7 +18,7 @@ BASE = "/v/2026-01-02/movie1"
 MASTER = f"{BASE}/master.m3u8"
 SEGMENT = f"{BASE}/hd/s0.ts"
 BIG = "/v/2026-01-02/movie1/big.ts"
-BIG_SIZE = 24 << 20
+BIG_SIZE = 8 << 20
 OPEN = {"policy": {"segment": []}}
 
 

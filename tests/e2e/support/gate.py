@@ -174,6 +174,14 @@ class Gate:
     def denied_log(self):
         return self.api("GET", "/api/access-logs/denied", key="viewer").json
 
+    def wait_log(self, path, *words):
+        """Until one of the API's logs holds all these words; its text."""
+        def text_with_all():
+            text = self.api("GET", path, key="viewer").text
+            return text if all(word in text for word in words) else ""
+
+        return until(text_with_all, f"{words} in {path}")
+
     # -- talking to it
 
     def api(self, method, path, body=None, key="admin", raw=None, fields=()):
@@ -238,7 +246,8 @@ class Viewer:
         before = self.gate.count_of(word)
         response = self.ask(method, target, fields)
         assert response.status == OUTCOMES[word], f"{response.status}, not {word}, for {target}\n{self.why()}"
-        assert self.gate.count_of(word) == before + 1, f"{word} not counted for {target}\n{self.why()}"
+        # Counted when the last byte has left, maybe after it has come here.
+        until(lambda: self.gate.count_of(word) == before + 1, f"{word} counted for {target}")
         return response
 
     def why(self):
