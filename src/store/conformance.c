@@ -5,6 +5,7 @@
 #include "store/conformance.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/test.h"
 
@@ -512,6 +513,14 @@ static void test_sessions_of_one_second_differ(void **state)
     world_close(&w);
 }
 
+    for (int i = 2; i < 40; i++) {
+        char key[16];
+
+        snprintf(key, sizeof key, "k%d", i);
+        b = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = key});
+        assert_int_equal(b.ends, a.ends + i);
+        assert_int_equal(b.started, T0 + i);
+    }
 static void test_session_list(void **state)
 {
     struct session_list all = {.uid = STR(""), .limit = 100, .now = T0 + 100};

@@ -100,14 +100,29 @@ static bool is_taken(struct db_tx *tx, const uint8_t *viewer, struct str uid, un
            db_get(tx, DB_REVOKED, key_str(&revoked), &value);
 }
 
+/*
+ * The seconds behind `now` are taken in a row, if at all: the end of the row is found by doubling
+ * and halving. One by one, a viewer with a scope token could make a row long and each further
+ * session slow.
+ */
 unix_t session_free_start(struct db_tx *tx, const struct store_rules *rules, const uint8_t *viewer,
                           struct str uid, unix_t now)
 {
-    unix_t started = now;
+    unix_t ends = now + rules->session_max, taken = -1, is_free = 0;
 
-    while (is_taken(tx, viewer, uid, started + rules->session_max))
-        started++;
-    return started;
+    while (is_taken(tx, viewer, uid, ends + is_free)) {
+        taken = is_free;
+        is_free = is_free * 2 + 1;
+    }
+    while (is_free - taken > 1) {
+        unix_t middle = taken + (is_free - taken) / 2;
+
+        if (is_taken(tx, viewer, uid, ends + middle))
+            taken = middle;
+        else
+            is_free = middle;
+    }
+    return now + is_free;
 }
 
 static void write_record(struct db_tx *tx, const struct key *key, const struct session_record *s)

@@ -296,6 +296,7 @@ enum { THREADS = 4, TRIES = 200, MAX_WINS = 77 };
 struct racer {
     pthread_t thread;
     struct store *store;
+    struct loop *loop;
     int wins, answers;
     bool was_revoked;
 };
@@ -321,8 +322,7 @@ static void *race(void *arg)
     static const struct step one = {.checks = ADMIT_SESSION | ADMIT_USE,
                                     .use = {{'t', USE_COUNT, MAX_WINS}}};
     struct racer *racer = arg;
-    struct loop *loop = loop_new();
-    struct store_worker *worker = store_worker_new(racer->store, loop);
+    struct store_worker *worker = store_worker_new(racer->store, racer->loop);
     struct try *tries = xcalloc(TRIES, sizeof *tries);
     struct arena arena;
 
@@ -335,12 +335,11 @@ static void *race(void *arg)
             on_tried(&tries[i].a.op, 0);
         racer->was_revoked |= store_is_revoked(worker, tries[i].a.viewer, STR("u1"), T0 + 43200);
         if (i % 7 == 0)
-            loop_turn(loop);
+            loop_turn(racer->loop);
     }
     while (racer->answers < TRIES)
-        loop_turn(loop);
+        loop_turn(racer->loop);
     store_worker_free(&worker);
-    loop_free(&loop);
     arena_done(&arena);
     free(tries);
     return NULL;
@@ -354,7 +353,7 @@ static void test_threads_take_exactly_max(void **state)
     world_open(&w, open_empty(&conformance_rules));
     world_session(&w, &(struct step){.checks = ADMIT_SESSION, .ua = "UA-2"});
     for (int i = 0; i < THREADS; i++) {
-        racers[i] = (struct racer){.store = w.store};
+        racers[i] = (struct racer){.store = w.store, .loop = loop_new()};
         assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
     }
     store_set_rules(w.store, &conformance_rules);
@@ -362,6 +361,7 @@ static void test_threads_take_exactly_max(void **state)
     housekeep(w.store, T0);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(racers[i].thread, NULL);
+        loop_free(&racers[i].loop);
         wins += racers[i].wins;
         assert_int_equal(racers[i].answers, TRIES);
         assert_false(racers[i].was_revoked); /* that was another viewer */
