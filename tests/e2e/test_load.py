@@ -1,6 +1,8 @@
 """Many at once, and slow ones: nobody holds up anybody else."""
 import concurrent.futures
+import os
 import resource
+import time
 
 import pytest
 
@@ -8,7 +10,7 @@ from support.gate import OUTCOMES
 from support.http import Closed
 from support.signing import sign
 from support.streams import bytes_of
-from support.wait import until
+from support.wait import until, until_past
 
 BASE = "/v/2026-01-02/movie1"
 MASTER = f"{BASE}/master.m3u8"
@@ -224,3 +226,23 @@ class TestChanges:
         streams.write(self.PATH, b"new")
         self.reads(gate, b"new")
         assert gate.viewer().gets(self.PATH)["ETag"] != etag
+
+
+@pytest.mark.multiworker
+def test_without_file_descriptors_it_neither_dies_nor_spins(make_gate):
+    gate = make_gate(start=False)
+    gate.wrapper = ["prlimit", "--nofile=80:80"]
+    gate.start()
+    crowd = [gate.viewer().connect() for _ in range(200)]
+    began = cpu_seconds(gate)
+    until_past(time.time())
+    assert cpu_seconds(gate) - began < 0.5
+    for c in crowd:
+        c.close()
+    until(lambda: is_served(gate.viewer().connect()), "room again")
+    gate.wait_gauge("connections", 1)
+
+
+def cpu_seconds(gate):
+    fields = open(f"/proc/{gate.process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
