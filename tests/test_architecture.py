@@ -44,9 +44,16 @@ def modules():
     return sorted(path.name for path in SRC.iterdir() if path.is_dir())
 
 
+def is_test(path):
+    """A test may stand on every lower floor: it builds the world that its module is tested in."""
+    return re.search(r"(_test|_fuzz|testing|conformance\w*)$", path.stem)
+
+
 def includes(module):
-    """(file, form, header) of every include of a module's sources, tests and fuzzers."""
+    """(file, form, header) of every include of a module's sources."""
     for path in sorted((SRC / module).glob("*.[ch]")):
+        if is_test(path):
+            continue
         for form, header in re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', path.read_text(), re.M):
             yield path.name, form, header
 

@@ -1,6 +1,6 @@
 /*
- * Blocks are chained newest first. Each thread keeps up to STOCK_MAX empty standard blocks, so that a
- * request on a busy worker costs no malloc. Invariant: used <= cap.
+ * Blocks are chained newest first. Each thread keeps up to STOCK_MAX empty standard blocks, so that
+ * a request on a busy worker costs no malloc. Invariant: used <= cap.
  */
 #include "base/arena.h"
 

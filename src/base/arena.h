@@ -1,8 +1,9 @@
 /*
- * The memory of one request: bump allocation, given back all at once. A block is a fixed ARENA_BLOCK bytes
- * from a per-thread stock; larger wishes get a block of their own. An arena has a cap: past it, every
- * allocation answers NULL and `is_full` stays set, so a caller may check once, at the end ("sticky").
- * Under ASan every allocation is a malloc of its own, so that an overflow inside an arena is seen.
+ * The memory of one request: bump allocation, given back all at once. A block is a fixed
+ * ARENA_BLOCK bytes from a per-thread stock; larger wishes get a block of their own. An arena has a
+ * cap: past it, every allocation answers NULL and `is_full` stays set, so a caller may check once,
+ * at the end ("sticky"). Under ASan every allocation is a malloc of its own, so that an overflow
+ * inside an arena is seen.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

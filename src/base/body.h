@@ -1,10 +1,11 @@
 /*
- * What a response sends, pulled by whoever has a socket to put it in. The puller looks at the next bytes
- * with peek(), sends what the socket takes, and says how much that was with advance(): nothing is copied
- * in between, and the pull itself is the back-pressure.
+ * What a response sends, pulled by whoever has a socket to put it in. The puller looks at the next
+ * bytes with peek(), sends what the socket takes, and says how much that was with advance():
+ * nothing is copied in between, and the pull itself is the back-pressure.
  *
- * The owner of a body calls body_done() exactly once, at any time; it lets go of everything behind it.
- * After an error from peek() only body_done() may follow: the response must be cut, never ended as whole.
+ * The owner of a body calls body_done() exactly once, at any time; it lets go of everything behind
+ * it. After an error from peek() only body_done() may follow: the response must be cut, never ended
+ * as whole.
  */
 #ifndef BASE_BODY_H
 #define BASE_BODY_H
@@ -22,7 +23,8 @@ enum body_kind { BODY_MEMORY, BODY_FILE };
 
 enum { BODY_PEEK_IOV = 16 };
 
-/* What peek() shows: pieces of memory, or a range of an open file. Borrowed until advance() or done(). */
+/* What peek() shows: pieces of memory, or a range of an open file. Borrowed until advance() or
+ * done(). */
 struct body_view {
     enum body_kind kind;
     struct iovec iov[BODY_PEEK_IOV]; /* BODY_MEMORY */
@@ -33,17 +35,19 @@ struct body_view {
 };
 
 struct body_ops {
-    /* 1: `ret_view` holds at least one byte. 0: nothing yet, on_more will be called. < 0: -errno, broken. */
+    /* 1: `ret_view` holds at least one byte. 0: nothing yet, on_more will be called. < 0: -errno,
+     * broken. */
     int (*peek)(struct body *b, struct body_view *ret_view);
     void (*advance)(struct body *b, uint64_t n);
     void (*done)(struct body *b);
 };
 
 struct body {
-    const struct body_ops *ops;         /* NULL: the empty body */
-    uint64_t left;                      /* bytes still to come; known from the start */
-    void (*on_more)(struct body *body); /* the puller's; called at most once after each peek() that gave 0 */
-    void *puller;                       /* the puller's */
+    const struct body_ops *ops; /* NULL: the empty body */
+    uint64_t left;              /* bytes still to come; known from the start */
+    void (*on_more)(
+        struct body *body); /* the puller's; called at most once after each peek() that gave 0 */
+    void *puller;           /* the puller's */
 };
 
 static inline int body_peek(struct body *b, struct body_view *ret_view)
@@ -67,7 +71,8 @@ static inline void body_done(struct body *b)
     b->left = 0;
 }
 
-/* Bytes that live at least as long as the body: an arena's, a literal's. Nothing is freed by done(). */
+/* Bytes that live at least as long as the body: an arena's, a literal's. Nothing is freed by
+ * done(). */
 struct memory_body {
     struct body body;
     const char *at;

@@ -1,6 +1,8 @@
 /*
- * Bytes that grow, up to a named cap. Appending past the cap sets `is_full` and appends nothing more
- * ("sticky"), so a writer checks once, at the end. A zeroed struct with a cap is a valid empty buffer.
+ * Bytes that grow, up to a named cap. Appending past the cap sets `is_full` and appends nothing
+ * more
+ * ("sticky"), so a writer checks once, at the end. A zeroed struct with a cap is a valid empty
+ * buffer.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -13,9 +15,9 @@
 #include "base/str.h"
 
 struct buf {
-    char *p;         /* owned */
-    size_t n, room;  /* bytes in use, bytes allocated */
-    size_t cap;      /* the most `n` may become */
+    char *p;        /* owned */
+    size_t n, room; /* bytes in use, bytes allocated */
+    size_t cap;     /* the most `n` may become */
     bool is_full;
 };
 
@@ -23,7 +25,8 @@ void buf_init(struct buf *b, size_t cap);
 void buf_done(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory and the cap */
 
-/* Makes room for `n` more bytes and returns where they go; NULL at the cap. buf_added() counts them in. */
+/* Makes room for `n` more bytes and returns where they go; NULL at the cap. buf_added() counts them
+ * in. */
 char *buf_reserve(struct buf *b, size_t n) MUST_CHECK;
 void buf_added(struct buf *b, size_t n);
 

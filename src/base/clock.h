@@ -1,6 +1,6 @@
 /*
- * Time. Two clocks, never mixed: `usec_t` on the monotonic clock for deadlines, `unix_t` seconds of wall
- * time for what is signed, stored or shown. Tests may set both.
+ * Time. Two clocks, never mixed: `usec_t` on the monotonic clock for deadlines, `unix_t` seconds of
+ * wall time for what is signed, stored or shown. Tests may set both.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

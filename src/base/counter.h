@@ -1,7 +1,7 @@
 /*
- * Counters of one thread, read by any: a flat array of 64-bit cells that only the owner changes, summed
- * over all threads when somebody looks. No lock and no locked instruction on the way of a request.
- * A module names its cells in an X-macro table (see gate/stats.h).
+ * Counters of one thread, read by any: a flat array of 64-bit cells that only the owner changes,
+ * summed over all threads when somebody looks. No lock and no locked instruction on the way of a
+ * request. A module names its cells in an X-macro table (see gate/stats.h).
  */
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
@@ -22,7 +22,8 @@ struct counter_registry {
     struct counters *_Atomic first; /* owned; sets are never taken out before the registry ends */
 };
 
-/* A set of `n` zeroed cells that belongs to the calling thread from now on. The registry owns it. */
+/* A set of `n` zeroed cells that belongs to the calling thread from now on. The registry owns it.
+ */
 struct counters *counters_new(struct counter_registry *r, size_t n);
 void counter_registry_done(struct counter_registry *r);
 

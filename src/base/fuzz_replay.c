@@ -1,6 +1,7 @@
 /*
- * Runs a fuzzer's kept inputs (every file of the folders named on the command line) as an ordinary test:
- * links against LLVMFuzzerTestOneInput instead of libFuzzer. Fails when there is no input at all.
+ * Runs a fuzzer's kept inputs (every file of the folders named on the command line) as an ordinary
+ * test: links against LLVMFuzzerTestOneInput instead of libFuzzer. Fails when there is no input at
+ * all.
  */
 #include <dirent.h>
 #include <stdint.h>

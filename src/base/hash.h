@@ -1,7 +1,7 @@
 /*
- * Keyed hashing of what peers send (SipHash-1-3, by Aumasson and Bernstein): without the key nobody can
- * choose inputs that collide. hash_random_key() is drawn once per process; what is stored on disk uses a
- * key stored beside it.
+ * Keyed hashing of what peers send (SipHash-1-3, by Aumasson and Bernstein): without the key nobody
+ * can choose inputs that collide. hash_random_key() is drawn once per process; what is stored on
+ * disk uses a key stored beside it.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

@@ -1,7 +1,7 @@
 /*
- * Doubly linked list threaded through its members: the owner of a member embeds a `struct list`, a list's
- * head is a `struct list` too. Nothing is allocated. A member that is in no list points to itself, so
- * list_remove() may be called at any time, twice too.
+ * Doubly linked list threaded through its members: the owner of a member embeds a `struct list`, a
+ * list's head is a `struct list` too. Nothing is allocated. A member that is in no list points to
+ * itself, so list_remove() may be called at any time, twice too.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
@@ -17,12 +17,12 @@ struct list {
 
 #define LIST_ENTRY(link, type, member) container_of(link, type, member)
 
-#define LIST_FOREACH(link, head)                                                                   \
+#define LIST_FOREACH(link, head) \
     for (struct list *link = (head)->next; link != (head); link = link->next)
 
 /* The body may remove `link` (and nothing else). */
-#define LIST_FOREACH_SAFE(link, head)                                                              \
-    for (struct list *link = (head)->next, *link##_next = link->next; link != (head);              \
+#define LIST_FOREACH_SAFE(link, head)                                                 \
+    for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
          link = link##_next, link##_next = link->next)
 
 static inline void list_init(struct list *l)

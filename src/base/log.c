@@ -1,6 +1,6 @@
 /*
- * A bounded buffer between the threads that log and the one that writes. The lock is held for a memcpy,
- * never for a write.
+ * A bounded buffer between the threads that log and the one that writes. The lock is held for a
+ * memcpy, never for a write.
  */
 #include "base/log.h"
 
@@ -15,7 +15,7 @@
 #include "base/clock.h"
 
 enum {
-    LINE_MAX_BYTES = 4096,       /* a longer line is cut: a 16 KiB request head must not fill the log */
+    LINE_MAX_BYTES = 4096, /* a longer line is cut: a 16 KiB request head must not fill the log */
     PENDING_CAP_BYTES = 1 << 20, /* what a stuck stderr may hold back before lines are dropped */
 };
 
@@ -116,8 +116,20 @@ static size_t format_prefix(enum log_level level, char *ret, size_t room)
 
     gmtime_r(&seconds, &t);
     n = strftime(ret, room, "%Y-%m-%dT%H:%M:%S", &t);
-    n += (size_t)snprintf(ret + n, room - n, ".%03uZ %s ", (unsigned)(now / 1000 % 1000), names[level]);
+    n += (size_t)snprintf(ret + n, room - n, ".%03uZ %s ", (unsigned)(now / 1000 % 1000),
+                          names[level]);
     return n;
+}
+
+/* What a terminal would obey or a reader could not tell from a new line; C1 controls stand as two
+ * bytes in UTF-8. */
+static bool is_control(struct str text, size_t i)
+{
+    unsigned char c = (unsigned char)text.p[i];
+
+    if (c < 0x20 || c == 0x7f)
+        return true;
+    return c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
 }
 
 /* `text` so that it can only be one line; returns how many bytes of `ret` are used. */
@@ -129,12 +141,29 @@ static size_t escape(struct str text, char *ret, size_t room)
     for (size_t i = 0; i < text.n && n + 5 < room; i++) {
         unsigned char c = (unsigned char)text.p[i];
 
-        if (c < 0x20 || c == 0x7f || (c >= 0x80 && !is_utf8))
+        if (is_control(text, i) || (c >= 0x80 && !is_utf8))
             n += (size_t)snprintf(ret + n, room - n, "\\x%02x", c);
         else
             ret[n++] = (char)c;
     }
     return n;
+}
+
+struct str log_quote(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, 2 * s.n + 2);
+    size_t n = 0;
+
+    if (p == NULL)
+        return STR("\"\"");
+    p[n++] = '"';
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            p[n++] = '\\';
+        p[n++] = s.p[i];
+    }
+    p[n++] = '"';
+    return (struct str){p, n};
 }
 
 static void submit(struct str line)
@@ -169,7 +198,8 @@ void log_line(enum log_level level, const char *format, ...)
     if (want < 0)
         return;
     n = format_prefix(level, line, sizeof line);
-    n += escape((struct str){raw, MIN((size_t)want, sizeof raw - 1)}, line + n, sizeof line - n - 1);
+    n +=
+        escape((struct str){raw, MIN((size_t)want, sizeof raw - 1)}, line + n, sizeof line - n - 1);
     line[n++] = '\n';
     submit((struct str){line, n});
 }

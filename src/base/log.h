@@ -1,14 +1,15 @@
 /*
- * The process's log: lines to stderr, one write each, from any thread, never blocking it: lines wait in a
- * bounded buffer for a thread that writes them; what does not fit is dropped and counted, and the count is
- * logged. Control characters and bytes that are not UTF-8 are written as \xHH, so no input can forge a line.
- * Only gate, admin and server log; the modules below return.
+ * The process's log: lines to stderr, one write each, from any thread, never blocking it: lines
+ * wait in a bounded buffer for a thread that writes them; what does not fit is dropped and counted,
+ * and the count is logged. Control characters and bytes that are not UTF-8 are written as \xHH, so
+ * no input can forge a line. Only gate, admin and server log; the modules below return.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include <stdarg.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -27,6 +28,10 @@ void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 #define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+/* `s` in double quotes, with those inside of it escaped: what a peer sent cannot pretend to be
+ * another field. */
+struct str log_quote(struct arena *a, struct str s);
 
 unsigned long log_dropped(void);
 

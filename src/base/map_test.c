@@ -26,8 +26,7 @@ static void test_put_get_remove(void **state)
     }
     for (int i = 0; i < 1000; i++)
         assert_ptr_equal(map_get(&m, (uint64_t)(i % 100), match, &i), &items[i].node);
-    MAP_FOREACH(node, &m)
-    {
+    MAP_FOREACH (node, &m) {
         seen++;
         if (MAP_ENTRY(node, struct item, node)->key % 2)
             map_remove(&m, node);
@@ -56,7 +55,7 @@ static void test_list(void **state)
         list_append(i < 2 ? &a : &b, &m[i].link);
     list_move_all(&a, &b);
     assert_true(list_is_empty(&b));
-    LIST_FOREACH(link, &a)
+    LIST_FOREACH (link, &a)
         assert_int_equal(LIST_ENTRY(link, struct member, link)->v, want++);
     assert_int_equal(want, 4);
     list_remove(&m[1].link);

@@ -1,6 +1,6 @@
 /*
- * Memory of the process: small allocations abort when there is none left (whatever a peer sizes has a cap
- * before it comes here), ownership is moved by TAKE() and given back by AUTO().
+ * Memory of the process: small allocations abort when there is none left (whatever a peer sizes has
+ * a cap before it comes here), ownership is moved by TAKE() and given back by AUTO().
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -17,24 +17,24 @@
 #define AUTO(free_fn) __attribute__((cleanup(free_fn)))
 
 /* Ownership leaves the variable: its value is returned, the variable becomes NULL. */
-#define TAKE(var)                                                                                  \
-    ({                                                                                             \
-        __auto_type take_ = (var);                                                                 \
-        (var) = NULL;                                                                              \
-        take_;                                                                                     \
+#define TAKE(var)                  \
+    ({                             \
+        __auto_type take_ = (var); \
+        (var) = NULL;              \
+        take_;                     \
     })
 
-#define MIN(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type min_a_ = (a);                                                                  \
-        __auto_type min_b_ = (b);                                                                  \
-        min_a_ < min_b_ ? min_a_ : min_b_;                                                         \
+#define MIN(a, b)                          \
+    ({                                     \
+        __auto_type min_a_ = (a);          \
+        __auto_type min_b_ = (b);          \
+        min_a_ < min_b_ ? min_a_ : min_b_; \
     })
-#define MAX(a, b)                                                                                  \
-    ({                                                                                             \
-        __auto_type max_a_ = (a);                                                                  \
-        __auto_type max_b_ = (b);                                                                  \
-        max_a_ > max_b_ ? max_a_ : max_b_;                                                         \
+#define MAX(a, b)                          \
+    ({                                     \
+        __auto_type max_a_ = (a);          \
+        __auto_type max_b_ = (b);          \
+        max_a_ > max_b_ ? max_a_ : max_b_; \
     })
 
 void *xmalloc(size_t n);
@@ -44,7 +44,8 @@ void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 void *xmemdup(const void *p, size_t n);
 
-/* free(*p) and NULL: the cleanup handler of plain heap memory, for AUTO(). `p` points to a pointer. */
+/* free(*p) and NULL: the cleanup handler of plain heap memory, for AUTO(). `p` points to a pointer.
+ */
 void xfree_p(void *p);
 
 #endif

@@ -1,17 +1,18 @@
 /*
- * An operation under way: the one model of waiting in hlsgate. The caller embeds a `struct op` in an
- * object of its own, gives it a callback, and starts it:
+ * An operation under way: the one model of waiting in hlsgate. The caller embeds a `struct op` in
+ * an object of its own, gives it a callback, and starts it:
  *
  *     int store_admit(struct store *s, struct admission *a);
  *
  *     < 0   failed at once; the callback will not be called
- *     = 0   under way: the callback runs exactly once, on this thread, later: never before the starting
- *           call has returned, never after op_cancel()
- *     > 0   answered at once: the results are there, the callback will not be called
+ *     = 0   under way: the callback runs exactly once, on this thread, later: never before the
+ * starting call has returned, never after op_cancel() > 0   answered at once: the results are
+ * there, the callback will not be called
  *
  * The callback's `err` is 0 or a negative errno. An op must not be freed while it is under way;
- * op_cancel() ends that at once for the caller, whoever works on it lets go of it by itself. That is what
- * `cancel` is for: set by the module that runs the op, it must cut the link from the work to the op.
+ * op_cancel() ends that at once for the caller, whoever works on it lets go of it by itself. That
+ * is what `cancel` is for: set by the module that runs the op, it must cut the link from the work
+ * to the op.
  */
 #ifndef BASE_OP_H
 #define BASE_OP_H

@@ -5,24 +5,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static _Thread_local struct {
-    panic_dump_fn fn;
-    void *arg;
-} dump;
+static _Thread_local struct panic_dump current;
 
-void panic_set_dump(panic_dump_fn fn, void *arg)
+struct panic_dump panic_set_dump(struct panic_dump dump)
 {
-    dump.fn = fn;
-    dump.arg = arg;
+    struct panic_dump old = current;
+
+    current = dump;
+    return old;
 }
 
 void panic(const char *file, int line, const char *func, const char *what)
 {
-    panic_dump_fn fn = dump.fn;
+    struct panic_dump dump = current;
 
     dprintf(STDERR_FILENO, "hlsgate: PANIC in %s (%s:%d): %s\n", func, file, line, what);
-    dump.fn = NULL; /* a hook that panics must not run again */
-    if (fn != NULL)
-        fn(dump.arg);
+    current.fn = NULL; /* a hook that panics must not run again */
+    if (dump.fn != NULL)
+        dump.fn(dump.arg);
     abort();
 }

@@ -1,7 +1,7 @@
 /*
- * Strings between parsers: a pointer and a length, passed by value, never owned. The bytes belong to
- * whoever made them (an arena, a configuration snapshot, a literal) and may hold NUL. NUL-terminated
- * strings exist only at the border to libc.
+ * Strings between parsers: a pointer and a length, passed by value, never owned. The bytes belong
+ * to whoever made them (an arena, a configuration snapshot, a literal) and may hold NUL.
+ * NUL-terminated strings exist only at the border to libc.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -18,7 +18,7 @@ struct str {
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NONE ((struct str){NULL, 0}) /* "there is none", unlike the empty string STR("") */
-#define STR_FMT(s) (int)(s).n, (s).p    /* for "%.*s" */
+#define STR_FMT(s) (int)(s).n, (s).p     /* for "%.*s" */
 
 static inline struct str str_of(const char *cstr)
 {
@@ -70,8 +70,8 @@ ptrdiff_t str_find(struct str s, struct str needle);
 ptrdiff_t str_find_nocase(struct str s, struct str needle);
 
 /*
- * Cuts the next piece before `sep` off `rest`. False when nothing is left; "a,,b," gives "a", "", "b", "".
- * `rest->p` becomes NULL after the last piece.
+ * Cuts the next piece before `sep` off `rest`. False when nothing is left; "a,,b," gives "a", "",
+ * "b", "". `rest->p` becomes NULL after the last piece.
  */
 bool str_split(struct str *rest, char sep, struct str *ret_piece);
 

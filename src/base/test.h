@@ -1,4 +1,5 @@
-/* What every unit test includes: cmocka with the headers it asks for, and checks for `struct str`. */
+/* What every unit test includes: cmocka with the headers it asks for, and checks for `struct str`.
+ */
 #ifndef BASE_TEST_H
 #define BASE_TEST_H
 
@@ -12,18 +13,18 @@
 
 #include "base/str.h"
 
-#define assert_str(got, want)                                                                      \
-    do {                                                                                           \
-        struct str got_ = (got), want_ = str_of(want);                                             \
-        if (!str_eq(got_, want_))                                                                  \
-            fail_msg("%s: got '%.*s', want '%.*s'", #got, STR_FMT(got_), STR_FMT(want_));          \
+#define assert_str(got, want)                                                             \
+    do {                                                                                  \
+        struct str got_ = (got), want_ = str_of(want);                                    \
+        if (!str_eq(got_, want_))                                                         \
+            fail_msg("%s: got '%.*s', want '%.*s'", #got, STR_FMT(got_), STR_FMT(want_)); \
     } while (0)
 
-#define TEST_MAIN(...)                                                                             \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+#define TEST_MAIN(...)                                    \
+    int main(void)                                        \
+    {                                                     \
+        const struct CMUnitTest tests[] = {__VA_ARGS__};  \
+        return cmocka_run_group_tests(tests, NULL, NULL); \
     }
 
 #endif

@@ -25,6 +25,12 @@ struct cache_version {
     uint32_t mtime_nsec;
 };
 
+static inline bool cache_version_eq(const struct cache_version *a, const struct cache_version *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->mtime_sec == b->mtime_sec &&
+           a->mtime_nsec == b->mtime_nsec;
+}
+
 struct cache_entry {
     struct blob *blob; /* owned reference */
     struct cache_version version;

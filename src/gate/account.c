@@ -52,15 +52,17 @@ static void remember(struct req *r, const struct outcome_row *row)
 }
 
 /* The query is left out: it holds the token. */
-static void log_request(const struct req *r, const struct outcome_row *row)
+static void log_request(struct req *r, const struct outcome_row *row)
 {
     char ip[IP_TEXT_MAX];
-    struct str client = ip_format(&r->client, ip);
+    struct str client = ip_format(&r->client, ip), path = log_quote(&r->arena, r->url.path),
+               uid = log_quote(&r->arena, r->uid),
+               user_agent = log_quote(&r->arena, r->head.known[FIELD_USER_AGENT]);
 
     log_line(row->class == FAILED && row->status >= 500 ? LOG_WARN : LOG_INFO,
-             "%.*s: %.*s %.*s, status %u, client %.*s, uid \"%.*s\", user-agent \"%.*s\"",
-             STR_FMT(row->word), STR_FMT(r->head.method_text), STR_FMT(r->url.path), row->status,
-             STR_FMT(client), STR_FMT(r->uid), STR_FMT(r->head.known[FIELD_USER_AGENT]));
+             "%.*s: %.*s %.*s, status %u, client %.*s, uid %.*s, user-agent %.*s",
+             STR_FMT(row->word), STR_FMT(r->head.method_text), STR_FMT(path), row->status,
+             STR_FMT(client), STR_FMT(uid), STR_FMT(user_agent));
 }
 
 static void count(struct req *r)

@@ -9,6 +9,7 @@
 
 #include "access/browser.h"
 #include "http/cookie.h"
+#include "http/range.h"
 
 static bool needs(const struct req *r, unsigned checks)
 {
@@ -60,6 +61,18 @@ static enum outcome further_token_checks(const struct req *r)
     return OUT_OK;
 }
 
+/*
+ * What a scoped gate token says of its request: whose, and of which stream. A rendition's folder is
+ * a stream key of its own by the built-in rule; the scope is the folder of the playlist that the
+ * session began with.
+ */
+static void take_token(struct req *r)
+{
+    r->uid = r->token.uid;
+    if (r->token.kind == GATE_SCOPE && r->rules->stream_key == NULL)
+        r->stream_key = stream_key_of(NULL, r->token.scope);
+}
+
 static const char *verdict_text(enum token_verdict v)
 {
     static const char *const texts[] = {
@@ -88,7 +101,7 @@ static enum outcome judge_token(struct req *r)
     if (o == OUT_OK && holds_token(r))
         o = further_token_checks(r);
     if (holds_token(r))
-        r->uid = r->token.uid;
+        take_token(r);
     return o;
 }
 
@@ -106,6 +119,17 @@ const struct step *step_token(struct req *r)
 }
 
 /* ---- what is asked of the store ---- */
+
+/*
+ * A gate token is given only to an admitted viewer, ends with its session, and dies when that is
+ * ended or its grant revoked: it stands for grant and session, unless both must hold at every
+ * request.
+ */
+static bool stands_for_session(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK && is_gate_token(&r->token) &&
+           !r->rules->store.session_strict;
+}
 
 static struct use_limit token_use(const struct req *r)
 {
@@ -153,24 +177,44 @@ static struct use_limit browser_use(const struct req *r)
     return use;
 }
 
-/* HEAD and the continuation of a download belong to a use that is counted already. */
-static bool takes_use(const struct req *r)
-{
-    struct str range = r->head.known[FIELD_RANGE];
-
-    return r->head.method != HTTP_HEAD && (range.n == 0 || str_starts(range, STR("bytes=0-")));
-}
-
 static void ask_use_limits(struct req *r, struct admission *a)
 {
     a->uses[0] = token_use(r);
     if (r->class == CLASS_PLAYLIST && r->rules->browser.enabled)
         a->uses[1] = browser_use(r);
     for (int i = 0; i < STORE_MAX_USES; i++) {
-        a->uses[i].takes = takes_use(r);
+        a->uses[i].is_continuation = http_is_continuation(&r->head);
         if (a->uses[i].mode != USE_NONE)
             a->checks |= ADMIT_USE;
     }
+}
+
+/* In mode bind a back end's token belongs to its first viewer also where `credential` lets it in
+ * alone. */
+static bool binds_everywhere(const struct req *r)
+{
+    return needs(r, CHECK_CREDENTIAL) && r->rules->replay.mode == LIMIT_BIND;
+}
+
+/* A session begins with a playlist, or where the policy has a token and it verified. */
+static bool may_begin_session(const struct req *r)
+{
+    if (!needs(r, CHECK_SESSION) || r->token_verdict == TOKEN_EXPIRED)
+        return false;
+    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token))
+        return false; /* else one signed URL would play for ever */
+    return r->class == CLASS_PLAYLIST || (needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK);
+}
+
+static void ask_grant_and_session(struct req *r, struct admission *a)
+{
+    if (needs(r, CHECK_GRANT))
+        a->checks |= ADMIT_GRANT;
+    if (needs(r, CHECK_IP))
+        a->checks |= ADMIT_GRANT_IP;
+    if (needs(r, CHECK_SESSION) || (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK))
+        a->checks |= ADMIT_SESSION;
+    a->may_begin = may_begin_session(r);
 }
 
 static struct str presented_session(const struct req *r)
@@ -193,19 +237,12 @@ static void ask(struct req *r, struct admission *a)
     a->uid = holds_token(r) ? r->token.uid : STR("");
     a->stream_key = r->stream_key;
     a->session_id = presented_session(r);
-    a->is_dry = r->is_dry;
+    a->is_dry = r->is_dry ||
+                r->head.method == HTTP_HEAD; /* HEAD is judged as GET, and leaves nothing behind */
     a->token_expired = r->token_verdict == TOKEN_EXPIRED;
-    if (needs(r, CHECK_GRANT))
-        a->checks |= ADMIT_GRANT;
-    if (needs(r, CHECK_IP))
-        a->checks |= ADMIT_GRANT_IP;
-    if (needs(r, CHECK_SESSION) || (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK))
-        a->checks |= ADMIT_SESSION;
-    /* A session begins with a playlist, or where the policy has a token and it verified. */
-    a->may_begin =
-        needs(r, CHECK_SESSION) && r->token_verdict != TOKEN_EXPIRED &&
-        (r->class == CLASS_PLAYLIST || (needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK));
-    if (needs(r, CHECK_USE_LIMIT))
+    if (!stands_for_session(r))
+        ask_grant_and_session(r, a);
+    if (needs(r, CHECK_USE_LIMIT) || binds_everywhere(r))
         ask_use_limits(r, a);
 }
 
@@ -232,6 +269,18 @@ static enum outcome outcome_of_admission(const struct req *r)
         return a->refused_use == 1 ? OUT_BROWSER_LIMIT : OUT_TOKEN_USED_UP;
     default:
         WRONG("admission without an outcome");
+    }
+}
+
+static enum outcome outcome_of_store(int err)
+{
+    switch (err) {
+    case -EINVAL: /* a stream key longer than can be stored: nothing was ever granted for it */
+        return OUT_NOT_FOUND;
+    case -ENOSPC:
+        return OUT_STORE_FULL;
+    default:
+        return OUT_STORE_DOWN;
     }
 }
 
@@ -268,16 +317,14 @@ static void note_admission(struct req *r, enum outcome o)
 static const struct step *after_admission(struct req *r, int err)
 {
     struct admission *a = &r->admission;
-    enum outcome o = err == -ENOSPC ? OUT_STORE_FULL
-                     : err < 0      ? OUT_STORE_DOWN
-                                    : outcome_of_admission(r);
+    enum outcome o = err < 0 ? outcome_of_store(err) : outcome_of_admission(r);
 
     note_admission(r, o);
     if (o != OUT_OK)
         return req_fail(r, o);
     if (r->uid.n == 0)
         r->uid = a->has_session ? a->session.uid : a->grant_uid;
-    if (a->session_is_new && !r->is_dry) {
+    if (a->session_is_new && !a->is_dry) {
         gate_count(r->worker, STAT_SESSIONS_BEGUN, 1);
         add_session_cookie(r);
     }

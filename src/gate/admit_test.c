@@ -208,8 +208,8 @@ static void test_bound_to_its_first_viewer(void **state)
     world_close(&w);
 }
 
-/* HEAD and the later parts of a download look, but do not take. */
-static void test_what_does_not_bind(void **state)
+/* HEAD is judged as GET is, and leaves nothing behind; a part of a download binds as the whole. */
+static void test_head_does_not_bind(void **state)
 {
     struct world w;
     const char *url;
@@ -218,12 +218,31 @@ static void test_what_does_not_bind(void **state)
     write_stream(&w);
     url = usual(&w, "/s/i.m3u8");
     assert_outcome(ask(&w, url, .method = "HEAD", .ip = OTHER_IP), OUT_OK);
-    assert_outcome(ask(&w, url, .fields = "Range: bytes=4-\r\n", .ip = OTHER_IP), OUT_PARTIAL);
     assert_int_equal(world_records(&w).uses, 0);
-    assert_outcome(ask(&w, url), OUT_OK);
+    assert_outcome(ask(&w, url, .fields = "Range: bytes=4-\r\n"), OUT_PARTIAL);
     assert_outcome(ask(&w, url, .method = "HEAD", .ip = OTHER_IP), OUT_TOKEN_OTHER_VIEWER);
-    assert_outcome(ask(&w, url, .fields = "Range: bytes=0-\r\n", .ip = OTHER_IP),
+    assert_outcome(ask(&w, url, .fields = "Range: bytes=4-\r\n", .ip = OTHER_IP),
                    OUT_TOKEN_OTHER_VIEWER);
+    world_close(&w);
+}
+
+static void test_head_begins_nothing(void **state)
+{
+    struct world w;
+    struct answer head, get;
+    const char *url;
+
+    world_open(&w, "");
+    write_stream(&w);
+    world_grant(&w, "u1", VIEWER_IP, VIEWER_UA, "s");
+    url = usual(&w, "/s/i.m3u8");
+    head = ask(&w, url, .method = "HEAD");
+    assert_outcome(head, OUT_OK);
+    assert_null(answer_field(&head, "Set-Cookie").p);
+    assert_int_equal(world_records(&w).sessions + world_records(&w).uses, 0);
+    get = ask(&w, url);
+    assert_outcome(get, OUT_OK);
+    assert_int_equal(head.length, get.length);
     world_close(&w);
 }
 
@@ -252,7 +271,6 @@ static void test_counted_tokens(void **state)
     assert_outcome(ask(&w, url, .ip = OTHER_IP), OUT_OK); /* whoever uses it */
     assert_outcome(ask(&w, url, .ip = "203.0.113.1"), OUT_TOKEN_USED_UP);
     assert_outcome(ask(&w, url), OUT_TOKEN_USED_UP);
-    assert_outcome(ask(&w, url, .method = "HEAD"), OUT_OK); /* of a use that was taken */
     world_pass(&w, 101);
     assert_outcome(ask(&w, url), OUT_OK); /* forgotten */
     world_close(&w);
@@ -271,8 +289,8 @@ static void test_counted_keys(void **state)
     assert_outcome(ask(&w, url), OUT_OK); /* a retry */
     world_pass(&w, 30);
     assert_outcome(ask(&w, url), OUT_TOKEN_USED_UP);
-    assert_outcome(ask(&w, url, .method = "HEAD"), OUT_OK);
     assert_outcome(ask(&w, url, .fields = "Range: bytes=8-\r\n"), OUT_PARTIAL);
+    assert_outcome(ask(&w, url, .fields = "Range: bytes=0-\r\n"), OUT_TOKEN_USED_UP);
     world_close(&w);
 }
 
@@ -554,11 +572,12 @@ TEST_MAIN(cmocka_unit_test(test_grants), cmocka_unit_test(test_a_grant_expires),
           cmocka_unit_test(test_session_before_use_limit),
           cmocka_unit_test(test_a_refusal_spends_nothing),
           cmocka_unit_test(test_bound_to_its_first_viewer),
-          cmocka_unit_test(test_what_does_not_bind), cmocka_unit_test(test_ip_binds_exactly),
-          cmocka_unit_test(test_counted_tokens), cmocka_unit_test(test_counted_keys),
-          cmocka_unit_test(test_keys_of_the_back_end), cmocka_unit_test(test_browser_limits),
-          cmocka_unit_test(test_both_limits_or_none), cmocka_unit_test(test_the_session_carries_on),
-          cmocka_unit_test(test_strict_sessions), cmocka_unit_test(test_a_session_is_a_credential),
-          cmocka_unit_test(test_cookies), cmocka_unit_test(test_secure_cookie),
-          cmocka_unit_test(test_who_may_begin), cmocka_unit_test(test_segments_keep_the_session),
-          cmocka_unit_test(test_a_broken_store), cmocka_unit_test(test_two_at_once))
+          cmocka_unit_test(test_head_does_not_bind), cmocka_unit_test(test_head_begins_nothing),
+          cmocka_unit_test(test_ip_binds_exactly), cmocka_unit_test(test_counted_tokens),
+          cmocka_unit_test(test_counted_keys), cmocka_unit_test(test_keys_of_the_back_end),
+          cmocka_unit_test(test_browser_limits), cmocka_unit_test(test_both_limits_or_none),
+          cmocka_unit_test(test_the_session_carries_on), cmocka_unit_test(test_strict_sessions),
+          cmocka_unit_test(test_a_session_is_a_credential), cmocka_unit_test(test_cookies),
+          cmocka_unit_test(test_secure_cookie), cmocka_unit_test(test_who_may_begin),
+          cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_a_broken_store),
+          cmocka_unit_test(test_two_at_once))

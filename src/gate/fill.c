@@ -1,6 +1,6 @@
 /*
- * A fill lives on the heap until the pool has let go of its bytes. At most one request waits for it
- * (req->fill and fill->req point at each other, or both are NULL).
+ * A fill lives on the heap until the pool has let go of its bytes. Requests that wait for it stand
+ * in its list by their fill_link, and may leave it at any time.
  */
 #include "gate/fill.h"
 
@@ -18,7 +18,7 @@ struct fill {
     struct origin_read read;
     struct list link; /* in worker->fills */
     struct gate_worker *worker;
-    struct req *req; /* who waits; NULL: nobody */
+    struct list waiting; /* struct req.fill_link */
     struct cache_version version;
     struct str etag; /* owned */
     struct blob *blob;
@@ -32,8 +32,8 @@ static void fill_free(struct fill **f)
     struct fill *old = TAKE(*f);
 
     list_remove(&old->link);
-    if (old->req != NULL)
-        old->req->fill = NULL;
+    assert(list_is_empty(&old->waiting));
+    old->worker->fill_bytes -= old->version.size;
     xfree_p(&old->etag.p);
     blob_unref(&old->blob);
     free(old->key);
@@ -50,10 +50,9 @@ static void release_after_cancel(void *arg)
     fill_free(&f);
 }
 
-void fill_leave(struct fill *f)
+void fill_leave(struct req *r)
 {
-    f->req->fill = NULL;
-    f->req = NULL;
+    list_remove(&r->fill_link);
 }
 
 void fill_cancel_all(struct gate_worker *w)
@@ -106,12 +105,21 @@ static struct cache_entry *put(struct fill *f)
                      loop_now(f->worker->loop));
 }
 
-/* The next step of the request that waited. */
+static char *cstr_of(struct str s)
+{
+    char *p = xmalloc(s.n + 1);
+
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return p;
+}
+
+/* The next step of a request that waited. */
 static const struct step *tell(struct req *r, struct cache_entry *e, int err)
 {
-    r->fill = NULL;
     if (e != NULL) {
-        r->entry = e;
+        r->entry = cache_entry_ref(e);
         return STEP(rewrite);
     }
     if (err == -EAGAIN && ++r->load_tries < LOAD_TRIES)
@@ -122,29 +130,34 @@ static const struct step *tell(struct req *r, struct cache_entry *e, int err)
 static void on_read(struct op *op, int err)
 {
     struct fill *f = container_of(op, struct fill, read.op);
-    struct req *r = f->req;
     struct cache_entry *e = NULL;
+    struct list waiting, *link;
 
+    list_init(&waiting);
+    list_move_all(&waiting, &f->waiting);
     if (err == 0)
         e = put(f);
     else
         cache_hot_failed(f->worker->gate->cache, str_of(f->key));
-    f->req = NULL;
     fill_free(&f);
-    if (r != NULL)
+    while ((link = list_take_first(&waiting)) != NULL) {
+        struct req *r = LIST_ENTRY(link, struct req, fill_link);
+
         req_run(r, tell(r, e, err));
-    else
-        cache_entry_unref(&e);
+    }
+    cache_entry_unref(&e);
 }
 
-static char *cstr_of(struct str s)
+static struct fill *find_fill(const struct gate_worker *w, struct str key,
+                              const struct cache_version *version)
 {
-    char *p = xmalloc(s.n + 1);
+    LIST_FOREACH (link, &w->fills) {
+        struct fill *f = LIST_ENTRY(link, struct fill, link);
 
-    if (s.n > 0)
-        memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
-    return p;
+        if (str_eq(str_of(f->key), key) && cache_version_eq(&f->version, version))
+            return f;
+    }
+    return NULL;
 }
 
 static struct fill *fill_new(struct req *r, struct blob *blob)
@@ -163,32 +176,45 @@ static struct fill *fill_new(struct req *r, struct blob *blob)
         f->folder = cstr_of(scope_folder(r));
         f->authority = cstr_of(r->head.authority);
     }
+    list_init(&f->waiting);
     list_append(&r->worker->fills, &f->link);
+    r->worker->fill_bytes += r->file.size;
     return f;
 }
 
-bool fill_start(struct req *r, bool is_waiting)
+static struct fill *begin(struct req *r)
 {
-    struct blob *blob = blob_new(r->file.size);
+    struct blob *blob = NULL;
     struct fill *f;
 
+    if (r->file.size <= FILL_BYTES_MAX - r->worker->fill_bytes)
+        blob = blob_new(r->file.size);
     if (blob == NULL)
-        return false;
+        return NULL;
     f = fill_new(r, blob);
     op_init(&f->read.op, on_read);
     f->read.bytes = blob_bytes(blob);
     f->read.release = release_after_cancel;
     f->read.arg = f;
-    if (origin_read(r->worker->loop, &r->file, &f->read) < 0) {
+    if (origin_read(r->worker->loop, &r->file, &f->read) < 0)
         fill_free(&f);
+    else if (!f->is_playlist)
+        gate_count(r->worker, STAT_FILES_LOADED, 1);
+    return f;
+}
+
+bool fill_start(struct req *r, bool is_waiting)
+{
+    struct cache_version version = file_version(&r->file);
+    struct fill *f = find_fill(r->worker, r->cache_key, &version);
+
+    if (f == NULL)
+        f = begin(r);
+    if (f == NULL)
         return false;
-    }
     if (is_waiting) {
         origin_file_done(&r->file);
-        r->fill = f;
-        f->req = r;
-    } else {
-        gate_count(r->worker, STAT_FILES_LOADED, 1);
+        list_append(&f->waiting, &r->fill_link);
     }
     return true;
 }

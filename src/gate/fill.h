@@ -1,7 +1,7 @@
 /*
- * A fill: one file on its way into the cache. Belongs to its worker, not to a request: the request
- * that asked for a playlist waits for it and may leave; a file that turned hot is filled behind the
- * back of the requests, which go on with the file.
+ * A fill: one file on its way into the cache. Belongs to its worker, not to a request: requests
+ * that need a playlist wait for it and may leave; a file that turned hot is filled behind the back
+ * of the requests, which go on with the file.
  */
 #ifndef GATE_FILL_H
 #define GATE_FILL_H
@@ -10,14 +10,20 @@
 
 struct fill;
 
+enum {
+    FILL_BYTES_MAX =
+        256 << 20, /* under way in one worker; more is refused: many cold files asked for at once */
+};
+
 /*
- * Reads `r->file` (which must be open) into the cache under `r->cache_key`. Waiting: the file is
- * let go, and the request is resumed with r->entry set, or failed. Not waiting: nobody is told.
- * False when there is no memory or descriptor for it.
+ * Reads `r->file` (which must be open) into the cache under `r->cache_key`; joins the fill of that
+ * very version when there is one. Waiting: the file is let go, and the request is resumed with
+ * r->entry set, or failed. Not waiting: nobody is told. False when there is no memory or descriptor
+ * for it.
  */
 bool fill_start(struct req *r, bool is_waiting);
 
-void fill_leave(struct fill *f); /* the request does not wait any more; the fill goes on */
+void fill_leave(struct req *r);              /* it does not wait any more; the fill goes on */
 void fill_cancel_all(struct gate_worker *w); /* at the worker's end */
 
 /* What a fill makes of a playlist, kept beside its bytes as cache_entry.derived. */

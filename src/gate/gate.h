@@ -60,6 +60,7 @@ struct gate_worker {
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */
     struct list fills;         /* files on their way into the cache */
+    uint64_t fill_bytes;       /* of them */
     unsigned number;
 };
 

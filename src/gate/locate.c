@@ -15,12 +15,6 @@ struct cache_version file_version(const struct origin_file *f)
     return (struct cache_version){f->inode, f->size, f->mtime_sec, f->mtime_nsec};
 }
 
-static bool is_same_version(const struct cache_version *a, const struct cache_version *b)
-{
-    return a->inode == b->inode && a->size == b->size && a->mtime_sec == b->mtime_sec &&
-           a->mtime_nsec == b->mtime_nsec;
-}
-
 static const struct step *redirect_key(struct req *r)
 {
     struct str pieces[] = {r->rules->key_redirect, url_encode_path(&r->arena, r->url.path)};
@@ -59,8 +53,8 @@ static void warm_up(struct req *r, bool was_cached)
 {
     struct cache *c = r->worker->gate->cache;
 
-    if (r->file.size == 0 || r->file.size > r->rules->max_object)
-        return;
+    if (r->class == CLASS_KEY || r->file.size == 0 || r->file.size > r->rules->max_object)
+        return; /* keys are never kept in memory */
     if (!was_cached &&
         !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
         return;
@@ -68,19 +62,28 @@ static void warm_up(struct req *r, bool was_cached)
         cache_hot_failed(c, r->cache_key);
 }
 
+/* Gone, or not ours to read: so is what we kept of it. Anything else may pass: what we kept is
+ * served meanwhile. */
+static const struct step *after_failed_open(struct req *r, int err)
+{
+    if (err == -ENOENT || err == -EACCES)
+        cache_drop(r->worker->gate->cache, r->cache_key);
+    else if (r->entry != NULL)
+        return STEP(rewrite);
+    return req_fail(r, outcome_of_open(err));
+}
+
 static const struct step *after_open(struct req *r, int err)
 {
     bool was_cached = r->entry != NULL;
 
-    if (err < 0) {
-        cache_drop(r->worker->gate->cache, r->cache_key);
-        return req_fail(r, outcome_of_open(err));
-    }
+    if (err < 0)
+        return after_failed_open(r, err);
     gate_count(r->worker, STAT_FILES_OPENED, 1);
     if (was_cached) {
         struct cache_version now = file_version(&r->file);
 
-        if (is_same_version(&r->entry->version, &now)) {
+        if (cache_version_eq(&r->entry->version, &now)) {
             origin_file_done(&r->file);
             return STEP(rewrite);
         }

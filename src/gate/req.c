@@ -35,9 +35,11 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     r->transport = t;
     r->owner = owner;
     r->at = STEP(route);
+    r->class = CLASS_OTHER; /* until it is classified */
     buf_init(&r->content_buf, REQ_CONTENT_MAX);
     r->began = loop_now(w->loop);
     r->now = loop_unix(w->loop);
+    list_init(&r->fill_link);
     list_append(&w->requests, &r->link);
     gate_count(w, STAT_REQUESTS, 1);
     return r;
@@ -49,9 +51,7 @@ static void release(struct req *r)
     if (r->waiting != NULL)
         op_cancel(r->waiting);
     r->waiting = NULL;
-    if (r->fill != NULL)
-        fill_leave(r->fill);
-    r->fill = NULL;
+    fill_leave(r);
     if (r->body != NULL)
         body_done(r->body);
     r->body = NULL;
@@ -78,14 +78,16 @@ void req_free(struct req **r)
 
 void req_run(struct req *r, const struct step *s)
 {
+    struct panic_dump outer;
+
     assert(!r->is_running);
     r->is_running = true;
-    panic_set_dump(req_dump, r);
+    outer = panic_set_dump((struct panic_dump){req_dump, r});
     while (s != STEP(WAIT) && s != STEP(END)) {
         r->at = s;
         s = s->run(r);
     }
-    panic_set_dump(NULL, NULL);
+    panic_set_dump(outer);
     r->is_running = false;
     if (s == STEP(END)) {
         r->at = s;
@@ -113,6 +115,7 @@ void req_start(struct req *r)
 void req_start_refused(struct req *r, enum outcome o)
 {
     r->must_close = true;
+    r->client = r->peer;
     req_run(r, req_fail(r, o));
 }
 

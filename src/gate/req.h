@@ -55,12 +55,12 @@ struct step {
  *    send      to the transport
  *    account   counters, logs
  */
-#define STEPS(X)                                                                            \
-    X(route)                                                                                \
-    X(classify)                                                                             \
-    X(token)                                                                                \
-    X(admit) X(locate) X(load) X(rewrite) X(respond) X(authorize) X(content) X(api) X(send) \
-        X(account)
+#define STEPS(X) \
+    X(route)     \
+    X(classify)  \
+    X(token)     \
+    X(admit)     \
+    X(locate) X(load) X(rewrite) X(respond) X(authorize) X(content) X(api) X(send) X(account)
 
 enum step_index {
 #define X(name) STEP_INDEX_##name,
@@ -129,7 +129,7 @@ struct req {
     struct str cache_key;
     struct cache_entry *entry; /* reference */
     struct origin_file file;
-    struct fill *fill; /* a load under way; not owned */
+    struct list fill_link; /* while it waits for a fill (fill.h) */
     unsigned load_tries;
     struct splice_body *splice; /* a rewritten playlist; in the arena, behind `body` */
     struct playlist *own_scan;  /* owned: a scan for this request's authority alone */

@@ -67,6 +67,7 @@ static bool open_body(struct req *r, uint64_t first, uint64_t length)
 static const struct step *answer(struct req *r, enum outcome o, uint64_t first, uint64_t length)
 {
     bool has_body = r->head.method != HTTP_HEAD && o != OUT_NOT_MODIFIED;
+    unsigned fields_before = r->response.field_count;
 
     r->outcome = o;
     r->response.status = outcome_row(o)->status;
@@ -74,9 +75,10 @@ static const struct step *answer(struct req *r, enum outcome o, uint64_t first, 
         req_add_field(r, STR("Content-Type"), media_type_of(r->url.path));
     add_fields(r);
     r->response.content_length = length;
-    if (!open_body(r, first, has_body ? length : 0) || r->arena.is_full)
-        return req_fail(r, OUT_INTERNAL);
-    return STEP(send);
+    if (open_body(r, first, has_body ? length : 0) && !r->arena.is_full)
+        return STEP(send);
+    r->response.field_count = fields_before;
+    return req_fail(r, OUT_INTERNAL);
 }
 
 static const struct step *answer_range(struct req *r, const struct http_byte_range *range)

@@ -20,8 +20,8 @@ struct str scope_folder(const struct req *r)
     return folder.n > 1 ? folder : STR("");
 }
 
-/* E of the gate tokens: the end of the session; without one, of the token itself. Equal at every
- * reload. */
+/* E of the gate tokens: the end of the session; without one, of the token that let this request in,
+ * so a gate token hands its own on. Equal at every reload. */
 static unix_t gate_expires(const struct req *r)
 {
     return r->admission.has_session ? r->admission.session.ends : r->token.expires;
@@ -29,7 +29,7 @@ static unix_t gate_expires(const struct req *r)
 
 static struct str scoped_credential(struct req *r, unix_t expires)
 {
-    struct str scope = scope_folder(r);
+    struct str scope = r->token.kind == GATE_SCOPE ? r->token.scope : scope_folder(r);
     char mac[BASE64URL_LEN(GATE_MAC_LEN)];
 
     if (scope.n == 0)
@@ -49,7 +49,7 @@ static struct str own_credential(struct req *r, struct str path, unix_t expires)
 }
 
 /* The cached scan, or one of this request's own when the playlist names hosts and this viewer came
- * by another name. */
+ * by another name. NULL when that fails: the other scan would send credentials to another host. */
 static const struct playlist *playlist_for(struct req *r)
 {
     const struct scanned_playlist *s = r->entry->derived;
@@ -60,7 +60,7 @@ static const struct playlist *playlist_for(struct req *r)
         return s->playlist;
     if (playlist_scan(blob_str(r->entry->blob), r->url.path, scope_folder(r), r->head.authority,
                       &own) != PLAYLIST_OK)
-        return s->playlist;
+        return NULL;
     r->own_scan = own;
     return own;
 }
@@ -84,8 +84,10 @@ static const struct step *splice(struct req *r, const struct playlist *p)
 const struct step *step_rewrite(struct req *r)
 {
     bool has_token = r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
+    const struct playlist *p;
 
     if (r->class != CLASS_PLAYLIST || !has_token || r->entry->derived == NULL)
         return STEP(respond);
-    return splice(r, playlist_for(r));
+    p = playlist_for(r);
+    return p != NULL ? splice(r, p) : req_fail(r, OUT_PLAYLIST_TOO_LARGE);
 }

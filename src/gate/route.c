@@ -76,22 +76,44 @@ static struct str joined_field(struct req *r, struct str name, enum http_known_f
     return all;
 }
 
-static void find_client(struct req *r)
+/* The one field that the operator's proxies set: the others are the client's own words. */
+static struct str believed_field(struct req *r, enum client_field which)
+{
+    switch (which) {
+    case CLIENT_X_FORWARDED_FOR:
+        return joined_field(r, STR("x-forwarded-for"), FIELD_X_FORWARDED_FOR);
+    case CLIENT_FORWARDED:
+        return joined_field(r, STR("forwarded"), FIELD_FORWARDED);
+    case CLIENT_X_REAL_IP: /* repeated: not by a proxy that means it */
+        return http_head_count(&r->head, STR("x-real-ip")) == 1 ? r->head.known[FIELD_X_REAL_IP]
+                                                                : STR_NONE;
+    default:
+        WRONG("client field without a name");
+    }
+}
+
+void req_find_client(struct req *r)
 {
     const struct ip_set *trusted = &r->rules->trusted_proxies;
+    enum client_field which = r->rules->client_field;
+    struct str value;
 
+    if (r->peer.family == IP_NONE) /* a Unix socket: on this machine */
+        r->peer = (struct ip){.family = IP_V4, .bytes = {127, 0, 0, 1}};
     r->client = r->peer;
-    if (ip_set_contains(trusted, &r->peer))
-        r->client = ip_client(
-            trusted, &r->peer, joined_field(r, STR("x-forwarded-for"), FIELD_X_FORWARDED_FOR),
-            joined_field(r, STR("forwarded"), FIELD_FORWARDED), r->head.known[FIELD_X_REAL_IP]);
+    if (!ip_set_contains(trusted, &r->peer))
+        return;
+    value = believed_field(r, which);
+    r->client = ip_client(trusted, &r->peer, which == CLIENT_X_FORWARDED_FOR ? value : STR_NONE,
+                          which == CLIENT_FORWARDED ? value : STR_NONE,
+                          which == CLIENT_X_REAL_IP ? value : STR_NONE);
 }
 
 const struct step *step_route(struct req *r)
 {
     enum url_error e;
 
-    find_client(r);
+    req_find_client(r);
     if (r->head.method == HTTP_OPTIONS && str_eq(r->head.target, STR("*")))
         return answer_options(r); /* RFC 9110 9.3.7: about the server, not a resource */
     e = url_parse(&r->arena, r->head.target, &r->url);

@@ -61,7 +61,8 @@ static void compile_limits(struct rules *r, const struct access_settings *s)
 {
     r->replay = (struct use_rule){.mode = (enum limit_mode)s->replay.mode,
                                   .max_uses = (uint32_t)s->replay.max_uses,
-                                  .ttl = seconds_of(s->replay.ttl)};
+                                  .ttl = seconds_of(s->replay.ttl),
+                                  .retry_sec = (uint32_t)seconds_of(s->replay.retry)};
     r->key = (struct use_rule){.mode = (enum limit_mode)s->key.mode,
                                .max_uses = (uint32_t)s->key.max_uses,
                                .ttl = seconds_of(s->replay.ttl),
@@ -136,9 +137,8 @@ static int open_origins(struct arena *arena, struct rules *r, const struct gate_
     return result;
 }
 
-int rules_new(struct arena *arena, const struct gate_settings *s,
-              const struct conf_list *trusted_proxies, struct conf_report *report,
-              const struct conf_source *source, struct rules **ret)
+int rules_new(struct arena *arena, const struct gate_settings *s, const struct proxy_rules *proxies,
+              struct conf_report *report, const struct conf_source *source, struct rules **ret)
 {
     AUTO(rules_free) struct rules *r = ARENA_NEW(arena, struct rules);
     int error = 0;
@@ -151,7 +151,8 @@ int rules_new(struct arena *arena, const struct gate_settings *s,
     compile_cors(r, &s->cors);
     r->fixed_whitelist =
         (struct ip_set){s->access.fixed_whitelist.items, (unsigned)s->access.fixed_whitelist.count};
-    r->trusted_proxies = (struct ip_set){trusted_proxies->items, (unsigned)trusted_proxies->count};
+    r->trusted_proxies = (struct ip_set){proxies->trusted.items, (unsigned)proxies->trusted.count};
+    r->client_field = (enum client_field)proxies->client_field;
     r->file_check = s->cache.check;
     r->hot_after = (unsigned)s->cache.hot_after;
     r->max_object = s->cache.max_object;

@@ -30,12 +30,22 @@ struct use_rule {
     uint32_t retry_sec; /* keys */
 };
 
+/* Which field trusted proxies name the client in. */
+enum client_field { CLIENT_X_FORWARDED_FOR, CLIENT_FORWARDED, CLIENT_X_REAL_IP };
+
+/* The part of the root table that the gate needs. */
+struct proxy_rules {
+    struct conf_list trusted; /* struct ip_net */
+    int client_field;         /* enum client_field */
+};
+
 struct rules {
     struct class_rules classes;
     struct token_keyring *keyring;      /* owned */
     struct stream_key_rule *stream_key; /* owned; NULL: the built-in rule */
     struct viewer_rules viewer;
     struct ip_set fixed_whitelist, trusted_proxies;
+    enum client_field client_field;
     struct store_rules store;
     struct use_rule replay, key;
     struct str key_redirect; /* without its trailing "/"; "" = off */
@@ -53,9 +63,9 @@ struct rules {
  * Compiles `s` (which must live as long as the rules). Mistakes that only show here (a pattern that
  * does not compile, a root that is not there) are added to `report` at their key: -1.
  */
-int rules_new(struct arena *arena, const struct gate_settings *s,
-              const struct conf_list *trusted_proxies, struct conf_report *report,
-              const struct conf_source *source, struct rules **ret) MUST_CHECK;
+int rules_new(struct arena *arena, const struct gate_settings *s, const struct proxy_rules *proxies,
+              struct conf_report *report, const struct conf_source *source,
+              struct rules **ret) MUST_CHECK;
 void rules_free(struct rules **r);
 
 /* The origin of a path, NULL when no prefix fits. */

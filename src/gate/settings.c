@@ -179,6 +179,9 @@ static const struct conf_field replay_fields[] = {
     CONF_F(struct replay_settings, ttl, conf_duration, .def = "9600s", .min = "1s", .max = "30d",
            .doc =
                "How long a use is remembered; in mode `bind` at least as long as the token lives."),
+    CONF_F(struct replay_settings, retry, conf_duration, .def = "0", .min = "0", .max = "1h",
+           .doc = "Mode `count`: the same viewer again within this time is retrying, not using the "
+                  "token again."),
     CONF_END,
 };
 

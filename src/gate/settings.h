@@ -29,7 +29,7 @@ struct class_texts {
 struct replay_settings {
     int mode; /* enum limit_mode */
     int64_t max_uses;
-    usec_t ttl;
+    usec_t ttl, retry;
 };
 
 struct key_settings {

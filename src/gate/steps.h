@@ -12,6 +12,9 @@ STEPS(X)
 
 /* The folder that the scoped gate token of this request's playlist opens; "" when there is none. */
 struct str scope_folder(const struct req *r);
+/* r->client, from the socket's address and what trusted proxies say. */
+void req_find_client(struct req *r);
+
 struct cache_version file_version(const struct origin_file *f);
 
 /* Why a request was let in or not, for an explanation; nothing when nobody asks. */

@@ -18,7 +18,7 @@ enum { WORLD_CAP = 1 << 30, BODY_CAP = 64 << 20, PULL_PIECE = 4099, STORE_SIZE =
 /* ---- configuration ---- */
 
 struct test_settings {
-    struct conf_list trusted_proxies;
+    struct proxy_rules proxies;
     struct gate_settings gate;
 };
 
@@ -26,7 +26,8 @@ struct test_settings {
     CONF_SECTION_AS(struct test_settings, gate.member, #member, member##_fields, .doc = "Tested.")
 
 static const struct conf_field root_fields[] = {
-    CONF_LIST_OF(struct test_settings, trusted_proxies, conf_ip_net, .def = "", .doc = "Tested."),
+    CONF_LIST_OF_AS(struct test_settings, proxies.trusted, "trusted_proxies", conf_ip_net,
+                    .def = "", .doc = "Tested."),
     CONF_SECTIONS_AS(struct test_settings, gate.origins, "origins", struct origin_setting,
                      origin_fields, .doc = "Tested."),
     SECTION(token),
@@ -46,7 +47,7 @@ static struct rules *compile(struct arena *arena, struct str text, struct conf_r
     struct rules *rules;
 
     if (conf_load_text(text, "test.yaml", root_fields, s, arena, report, &source) < 0 ||
-        rules_new(arena, &s->gate, &s->trusted_proxies, report, source, &rules) < 0)
+        rules_new(arena, &s->gate, &s->proxies, report, source, &rules) < 0)
         return NULL;
     return rules;
 }
@@ -513,10 +514,14 @@ struct answer world_ask(struct world *w, const struct question *q)
     return world_ask_end(world_ask_begin(w, q));
 }
 
-void world_turn_until_step(struct asking *a, const char *step)
+struct answer world_refuse(struct world *w, enum outcome o)
 {
-    TURN_UNTIL(a->world->loop, a->req == NULL || strcmp(a->req->at->name, step) == 0);
-    assert_non_null(a->req);
+    struct asking *a = ARENA_NEW(&w->arena, struct asking);
+    struct req *r = req_new(w->worker, &transport, a);
+
+    *a = (struct asking){.world = w, .req = r};
+    req_start_refused(r, o);
+    return world_ask_end(a);
 }
 
 /* ---- what came ---- */

@@ -125,12 +125,12 @@ struct asking *world_ask_begin(struct world *w, const struct question *q);
 struct answer world_ask_end(struct asking *a);
 struct answer world_ask(struct world *w, const struct question *q);
 
+/* A head that was no request, as the transport tells it. */
+struct answer world_refuse(struct world *w, enum outcome o);
+
 /* ask(&w, "/s/1.ts", .fields = "Range: bytes=0-9\r\n") */
 #define ask(w, ...) world_ask((w), &(struct question){__VA_ARGS__})
 #define ask_begin(w, ...) world_ask_begin((w), &(struct question){__VA_ARGS__})
-
-/* Asks until its step has this name. */
-void world_turn_until_step(struct asking *a, const char *step);
 
 struct str answer_field(const struct answer *a, const char *name); /* STR_NONE when there is none */
 #define assert_field(a, name, want) assert_str(answer_field((a), (name)), (want))

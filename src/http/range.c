@@ -136,15 +136,31 @@ static struct str only_element(struct str list)
     return only;
 }
 
+/* The only range of a Range field in bytes; STR_NONE when there is none such. */
+static struct str only_byte_range(struct str field)
+{
+    struct str unit = STR("bytes=");
+
+    if (field.p == NULL || !str_eq_nocase(str_first(field, unit.n), unit))
+        return STR_NONE;
+    return only_element(str_skip(field, unit.n));
+}
+
+bool http_is_continuation(const struct http_head *h)
+{
+    struct str spec = only_byte_range(h->known[FIELD_RANGE]);
+    ptrdiff_t dash = spec.p != NULL ? str_find_char(spec, '-') : -1;
+    uint64_t first;
+
+    return dash > 0 && h->known[FIELD_IF_RANGE].p == NULL &&
+           parse_position(str_first(spec, (size_t)dash), &first) && first > 0;
+}
+
 static enum http_condition evaluate_range(struct str field, uint64_t length,
                                           struct http_byte_range *ret)
 {
-    struct str unit = STR("bytes=");
-    struct str spec;
+    struct str spec = only_byte_range(field);
 
-    if (field.p == NULL || !str_eq_nocase(str_first(field, unit.n), unit))
-        return COND_FULL;
-    spec = only_element(str_skip(field, unit.n));
     return spec.p != NULL ? one_range(spec, length, ret) : COND_FULL;
 }
 

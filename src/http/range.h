@@ -38,4 +38,11 @@ struct http_byte_range {
 enum http_condition http_evaluate(const struct http_head *h, const struct http_validators *v,
                                   uint64_t length, unix_t now, struct http_byte_range *ret_range);
 
+/*
+ * Does this ask for more of something whose beginning the client must have already: exactly one
+ * range, not from the first byte on, nor from the end, whatever the representation is now (no
+ * If-Range)?
+ */
+bool http_is_continuation(const struct http_head *h);
+
 #endif

@@ -115,19 +115,12 @@ static void conn_finish(struct conn *c)
 
 /* ---- requests ---- */
 
-/* Content that nobody read stands between us and the next request. */
-static bool has_unread_content(const struct req *r)
-{
-    return r->head.has_body && r->content.p == NULL;
-}
-
 /* The request is over, and with it what it owned. */
 static void on_finished(struct req *r)
 {
     struct conn *c = r->owner;
 
-    c->is_last |= r->must_close || has_unread_content(r) || !r->head.keep_alive ||
-                  c->worker->state != WORKER_SERVING;
+    c->is_last |= conn_must_end(c, r);
     c->req = NULL;
     c->head_left = (struct iovec){0};
     req_free(&r);
@@ -164,15 +157,17 @@ static int read_content(struct conn *c, struct buf *content)
     }
 }
 
-static void send_continue(struct conn *c)
+/*
+ * RFC 9110 10.1.1: not needed when content has come already. When the socket is full the client,
+ * after a while, sends without it. -ECONNRESET: half of it went, and nothing sensible can follow.
+ */
+static int send_continue(struct conn *c)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct iovec iov = {(void *)(uintptr_t)text, sizeof text - 1};
+    ssize_t n = c->view.n == 0 ? sock_send(&c->sock, &iov, 1, false) : (ssize_t)iov.iov_len;
 
-    /* RFC 9110 10.1.1: not needed when content has come already. Lost if the socket is full: the
-     * client then waits for a while and sends. */
-    if (c->view.n == 0)
-        (void)sock_send(&c->sock, &iov, 1, false);
+    return n == (ssize_t)iov.iov_len || n == -EAGAIN ? 0 : -ECONNRESET;
 }
 
 static int step_content_in(struct conn *c)
@@ -192,8 +187,8 @@ static int on_want_content(struct req *r)
 
     if (!r->head.is_chunked && r->head.content_length > REQ_CONTENT_MAX)
         return -EMSGSIZE;
-    if (r->head.expects_continue)
-        send_continue(c);
+    if (r->head.expects_continue && send_continue(c) < 0)
+        return -ECONNRESET;
     n = step_content_in(c);
     if (n != 0)
         return n;
@@ -304,16 +299,19 @@ static void conn_process(struct conn *c)
         sock_want(&c->sock, SOCK_READ);
 }
 
-/* The client will send nothing more. What it asked for is still answered. */
+bool conn_must_end(const struct conn *c, const struct req *r)
+{
+    bool has_unread_content = r->head.has_body && r->content.p == NULL;
+
+    return r->must_close || has_unread_content || !r->head.keep_alive || c->peer_ended ||
+           c->worker->state != WORKER_SERVING;
+}
+
+/* The client will send nothing more. */
 static void on_peer_end(struct conn *c)
 {
     c->peer_ended = true;
-    if (c->state == CONN_CONTENT)
-        conn_abort(c, OUT_CLIENT_LEFT);
-    else if (c->req == NULL)
-        conn_close(c);
-    else
-        sock_want(&c->sock, c->sock.wanted & ~(unsigned)SOCK_READ);
+    conn_abort(c, OUT_CLIENT_LEFT); /* half a head, or half of the content: nothing to answer */
 }
 
 static void receive(struct conn *c)

@@ -43,6 +43,9 @@ struct conn {
 void conn_enter(struct conn *c, enum conn_state s);
 void conn_close(struct conn *c);
 
+/* Is this response the last on its connection? */
+bool conn_must_end(const struct conn *c, const struct req *r);
+
 /* transport->respond, and what goes on with it. */
 int conn_respond(struct req *r);
 void conn_on_writable(struct sock *s);

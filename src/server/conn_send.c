@@ -1,6 +1,7 @@
 /*
- * The output of a connection: the response's head and the first piece of its body leave in one
- * sendmsg, the rest in the largest pieces the socket takes, pulled from the body as there is room.
+ * The output of a connection: the response's head and the first pieces of a body in memory leave in
+ * one sendmsg, the rest in the largest pieces the socket takes, pulled from the body as there is
+ * room.
  */
 #include "server/conn_internal.h"
 
@@ -141,14 +142,16 @@ void conn_on_writable(struct sock *s)
 {
     struct conn *c = container_of(s, struct conn, sock);
     struct req *r = c->req;
-    uint64_t before;
+    uint64_t body_before;
+    size_t head_before;
     int n;
 
     if (c->state != CONN_SENDING) {
         sock_want(s, s->wanted & ~(unsigned)SOCK_WRITE);
         return;
     }
-    before = r->sent + c->head_left.iov_len;
+    body_before = r->sent;
+    head_before = c->head_left.iov_len;
     n = pump(c, r);
     if (n == SENT_ALL || n < 0) {
         sock_want(s, s->wanted & ~(unsigned)SOCK_WRITE);
@@ -156,7 +159,7 @@ void conn_on_writable(struct sock *s)
         req_on_sent(r, MIN(n, 0));
         return;
     }
-    if (r->sent + c->head_left.iov_len != before)
+    if (r->sent != body_before || c->head_left.iov_len != head_before)
         deadline_set(c->worker->send, &c->deadline); /* it reads: patience begins anew */
     wait_for(c, n);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -146,38 +147,37 @@ static int start_workers(struct server *s)
     return 0;
 }
 
-static void order_all(struct server *s, enum worker_state order)
+static void drain_all(struct server *s)
 {
     for (unsigned i = 0; i < s->started_count; i++)
-        worker_order(s->workers[i], order);
+        worker_drain(s->workers[i]);
+}
+
+static void stop_all(struct server *s)
+{
+    for (unsigned i = 0; i < s->started_count; i++)
+        worker_stop(s->workers[i]);
 }
 
 static void join_all(struct server *s)
 {
     for (unsigned i = 0; i < s->started_count; i++)
         worker_join(s->workers[i]);
-    s->started_count = 0;
 }
 
 /* ---- signals ---- */
 
+/* Blocked in every thread, taken by this one. SIGUSR1 is how the joining thread says that it is
+ * done. */
 static void block_signals(sigset_t *ret)
 {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+
     sigemptyset(ret);
-    sigaddset(ret, SIGTERM);
-    sigaddset(ret, SIGINT);
-    sigaddset(ret, SIGUSR2); /* how join_all() is told apart from a signal: see wait_for_end() */
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaddset(ret, signals[i]);
     pthread_sigmask(SIG_BLOCK, ret, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-/* The workers are joined by a thread of their own, so that a second signal can still cut a drain
- * short. */
-static void *join_thread(void *arg)
-{
-    join_all(arg);
-    kill(getpid(), SIGUSR2);
-    return NULL;
 }
 
 static int next_signal(const sigset_t *set)
@@ -189,29 +189,59 @@ static int next_signal(const sigset_t *set)
     return sig;
 }
 
+/* SIGTERM or SIGINT, or 0 once the workers are joined. */
+static int next_order(const sigset_t *set, const atomic_bool *is_joined)
+{
+    for (;;) {
+        int sig = next_signal(set);
+
+        if (sig == SIGTERM || sig == SIGINT)
+            return sig;
+        if (atomic_load(is_joined))
+            return 0;
+        if (sig == SIGHUP)
+            log_warn("SIGHUP: a new configuration needs a restart");
+    }
+}
+
+struct joiner {
+    pthread_t thread, waiter;
+    struct server *server;
+    atomic_bool is_done;
+};
+
+/* The workers are joined by a thread of their own, so that a second signal can still cut a drain
+ * short. */
+static void *join_thread(void *arg)
+{
+    struct joiner *j = arg;
+
+    join_all(j->server);
+    atomic_store(&j->is_done, true);
+    pthread_kill(j->waiter, SIGUSR1);
+    return NULL;
+}
+
 static void wait_for_end(struct server *s, const sigset_t *set)
 {
-    int sig;
-    bool is_stopping;
-    pthread_t joiner;
+    struct joiner j = {.waiter = pthread_self(), .server = s};
+    int sig = next_order(set, &j.is_done);
+    bool is_stopping = sig == SIGINT;
 
-    while ((sig = next_signal(set)) == SIGUSR2)
-        continue;
-    is_stopping = sig == SIGINT;
-    log_info("%s: %s", sig == SIGINT ? "SIGINT" : "SIGTERM", is_stopping ? "stopping" : "draining");
-    order_all(s, WORKER_DRAINING);
+    log_info("%s: %s", is_stopping ? "SIGINT" : "SIGTERM", is_stopping ? "stopping" : "draining");
+    drain_all(s);
     if (is_stopping)
-        order_all(s, WORKER_STOPPING);
-    if (pthread_create(&joiner, NULL, join_thread, s) != 0) {
+        stop_all(s);
+    if (pthread_create(&j.thread, NULL, join_thread, &j) != 0) {
         join_all(s);
         return;
     }
-    while (next_signal(set) != SIGUSR2) {
+    while (next_order(set, &j.is_done) != 0) {
         if (!is_stopping)
-            order_all(s, WORKER_STOPPING);
+            stop_all(s);
         is_stopping = true;
     }
-    pthread_join(joiner, NULL);
+    pthread_join(j.thread, NULL);
 }
 
 /* ---- all together ---- */
@@ -275,17 +305,19 @@ int server_run(struct snapshot *snapshot)
     s.limit.max = (unsigned)settings->http.max_connections;
     s.workers = xcalloc(s.worker_count, sizeof(struct worker *));
     if (prepare(&s) == 0) {
-        s.cache = cache_new(settings->gate.cache.memory, settings->gate.cache.max_object);
+        s.cache = cache_new(settings->gate.cache.memory,
+                            MAX(snapshot->rules->max_object, snapshot->rules->max_playlist));
         s.api = admin_api(&settings->api);
         gate_init(&s.gate, s.cache, s.store, s.api);
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);
             result = EXIT_SUCCESS;
+        } else { /* some may have been started when a later one could not be */
+            drain_all(&s);
+            stop_all(&s);
+            join_all(&s);
         }
-        order_all(&s, WORKER_DRAINING); /* those that were started when a later one could not be */
-        order_all(&s, WORKER_STOPPING);
-        join_all(&s);
     }
     unmake(&s);
     log_info("stopped");

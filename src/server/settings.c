@@ -80,15 +80,22 @@ static const struct conf_field log_fields[] = {
     CONF_END,
 };
 
+static const char *const client_fields[] = {"x-forwarded-for", "forwarded", "x-real-ip",
+                                            NULL}; /* enum client_field */
+
 const struct conf_field settings_fields[] = {
     CONF_SECTIONS(struct settings, listen, struct listen_setting, listen_fields,
                   .doc = "Where viewers and the API are answered."),
     CONF_F(struct settings, workers, conf_workers, .def = "auto",
            .doc = "Threads that serve, each with its own event loop; everything of a request stays "
                   "on one."),
-    CONF_LIST_OF(struct settings, trusted_proxies, conf_ip_net, .def = "",
-                 .doc = "Proxies whose X-Forwarded-For, Forwarded or X-Real-IP is believed. "
-                        "Nobody's, by default."),
+    CONF_LIST_OF_AS(struct settings, proxies.trusted, "trusted_proxies", conf_ip_net, .def = "",
+                    .doc = "Proxies that are believed about who the client is. Nobody, by default. "
+                           "A proxy on a Unix socket counts as 127.0.0.1."),
+    CONF_F_AS(struct settings, proxies.client_field, "client_ip_field", conf_enum,
+              .def = "x-forwarded-for", .choices = client_fields,
+              .doc = "The one field in which trusted proxies name the client. They must set it "
+                     "themselves: what the client sent in it must not get through."),
     CONF_SECTION(struct settings, http, http_fields, .doc = "Limits of connections."),
     CONF_SECTIONS_AS(struct settings, gate.origins, "origins", struct origin_setting, origin_fields,
                      .doc = "Where the files are."),

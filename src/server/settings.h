@@ -5,8 +5,10 @@
 #include "admin/settings.h"
 #include "base/log.h"
 #include "conf/conf.h"
-#include "gate/settings.h"
+#include "gate/rules.h"
 #include "net/listener.h"
+
+enum { WORKER_MAX_LISTENERS = 64 };
 
 struct listen_setting {
     struct net_address address;
@@ -31,9 +33,9 @@ struct log_settings {
 };
 
 struct settings {
-    struct conf_list listen;          /* struct listen_setting */
-    int workers;                      /* 0 = auto */
-    struct conf_list trusted_proxies; /* struct ip_net */
+    struct conf_list listen; /* struct listen_setting */
+    int workers;             /* 0 = auto */
+    struct proxy_rules proxies;
     struct http_settings http;
     struct store_settings store;
     struct gate_settings gate;

@@ -16,7 +16,11 @@ static int load(struct snapshot *s, const char *path, struct conf_report *report
 
     if (r < 0)
         return r;
-    return rules_new(&s->arena, &s->settings.gate, &s->settings.trusted_proxies, report, s->source,
+    if (s->settings.listen.count > WORKER_MAX_LISTENERS) {
+        conf_complain(report, s->source, "listen", "at most %d addresses", WORKER_MAX_LISTENERS);
+        return -1;
+    }
+    return rules_new(&s->arena, &s->settings.gate, &s->settings.proxies, report, s->source,
                      &s->rules);
 }
 

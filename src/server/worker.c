@@ -46,22 +46,30 @@ static void drain(struct worker *w)
     w->ending = ticker_new(w->loop, ENDING_CHECK, check_end, w);
 }
 
-static void on_order(struct loop_message *m)
+static void on_drain_order(struct loop_message *m)
 {
-    struct worker *w = container_of(m, struct worker, wake);
-    enum worker_state order = (enum worker_state)atomic_load(&w->order);
+    struct worker *w = container_of(m, struct worker, drain_order);
 
-    if (w->state == WORKER_SERVING && order >= WORKER_DRAINING)
+    if (w->state == WORKER_SERVING)
         drain(w);
-    if (w->state == WORKER_DRAINING && order == WORKER_STOPPING)
+}
+
+static void on_stop_order(struct loop_message *m)
+{
+    struct worker *w = container_of(m, struct worker, stop_order);
+
+    if (w->state == WORKER_DRAINING)
         stop_now(w);
 }
 
-void worker_order(struct worker *w, enum worker_state s)
+void worker_drain(struct worker *w)
 {
-    assert((int)s > atomic_load(&w->order));
-    atomic_store(&w->order, s);
-    loop_post(w->loop, &w->wake);
+    loop_post(w->loop, &w->drain_order);
+}
+
+void worker_stop(struct worker *w)
+{
+    loop_post(w->loop, &w->stop_order);
 }
 
 void worker_connection_closed(struct worker *w)
@@ -101,7 +109,8 @@ struct worker *worker_new(struct gate *gate, struct store *store, const struct s
     w->loop = loop_new();
     w->store = store_worker_new(store, w->loop);
     w->gate = gate_worker_new(gate, snapshot->rules, w->loop, w->store, number);
-    w->wake.run = on_order;
+    w->drain_order.run = on_drain_order;
+    w->stop_order.run = on_stop_order;
     list_init(&w->connections);
     make_deadlines(w, &snapshot->settings.http);
     for (unsigned i = 0; i < fd_count; i++)
@@ -132,6 +141,7 @@ static void *thread_main(void *arg)
     struct worker *w = arg;
 
     loop_run(w->loop);
+    w->state = WORKER_ENDED;
     return NULL;
 }
 

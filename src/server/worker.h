@@ -14,13 +14,13 @@
 
 enum {
     WORKER_INPUT_BYTES = 64 * 1024, /* one recv; shared by all connections of the worker */
-    WORKER_MAX_LISTENERS = 64,
 };
 
 enum worker_state {
     WORKER_SERVING,
     WORKER_DRAINING, /* accepts nothing, lets running responses finish */
     WORKER_STOPPING, /* cuts what is left */
+    WORKER_ENDED,    /* its thread has come back: orders that come late mean nothing */
 };
 
 /* Connections of all workers together. */
@@ -41,10 +41,9 @@ struct worker {
     struct list connections;
     struct connection_limit *limit; /* the process's */
     struct deadline_queue *idle, *head, *content, *send, *linger, *drain;
-    struct deadline drained;  /* in `drain`: the end of patience */
-    struct ticker *ending;    /* watches for the last request to go */
-    struct loop_message wake; /* carries `order` from the main thread */
-    _Atomic int order;        /* enum worker_state */
+    struct deadline drained;                     /* in `drain`: the end of patience */
+    struct ticker *ending;                       /* watches for the last request to go */
+    struct loop_message drain_order, stop_order; /* from the main thread; each is sent once */
     pthread_t thread;
     struct h1_index index; /* of the head being parsed */
     char input[WORKER_INPUT_BYTES];
@@ -57,8 +56,9 @@ struct worker *worker_new(struct gate *gate, struct store *store, const struct s
 void worker_free(struct worker **w);
 
 int worker_start(struct worker *w) MUST_CHECK; /* 0, or -errno: no thread */
-void worker_order(struct worker *w,
-                  enum worker_state s); /* from the main thread; never backwards */
+/* From the main thread, each at most once, the one for draining first. */
+void worker_drain(struct worker *w);
+void worker_stop(struct worker *w);
 void worker_join(struct worker *w);
 
 /* A connection is gone: the last one may end a draining worker. */

@@ -241,11 +241,11 @@ static const struct story {
        .want = REFUSED_OTHER_VIEWER},
       {ADMIT, .checks = U, .use = BIND('a'), .at = 9600, .ua = "UA-2"},
       {ADMIT, .checks = U, .use = BIND('a'), .at = 9600, .want = REFUSED_OTHER_VIEWER}}},
-    {"bind: a look does not bind",
+    {"bind: a continuation binds as any use does",
      DEFAULT,
-     {{ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .only_looks = true}}},
-      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2"},
-      {ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .only_looks = true}},
+     {{ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .continues = true}}},
+      {ADMIT, .checks = U, .use = BIND('a'), .ua = "UA-2", .want = REFUSED_OTHER_VIEWER},
+      {ADMIT, .checks = U, .use = {{.id = 'a', .mode = USE_BIND, .continues = true}}, .ua = "UA-2",
        .want = REFUSED_OTHER_VIEWER}}},
     {"count: so many uses in a window",
      DEFAULT,
@@ -268,15 +268,18 @@ static const struct story {
        .want = REFUSED_USED_UP},
       {ADMIT, .at = 9, .checks = U, .use = COUNT(1, .retry = 10)},
       {ADMIT, .at = 10, .checks = U, .use = COUNT(1, .retry = 10), .want = REFUSED_USED_UP}}},
-    {"count: HEAD and Range continuations spend nothing",
+    {"count: a continuation is free for who has paid, and a use for anybody else",
      DEFAULT,
-     {{ADMIT, .checks = U, .use = COUNT(1, .only_looks = true)},
-      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true), .ua = "UA-2"},
-      {ADMIT, .checks = U, .use = COUNT(1)},
-      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true)},
-      {ADMIT, .at = 5000, .checks = U, .use = COUNT(1, .only_looks = true)},
-      {ADMIT, .checks = U, .use = COUNT(1, .only_looks = true), .ua = "UA-2",
+     {{ADMIT, .checks = U, .use = COUNT(1)},
+      {ADMIT, .checks = U, .use = COUNT(1, .continues = true)},
+      {ADMIT, .at = 5000, .checks = U, .use = COUNT(1, .continues = true)},
+      {ADMIT, .checks = U, .use = COUNT(1), .want = REFUSED_USED_UP},
+      {ADMIT, .checks = U, .use = COUNT(1, .continues = true), .ua = "UA-2",
        .want = REFUSED_USED_UP}}},
+    {"count: a continuation of nobody's use spends one",
+     DEFAULT,
+     {{ADMIT, .checks = U, .use = COUNT(1, .continues = true)},
+      {ADMIT, .checks = U, .use = COUNT(1), .ua = "UA-2", .want = REFUSED_USED_UP}}},
     {"a refusal spends no use",
      DEFAULT,
      {{ADMIT, .checks = ALL, .use = BIND('a'), .want = REFUSED_NO_GRANT},
@@ -510,9 +513,6 @@ static void test_sessions_of_one_second_differ(void **state)
     c = world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "c", .uid = "u2"});
     assert_int_equal(b.ends, a.ends + 1); /* a gate token names one session */
     assert_int_equal(c.ends, a.ends);
-    world_close(&w);
-}
-
     for (int i = 2; i < 40; i++) {
         char key[16];
 
@@ -521,6 +521,9 @@ static void test_sessions_of_one_second_differ(void **state)
         assert_int_equal(b.ends, a.ends + i);
         assert_int_equal(b.started, T0 + i);
     }
+    world_close(&w);
+}
+
 static void test_session_list(void **state)
 {
     struct session_list all = {.uid = STR(""), .limit = 100, .now = T0 + 100};

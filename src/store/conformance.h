@@ -41,7 +41,7 @@ struct step_use { /* id 0: none */
     enum use_mode mode;
     uint32_t max, retry;
     int ttl;
-    bool only_looks;
+    bool continues;
 };
 
 /* One call, with defaults for what a test does not care about. "" and 0 are the default, see

@@ -91,7 +91,7 @@ static void set_use(const struct step *s, const struct step_use *u, struct use_l
     ret->max = u->max;
     ret->retry_sec = u->retry;
     ret->expires = T0 + s->at + (u->ttl != 0 ? u->ttl : 9600);
-    ret->takes = !u->only_looks;
+    ret->is_continuation = u->continues;
 }
 
 void step_admission(const struct step *s, struct arena *arena, struct admission *ret)

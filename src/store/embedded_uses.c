@@ -55,8 +55,7 @@ static enum admit_verdict judge_bind(const struct admission *a, const struct use
     struct use_record *u = &plan->record;
 
     if (u->viewers == 0) {
-        if (limit->takes)
-            plan_take(a, NULL, plan);
+        plan_take(a, NULL, plan);
         return ADMITTED;
     }
     return viewer_in(u, a->viewer) == &u->by[0] ? ADMITTED : REFUSED_OTHER_VIEWER;
@@ -65,7 +64,8 @@ static enum admit_verdict judge_bind(const struct admission *a, const struct use
 static bool is_same_use(const struct use_viewer *mine, const struct admission *a,
                         const struct use_limit *limit)
 {
-    return mine != NULL && (!limit->takes || a->now - mine->last < (unix_t)limit->retry_sec);
+    return mine != NULL &&
+           (limit->is_continuation || a->now - mine->last < (unix_t)limit->retry_sec);
 }
 
 static enum admit_verdict judge_count(const struct admission *a, const struct use_limit *limit,
@@ -77,8 +77,7 @@ static enum admit_verdict judge_count(const struct admission *a, const struct us
         return ADMITTED;
     if (plan->record.count >= limit->max)
         return REFUSED_USED_UP;
-    if (limit->takes)
-        plan_take(a, mine, plan);
+    plan_take(a, mine, plan);
     return ADMITTED;
 }
 

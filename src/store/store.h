@@ -68,8 +68,8 @@ struct use_limit {
                        that is later */
     uint32_t retry_sec; /* USE_COUNT: the same viewer again within this time of its last use is the
                            same use; 0: never */
-    bool takes; /* false (HEAD, a Range continuation): refused where a use would be refused, but
-                   spends nothing; a viewer whose use was already taken always passes */
+    bool is_continuation; /* more of what is being fetched already (Range): no further use for a
+                             viewer whose use was taken; for any other it is a use like the first */
 };
 
 enum admit_check {
