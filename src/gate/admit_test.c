@@ -246,6 +246,35 @@ static void test_head_begins_nothing(void **state)
     world_close(&w);
 }
 
+/* A segment's token belongs to its first viewer, too, though its policy is `credential` alone. */
+static void test_tokens_of_segments_bind(void **state)
+{
+    struct world w;
+    const char *url;
+
+    world_open(&w, "");
+    write_stream(&w);
+    url = usual(&w, "/s/1.ts");
+    assert_outcome(ask(&w, url), OUT_OK);
+    assert_outcome(ask(&w, url), OUT_OK);
+    assert_outcome(ask(&w, url, .ip = OTHER_IP), OUT_TOKEN_OTHER_VIEWER);
+    world_close(&w);
+}
+
+/* A stream key that cannot be stored was never granted: the viewer's fault, not the store's. */
+static void test_overlong_stream_key(void **state)
+{
+    struct world w;
+    char path[700];
+
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    strcpy(path + 600, "/a.bin");
+    world_open(&w, "");
+    assert_outcome(ask(&w, path), OUT_NOT_FOUND);
+    world_close(&w);
+}
+
 static void test_ip_binds_exactly(void **state)
 {
     struct world w;
@@ -573,11 +602,12 @@ TEST_MAIN(cmocka_unit_test(test_grants), cmocka_unit_test(test_a_grant_expires),
           cmocka_unit_test(test_a_refusal_spends_nothing),
           cmocka_unit_test(test_bound_to_its_first_viewer),
           cmocka_unit_test(test_head_does_not_bind), cmocka_unit_test(test_head_begins_nothing),
-          cmocka_unit_test(test_ip_binds_exactly), cmocka_unit_test(test_counted_tokens),
-          cmocka_unit_test(test_counted_keys), cmocka_unit_test(test_keys_of_the_back_end),
-          cmocka_unit_test(test_browser_limits), cmocka_unit_test(test_both_limits_or_none),
-          cmocka_unit_test(test_the_session_carries_on), cmocka_unit_test(test_strict_sessions),
-          cmocka_unit_test(test_a_session_is_a_credential), cmocka_unit_test(test_cookies),
-          cmocka_unit_test(test_secure_cookie), cmocka_unit_test(test_who_may_begin),
-          cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_a_broken_store),
-          cmocka_unit_test(test_two_at_once))
+          cmocka_unit_test(test_tokens_of_segments_bind),
+          cmocka_unit_test(test_overlong_stream_key), cmocka_unit_test(test_ip_binds_exactly),
+          cmocka_unit_test(test_counted_tokens), cmocka_unit_test(test_counted_keys),
+          cmocka_unit_test(test_keys_of_the_back_end), cmocka_unit_test(test_browser_limits),
+          cmocka_unit_test(test_both_limits_or_none), cmocka_unit_test(test_the_session_carries_on),
+          cmocka_unit_test(test_strict_sessions), cmocka_unit_test(test_a_session_is_a_credential),
+          cmocka_unit_test(test_cookies), cmocka_unit_test(test_secure_cookie),
+          cmocka_unit_test(test_who_may_begin), cmocka_unit_test(test_segments_keep_the_session),
+          cmocka_unit_test(test_a_broken_store), cmocka_unit_test(test_two_at_once))

@@ -220,6 +220,38 @@ static void test_no_descriptor(void **state)
     world_close(&w);
 }
 
+/* What is in memory is served meanwhile, though its file cannot be looked at. */
+static void test_no_descriptor_but_memory(void **state)
+{
+    struct rlimit before, none;
+    struct world w;
+
+    world_open(&w, ALL_OPEN "cache: { hot_after: 1, check: 0 }\n");
+    world_write(&w, "/s/1.ts", "one");
+    make_hot(&w, "/s/1.ts");
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){3, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_str(ask(&w, "/s/1.ts").body, "one");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    world_close(&w);
+}
+
+/* A key is a secret: it is read from its file for each request. */
+static void test_keys_stay_on_disk(void **state)
+{
+    struct world w;
+
+    world_open(&w, ALL_OPEN "cache: { hot_after: 1 }\n");
+    world_write(&w, "/s/k.key", "0123456789abcdef");
+    for (int i = 0; i < 3; i++)
+        assert_str(ask(&w, "/s/k.key").body, "0123456789abcdef");
+    world_settle(&w);
+    assert_int_equal(entries(&w), 0);
+    assert_int_equal(counted(&w, STAT_FILES_OPENED), 3);
+    world_close(&w);
+}
+
 /* Opened, and then none left for the read. */
 static void test_no_descriptor_to_load(void **state)
 {
@@ -530,6 +562,7 @@ TEST_MAIN(cmocka_unit_test(test_hot_files_move_into_memory),
           cmocka_unit_test(test_a_change_is_noticed_after_check),
           cmocka_unit_test(test_every_request_checks), cmocka_unit_test(test_a_file_that_goes),
           cmocka_unit_test(test_paths), cmocka_unit_test(test_no_descriptor),
+          cmocka_unit_test(test_no_descriptor_but_memory), cmocka_unit_test(test_keys_stay_on_disk),
           cmocka_unit_test(test_no_descriptor_to_load), cmocka_unit_test(test_key_redirect),
           cmocka_unit_test(test_no_redirect_for_the_refused),
           cmocka_unit_test(test_playlist_size_limit),

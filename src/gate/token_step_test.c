@@ -206,6 +206,38 @@ static void test_a_playlist_opens_its_stream(void **state)
     world_close(&w);
 }
 
+/* One signed URL plays the whole stream: one grant, one session, however deep the playlists lie. */
+static void test_from_master_to_segment(void **state)
+{
+    struct world w;
+    struct answer master, child, a;
+
+    world_open(&w, "");
+    world_write(&w, "/v/2026-11-22/m/master.m3u8",
+                "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+                "720/i.m3u8\n");
+    world_write(&w, "/v/2026-11-22/m/720/i.m3u8", "#EXTM3U\n#EXTINF:6,\n1.ts\n");
+    world_write(&w, "/v/2026-11-22/m/720/1.ts", "one");
+    world_grant(&w, "u1", VIEWER_IP, VIEWER_UA, "m");
+    master = ask(&w, usual(&w, "/v/2026-11-22/m/master.m3u8"));
+    assert_outcome(master, OUT_OK);
+    world_pass(&w, 3601); /* the grant and the token are over */
+    child = ask(&w, arena_printf(&w.arena, "/v/2026-11-22/m/%s", line_of(&w, &master, "720")).p);
+    assert_outcome(child, OUT_OK);
+    a = ask(&w, arena_printf(&w.arena, "/v/2026-11-22/m/720/%s", line_of(&w, &child, "1.ts")).p);
+    assert_outcome(a, OUT_OK);
+    assert_str(a.body, "one");
+    assert_int_equal(counted(&w, STAT_SESSIONS_BEGUN), 1);
+    assert_int_equal(world_records(&w).sessions, 1);
+
+    /* what the child hands out ends when the session does, not later */
+    assert_non_null(strstr(line_of(&w, &child, "1.ts"), "expires=1800043200"));
+    world_end_sessions(&w, "u1");
+    child = ask(&w, arena_printf(&w.arena, "/v/2026-11-22/m/%s", line_of(&w, &master, "720")).p);
+    assert_outcome(child, OUT_REVOKED);
+    world_close(&w);
+}
+
 /* RFC 8216 6.2.1: what was in a playlist stays what it was. */
 static void test_reloads_give_the_same_uris(void **state)
 {
@@ -356,6 +388,7 @@ static void test_whitelist_behind_a_proxy(void **state)
 TEST_MAIN(cmocka_unit_test(test_tokens), cmocka_unit_test(test_hostile_queries),
           cmocka_unit_test(test_a_refusal_tells_nothing),
           cmocka_unit_test(test_a_playlist_opens_its_stream),
+          cmocka_unit_test(test_from_master_to_segment),
           cmocka_unit_test(test_reloads_give_the_same_uris),
           cmocka_unit_test(test_a_film_outlives_its_token), cmocka_unit_test(test_revoked),
           cmocka_unit_test(test_the_root_has_no_scope), cmocka_unit_test(test_whitelisted),
