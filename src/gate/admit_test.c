@@ -246,6 +246,22 @@ static void test_head_begins_nothing(void **state)
     world_close(&w);
 }
 
+/* For as long as the token lives, though replay.ttl is shorter. */
+static void test_bound_to_the_end(void **state)
+{
+    struct world w;
+    const char *url;
+
+    world_open(&w, TOKEN_USES(", replay: { ttl: 60s }"));
+    write_stream(&w);
+    url = usual(&w, "/s/i.m3u8");
+    assert_outcome(ask(&w, url), OUT_OK);
+    world_pass(&w, 3600);
+    assert_outcome(ask(&w, url, .ip = OTHER_IP), OUT_TOKEN_OTHER_VIEWER);
+    assert_outcome(ask(&w, url), OUT_OK);
+    world_close(&w);
+}
+
 /* A segment's token belongs to its first viewer, too, though its policy is `credential` alone. */
 static void test_tokens_of_segments_bind(void **state)
 {
@@ -302,6 +318,23 @@ static void test_counted_tokens(void **state)
     assert_outcome(ask(&w, url), OUT_TOKEN_USED_UP);
     world_pass(&w, 101);
     assert_outcome(ask(&w, url), OUT_OK); /* forgotten */
+    world_close(&w);
+}
+
+static void test_a_retry_is_no_use(void **state)
+{
+    struct world w;
+    const char *url;
+
+    world_open(&w, TOKEN_USES(", replay: { mode: count, retry: 10s }"));
+    write_stream(&w);
+    url = usual(&w, "/s/i.m3u8");
+    assert_outcome(ask(&w, url), OUT_OK);
+    world_pass(&w, 9);
+    assert_outcome(ask(&w, url), OUT_OK);
+    assert_outcome(ask(&w, url, .ip = OTHER_IP), OUT_TOKEN_USED_UP);
+    world_pass(&w, 10);
+    assert_outcome(ask(&w, url), OUT_TOKEN_USED_UP);
     world_close(&w);
 }
 
@@ -520,27 +553,51 @@ static void test_who_may_begin(void **state)
     world_close(&w);
 }
 
-/* Segments admitted by signature alone keep their session alive. */
-static void test_segments_keep_the_session(void **state)
+/* A gate token plays on, but with session.strict it needs its session, and begins no other. */
+static void test_a_gate_token_begins_nothing(void **state)
 {
     struct world w;
-    const char *segment;
-    struct answer list;
+    const char *url;
 
-    world_open(&w, SESSIONS "session: { ttl: 100s }\n");
+    world_open(&w, SESSIONS "session: { strict: on }\n");
     write_stream(&w);
-    list = ask(&w, usual(&w, "/s/i.m3u8"));
-    segment = arena_printf(&w.arena, "/s/%s", line_of(&w, &list, "1.ts")).p;
-    for (int i = 0; i < 4; i++) {
-        world_pass(&w, 60);
-        assert_outcome(ask(&w, segment), OUT_OK);
-        store_worker_free(&w.store_worker); /* writes what was noted */
-        w.worker->store = w.store_worker = store_worker_new(w.store, w.loop);
-    }
-    assert_outcome(ask(&w, "/s/notes.bin"), OUT_OK);
-    world_pass(&w, 101);
-    assert_outcome(ask(&w, "/s/notes.bin"), OUT_NO_SESSION);
+    url = gate_scope(&w, "u1", "/s/i.m3u8", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA);
+    assert_outcome(ask(&w, url), OUT_NO_SESSION);
+    assert_int_equal(world_records(&w).sessions, 0);
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK);
+    assert_outcome(ask(&w, url), OUT_OK);
     world_close(&w);
+}
+
+/* Segments admitted by signature alone keep their session alive, also those of a rendition, whose
+ * folder would be a stream of its own. */
+static void test_segments_keep_the_session(void **state)
+{
+    static const char *const segments[] = {"1.ts", "720/1.ts"};
+
+    for (size_t k = 0; k < ARRAY_LEN(segments); k++) {
+        struct world w;
+        const char *segment;
+        struct answer list;
+
+        world_open(&w, SESSIONS "session: { ttl: 100s }\n");
+        world_write(&w, "/s/i.m3u8", "#EXTM3U\n1.ts\n720/1.ts\n");
+        world_write(&w, "/s/1.ts", "one");
+        world_write(&w, "/s/720/1.ts", "one");
+        world_write(&w, "/s/notes.bin", "bin");
+        list = ask(&w, usual(&w, "/s/i.m3u8"));
+        segment = arena_printf(&w.arena, "/s/%s", line_of(&w, &list, segments[k])).p;
+        for (int i = 0; i < 4; i++) {
+            world_pass(&w, 60);
+            assert_outcome(ask(&w, segment), OUT_OK);
+            store_worker_free(&w.store_worker); /* writes what was noted */
+            w.worker->store = w.store_worker = store_worker_new(w.store, w.loop);
+        }
+        assert_outcome(ask(&w, "/s/notes.bin"), OUT_OK);
+        world_pass(&w, 101);
+        assert_outcome(ask(&w, "/s/notes.bin"), OUT_NO_SESSION);
+        world_close(&w);
+    }
 }
 
 /* ---- a store that does not answer ---- */
@@ -602,12 +659,14 @@ TEST_MAIN(cmocka_unit_test(test_grants), cmocka_unit_test(test_a_grant_expires),
           cmocka_unit_test(test_a_refusal_spends_nothing),
           cmocka_unit_test(test_bound_to_its_first_viewer),
           cmocka_unit_test(test_head_does_not_bind), cmocka_unit_test(test_head_begins_nothing),
-          cmocka_unit_test(test_tokens_of_segments_bind),
+          cmocka_unit_test(test_bound_to_the_end), cmocka_unit_test(test_tokens_of_segments_bind),
           cmocka_unit_test(test_overlong_stream_key), cmocka_unit_test(test_ip_binds_exactly),
-          cmocka_unit_test(test_counted_tokens), cmocka_unit_test(test_counted_keys),
-          cmocka_unit_test(test_keys_of_the_back_end), cmocka_unit_test(test_browser_limits),
-          cmocka_unit_test(test_both_limits_or_none), cmocka_unit_test(test_the_session_carries_on),
-          cmocka_unit_test(test_strict_sessions), cmocka_unit_test(test_a_session_is_a_credential),
-          cmocka_unit_test(test_cookies), cmocka_unit_test(test_secure_cookie),
-          cmocka_unit_test(test_who_may_begin), cmocka_unit_test(test_segments_keep_the_session),
-          cmocka_unit_test(test_a_broken_store), cmocka_unit_test(test_two_at_once))
+          cmocka_unit_test(test_counted_tokens), cmocka_unit_test(test_a_retry_is_no_use),
+          cmocka_unit_test(test_counted_keys), cmocka_unit_test(test_keys_of_the_back_end),
+          cmocka_unit_test(test_browser_limits), cmocka_unit_test(test_both_limits_or_none),
+          cmocka_unit_test(test_the_session_carries_on), cmocka_unit_test(test_strict_sessions),
+          cmocka_unit_test(test_a_session_is_a_credential), cmocka_unit_test(test_cookies),
+          cmocka_unit_test(test_secure_cookie), cmocka_unit_test(test_who_may_begin),
+          cmocka_unit_test(test_a_gate_token_begins_nothing),
+          cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_a_broken_store),
+          cmocka_unit_test(test_two_at_once))

@@ -71,7 +71,7 @@ static void test_what_stays_on_disk(void **state)
     }
 }
 
-/* Larger than cache.max_object: from disk, however often. */
+/* Larger than cache.max_object: never copied into memory, however often it is asked for. */
 static void test_too_large_for_memory(void **state)
 {
     struct world w;
@@ -88,7 +88,7 @@ static void test_too_large_for_memory(void **state)
     assert_int_equal(counted(&w, STAT_FILES_LOADED), 0);
     ask(&w, "/s/fits.ts");
     world_settle(&w);
-    assert_int_equal(entries(&w), 1);
+    assert_int_equal(counted(&w, STAT_FILES_LOADED), 1);
     world_close(&w);
     free(big);
 }
@@ -483,6 +483,35 @@ static void test_abort_while_loading(void **state)
     world_close(&w);
 }
 
+/* Three viewers of one playlist that nobody has read yet: one read, whoever leaves meanwhile. */
+static void test_many_wait_for_one_read(void **state)
+{
+    enum { VIEWERS = 3 };
+
+    for (int leaver = -1; leaver < VIEWERS; leaver++) {
+        struct asking *asked[VIEWERS];
+        struct world w;
+
+        world_open(&w, ALL_OPEN);
+        world_write(&w, "/s/i.m3u8", "#EXTM3U\n1.ts\n");
+        for (int i = 0; i < VIEWERS; i++)
+            asked[i] = ask_begin(&w, "/s/i.m3u8");
+        world_hold_pool(&w); /* behind all opens, before any read */
+        for (int i = 0; i < VIEWERS; i++)
+            TURN_UNTIL(w.loop, is_loading(asked[i]));
+        if (leaver >= 0)
+            abort_and_check(&w, asked[leaver]);
+        world_release_pool(&w);
+        for (int i = 0; i < VIEWERS; i++)
+            if (i != leaver)
+                assert_str(world_ask_end(asked[i]).body, "#EXTM3U\n1.ts\n");
+        assert_int_equal(counted(&w, STAT_PLAYLISTS_SCANNED), 1);
+        cache_drop(w.cache, STR("0:/s/i.m3u8"));
+        assert_nothing_left(&w, w.blobs);
+        world_close(&w);
+    }
+}
+
 /* The worker stops while a fill is under way, with its request gone or not. */
 static void test_stop_while_loading(void **state)
 {
@@ -569,6 +598,7 @@ TEST_MAIN(cmocka_unit_test(test_hot_files_move_into_memory),
           cmocka_unit_test(test_a_playlist_that_changes_while_read),
           cmocka_unit_test(test_abort_while_admitting), cmocka_unit_test(test_abort_while_opening),
           cmocka_unit_test(test_abort_while_checking), cmocka_unit_test(test_abort_while_loading),
-          cmocka_unit_test(test_stop_while_loading), cmocka_unit_test(test_abort_while_sending),
+          cmocka_unit_test(test_many_wait_for_one_read), cmocka_unit_test(test_stop_while_loading),
+          cmocka_unit_test(test_abort_while_sending),
           cmocka_unit_test(test_abort_while_content_comes),
           cmocka_unit_test(test_replaced_while_sent))

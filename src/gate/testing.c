@@ -13,7 +13,13 @@
 #include "gate/fill.h"
 #include "http/h1.h"
 
-enum { WORLD_CAP = 1 << 30, BODY_CAP = 64 << 20, PULL_PIECE = 4099, STORE_SIZE = 16 << 20 };
+enum {
+    WORLD_CAP = 1 << 30,
+    BODY_CAP = 64 << 20,
+    PULL_PIECE = 4099,
+    STORE_SIZE = 16 << 20,
+    CACHE_SIZE = 256 << 20
+};
 
 /* ---- configuration ---- */
 
@@ -22,12 +28,16 @@ struct test_settings {
     struct gate_settings gate;
 };
 
+static const char *const client_fields[] = {"x-forwarded-for", "forwarded", "x-real-ip", NULL};
+
 #define SECTION(member) \
     CONF_SECTION_AS(struct test_settings, gate.member, #member, member##_fields, .doc = "Tested.")
 
 static const struct conf_field root_fields[] = {
     CONF_LIST_OF_AS(struct test_settings, proxies.trusted, "trusted_proxies", conf_ip_net,
                     .def = "", .doc = "Tested."),
+    CONF_F_AS(struct test_settings, proxies.client_field, "client_ip_field", conf_enum,
+              .def = "x-forwarded-for", .choices = client_fields, .doc = "Tested."),
     CONF_SECTIONS_AS(struct test_settings, gate.origins, "origins", struct origin_setting,
                      origin_fields, .doc = "Tested."),
     SECTION(token),
@@ -160,7 +170,7 @@ void world_open(struct world *w, const char *settings)
     load_rules(w, settings);
     open_store(w);
     w->loop = loop_new();
-    w->cache = cache_new(256 << 20, w->rules->max_object);
+    w->cache = cache_new(CACHE_SIZE, CACHE_SIZE / 4);
     w->api = (struct api){endpoints, ARRAY_LEN(endpoints), authorize, w};
     gate_init(&w->gate, w->cache, w->store, &w->api);
     w->store_worker = store_worker_new(w->store, w->loop);
