@@ -396,10 +396,12 @@ static const struct {
     const char *name, *settings, *target, *fields;
     bool is_signed;
     const char *needs; /* a field without which the answer would be wrong */
+    const char *method;
 } tight_cases[] = {
     {"playlist", "access: { policy: { playlist: [token, session] } }\n", "/s/i.m3u8",
      "Origin: https://page.example\r\n", true, "Set-Cookie"},
     {"file", ALL_OPEN, "/s/1.ts", "", false, "ETag"},
+    {"HEAD", ALL_OPEN, "/s/1.ts", "", false, "Last-Modified", "HEAD"},
     {"range", ALL_OPEN, "/s/1.ts", "Range: bytes=1-\r\n", false, "Content-Range"},
     {"bad range", ALL_OPEN, "/s/1.ts", "Range: bytes=9-\r\n", false, "Content-Type"},
     {"escaped path", ALL_OPEN, "/s/%31.ts", "", false, "Last-Modified"},
@@ -415,7 +417,7 @@ static struct answer ask_tight(size_t i, size_t room)
     write_stream(&w);
     world_write(&w, "/s/text.m3u8", "text");
     a = ask(&w, tight_cases[i].is_signed ? usual(&w, tight_cases[i].target) : tight_cases[i].target,
-            .fields = tight_cases[i].fields, .arena_room = room);
+            .method = tight_cases[i].method, .fields = tight_cases[i].fields, .arena_room = room);
     if (outcome_row(a.outcome)->class == SERVED && answer_field(&a, tight_cases[i].needs).n == 0)
         fail_msg("%s, %zu bytes: %.*s without %s", tight_cases[i].name, room,
                  STR_FMT(outcome_row(a.outcome)->word), tight_cases[i].needs);

@@ -238,6 +238,25 @@ static void test_from_master_to_segment(void **state)
     world_close(&w);
 }
 
+/* A rendition hands on the scope that let it in, so that its segments belong to the same stream. */
+static void test_a_rendition_keeps_the_scope(void **state)
+{
+    struct world w;
+    struct answer master, child;
+
+    world_open(&w, TOKEN_ALONE);
+    world_write(&w, "/m/master.m3u8", "#EXTM3U\n720/i.m3u8\n");
+    world_write(&w, "/m/720/i.m3u8", "#EXTM3U\n1.ts\n");
+    world_write(&w, "/m/720/1.ts", "one");
+    master = ask(&w, usual(&w, "/m/master.m3u8"));
+    child = ask(&w, arena_printf(&w.arena, "/m/%s", line_of(&w, &master, "720")).p);
+    assert_outcome(child, OUT_OK);
+    assert_non_null(strstr(line_of(&w, &child, "1.ts"), "scope=/m/&"));
+    assert_outcome(ask(&w, arena_printf(&w.arena, "/m/720/%s", line_of(&w, &child, "1.ts")).p),
+                   OUT_OK);
+    world_close(&w);
+}
+
 /* RFC 8216 6.2.1: what was in a playlist stays what it was. */
 static void test_reloads_give_the_same_uris(void **state)
 {
@@ -413,6 +432,7 @@ TEST_MAIN(cmocka_unit_test(test_tokens), cmocka_unit_test(test_hostile_queries),
           cmocka_unit_test(test_a_refusal_tells_nothing),
           cmocka_unit_test(test_a_playlist_opens_its_stream),
           cmocka_unit_test(test_from_master_to_segment),
+          cmocka_unit_test(test_a_rendition_keeps_the_scope),
           cmocka_unit_test(test_reloads_give_the_same_uris),
           cmocka_unit_test(test_a_film_outlives_its_token), cmocka_unit_test(test_revoked),
           cmocka_unit_test(test_the_root_has_no_scope), cmocka_unit_test(test_whitelisted),
