@@ -35,7 +35,8 @@ static json_t *gauges_of(const struct req *r)
     json_put_int(o, "requests", counted(r, STAT_REQUESTS));
     json_put_int(o, "connections", counted(r, STAT_CONNECTIONS));
     json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
-    json_put_int(o, "blobs", blob_live() - (int64_t)cache.entries); /* without those at rest */
+    /* without those at rest */
+    json_put_int(o, "blobs", blob_live() - (int64_t)(cache.entries - cache.files));
     return o;
 }
 
@@ -119,6 +120,7 @@ static json_t *json_of_cache(const struct cache *cache)
 
     cache_stats(cache, &s);
     json_put_int(o, "entries", (int64_t)s.entries);
+    json_put_int(o, "files", (int64_t)s.files);
     json_put_int(o, "bytes", (int64_t)s.bytes);
     json_put_int(o, "limit", (int64_t)s.limit);
     json_put_int(o, "hits", (int64_t)s.hits);

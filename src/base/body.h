@@ -80,4 +80,19 @@ struct memory_body {
 
 void memory_body_init(struct memory_body *m, const void *p, uint64_t n);
 
+/*
+ * A range of an open file, sent from the page cache. Before each piece it looks at the file's size:
+ * one that somebody cuts short would otherwise end the response early and look whole (-EIO).
+ */
+struct file_body {
+    struct body body;
+    int fd; /* borrowed from `owner` */
+    uint64_t at;
+    void (*release)(void *owner); /* called once, by done() */
+    void *owner;
+};
+
+void file_body_init(struct file_body *f, int fd, uint64_t first, uint64_t length,
+                    void (*release)(void *owner), void *owner);
+
 #endif

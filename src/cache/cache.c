@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/map.h"
@@ -36,6 +37,7 @@ struct shard {
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards all of the shard */
     struct map map;
     struct sieve sieve;
+    uint64_t files; /* entries without a blob */
     uint64_t hits, misses, evictions;
 };
 
@@ -67,12 +69,13 @@ static struct entry *entry_new(struct str key, const struct cache_entry *seen)
     size_t size = sizeof(struct entry) + key.n + seen->etag.n;
     struct entry *e = xzalloc(size);
 
-    assert(seen->blob != NULL);
     e->seen = *seen;
     atomic_init(&e->refs, 1);
     e->key = copy_to(e->bytes, key);
     e->seen.etag = copy_to(e->bytes + key.n, seen->etag);
-    e->cost = size + blob_footprint(seen->blob) + seen->derived_bytes;
+    e->cost = size + seen->derived_bytes;
+    if (seen->blob != NULL)
+        e->cost += blob_footprint(seen->blob);
     return e;
 }
 
@@ -80,6 +83,8 @@ static void entry_free(struct entry *e)
 {
     if (e->seen.derived != NULL && e->seen.derived_free != NULL)
         e->seen.derived_free(e->seen.derived);
+    if (e->seen.blob == NULL)
+        close(e->seen.fd);
     blob_unref(&e->seen.blob);
     free(e);
 }
@@ -142,6 +147,13 @@ static void shard_insert(struct shard *s, uint64_t hash, struct entry *e)
     cache_entry_ref(&e->seen);
     map_put(&s->map, &e->node, hash);
     sieve_add(&s->sieve, &e->sieve);
+    s->files += e->seen.blob == NULL;
+}
+
+static void shard_forget(struct shard *s, struct entry *e)
+{
+    map_remove(&s->map, &e->node);
+    s->files -= e->seen.blob == NULL;
 }
 
 /* The index's reference and the room in the account are the caller's now. */
@@ -151,7 +163,7 @@ static struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str k
 
     if (e == NULL)
         return NULL;
-    map_remove(&s->map, &e->node);
+    shard_forget(s, e);
     sieve_remove(&s->sieve, &e->sieve);
     return e;
 }
@@ -165,7 +177,7 @@ static struct entry *shard_take_victim(struct shard *s)
     if (victim == NULL)
         return NULL;
     e = container_of(victim, struct entry, sieve);
-    map_remove(&s->map, &e->node);
+    shard_forget(s, e);
     s->evictions++;
     return e;
 }
@@ -301,7 +313,22 @@ static void replace(struct cache *c, struct shard *s, uint64_t hash, struct entr
 
 static bool is_too_large(const struct cache *c, const struct entry *e)
 {
-    return blob_str(e->seen.blob).n > c->max_object || e->cost > c->limit;
+    return (e->seen.blob != NULL && blob_str(e->seen.blob).n > c->max_object) || e->cost > c->limit;
+}
+
+/* Into the index, if there is room for it; the caller's reference stays in every case. */
+static struct cache_entry *insert(struct cache *c, struct entry *e)
+{
+    uint64_t hash = hash_of(e->key);
+    size_t at = shard_index(hash);
+
+    if (!is_too_large(c, e) && make_room(c, at, e->cost)) {
+        replace(c, &c->shards[at], hash, e);
+    } else {
+        atomic_fetch_add_explicit(&c->rejected, 1, memory_order_relaxed);
+        cache_drop(c, e->key); /* the version that is there has been overtaken */
+    }
+    return &e->seen;
 }
 
 struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_version *version,
@@ -309,24 +336,51 @@ struct cache_entry *cache_put(struct cache *c, struct str key, const struct cach
                               void *derived, void (*derived_free)(void *), size_t derived_bytes,
                               usec_t now)
 {
-    uint64_t hash = hash_of(key);
-    size_t at = shard_index(hash);
-    struct entry *e = entry_new(key, &(struct cache_entry){.blob = blob,
+    assert(blob != NULL);
+    return insert(c, entry_new(key, &(struct cache_entry){.blob = blob,
+                                                          .fd = -1,
+                                                          .version = *version,
+                                                          .etag = etag,
+                                                          .last_modified = last_modified,
+                                                          .derived = derived,
+                                                          .derived_free = derived_free,
+                                                          .derived_bytes = derived_bytes,
+                                                          .checked_at = now}));
+}
+
+struct cache_entry *cache_put_file(struct cache *c, struct str key,
+                                   const struct cache_version *version, struct str etag,
+                                   unix_t last_modified, int fd, usec_t now)
+{
+    struct entry *e = entry_new(key, &(struct cache_entry){.fd = fd,
                                                            .version = *version,
                                                            .etag = etag,
                                                            .last_modified = last_modified,
-                                                           .derived = derived,
-                                                           .derived_free = derived_free,
-                                                           .derived_bytes = derived_bytes,
                                                            .checked_at = now});
 
-    if (!is_too_large(c, e) && make_room(c, at, e->cost)) {
-        replace(c, &c->shards[at], hash, e);
-    } else {
-        atomic_fetch_add_explicit(&c->rejected, 1, memory_order_relaxed);
-        cache_drop(c, key); /* the version that is there has been overtaken */
-    }
-    return &e->seen;
+    e->cost += c->limit / CACHE_MAX_FILES;
+    return insert(c, e);
+}
+
+static void release_entry(void *owner)
+{
+    struct cache_entry *e = owner;
+
+    cache_entry_unref(&e);
+}
+
+struct body *cache_body_new(struct arena *a, struct cache_entry *e, uint64_t first, uint64_t length)
+{
+    struct file_body *f;
+
+    if (e->blob != NULL)
+        return blob_body_new(a, e->blob, first, length);
+    assert(first <= e->version.size && length <= e->version.size - first);
+    f = ARENA_NEW(a, struct file_body);
+    if (f == NULL)
+        return NULL;
+    file_body_init(f, e->fd, first, length, release_entry, cache_entry_ref(e));
+    return &f->body;
 }
 
 void cache_drop(struct cache *c, struct str key)
@@ -363,6 +417,7 @@ void cache_stats(const struct cache *c, struct cache_stats *ret)
 
         pthread_mutex_lock(&s->lock);
         ret->entries += s->map.count;
+        ret->files += s->files;
         ret->hits += s->hits;
         ret->misses += s->misses;
         ret->evictions += s->evictions;

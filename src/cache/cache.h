@@ -32,7 +32,8 @@ static inline bool cache_version_eq(const struct cache_version *a, const struct 
 }
 
 struct cache_entry {
-    struct blob *blob; /* owned reference */
+    struct blob *blob; /* owned reference; NULL when the file itself is kept open */
+    int fd;            /* owned; meaningful without a blob */
     struct cache_version version;
     struct str etag; /* owned */
     unix_t last_modified;
@@ -63,6 +64,22 @@ struct cache_entry *cache_put(struct cache *c, struct str key, const struct cach
                               struct str etag, unix_t last_modified, struct blob *blob,
                               void *derived, void (*derived_free)(void *), size_t derived_bytes,
                               usec_t now);
+
+/*
+ * The same for a file that is kept open instead of read: the kernel's page cache is its memory.
+ * Takes `fd`. A descriptor is charged as such a share of the limit that at most CACHE_MAX_FILES are
+ * open.
+ */
+enum { CACHE_MAX_FILES = 1024 };
+struct cache_entry *cache_put_file(struct cache *c, struct str key,
+                                   const struct cache_version *version, struct str etag,
+                                   unix_t last_modified, int fd, usec_t now);
+
+/* A range of an entry, from its blob or its file; holds a reference until done. NULL when the arena
+ * is full. */
+struct body *cache_body_new(struct arena *a, struct cache_entry *e, uint64_t first,
+                            uint64_t length);
+
 void cache_drop(struct cache *c, struct str key); /* the object is gone at the origin */
 
 /*
@@ -82,7 +99,7 @@ bool cache_turns_hot(struct cache *c, struct str key, unsigned threshold, usec_t
 void cache_hot_failed(struct cache *c, struct str key);
 
 struct cache_stats {
-    uint64_t entries, bytes, limit; /* bytes <= limit, always */
+    uint64_t entries, files, bytes, limit; /* bytes <= limit, always */
     uint64_t hits, misses, evictions, rejected;
 };
 void cache_stats(const struct cache *c, struct cache_stats *ret);

@@ -1,6 +1,10 @@
 #include "cache/cache.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/test.h"
 
@@ -296,7 +300,77 @@ static void test_turns_hot(void **state)
     end(c);
 }
 
-TEST_MAIN(cmocka_unit_test(test_put_and_get), cmocka_unit_test(test_keys_are_bytes),
+static int open_file_of(const char *content)
+{
+    char path[] = "/tmp/cache_test.XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0 && unlink(path) == 0);
+    assert_int_equal(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+    return fd;
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* The descriptor lives as long as anybody reads from it, in or out of the index, and no longer. */
+static void test_a_file_is_kept_open(void **state)
+{
+    struct cache *c = cache_new(MB, MB);
+    struct cache_version version = {.inode = 7, .size = 10};
+    int fd = open_file_of("0123456789");
+    struct cache_entry *e = cache_put_file(c, STR("/f"), &version, STR("\"t\""), 1, fd, 0);
+    struct body_view view;
+    struct body *body;
+    struct arena a;
+
+    arena_init(&a, 10000);
+    body = cache_body_new(&a, e, 3, 4);
+    assert_non_null(body);
+    cache_entry_unref(&e);
+    cache_drop(c, STR("/f"));
+    assert_true(is_open(fd)); /* the body holds it */
+    assert_int_equal(body_peek(body, &view), 1);
+    assert_int_equal(view.kind, BODY_FILE);
+    assert_int_equal(view.fd, fd);
+    assert_int_equal(view.offset, 3);
+    assert_int_equal(view.length, 4);
+    body_advance(body, 1);
+    assert_int_equal(ftruncate(fd, 5), 0);
+    assert_int_equal(body_peek(body, &view), -EIO); /* shorter than was promised */
+    body_done(body);
+    assert_false(is_open(fd));
+    arena_done(&a);
+    end(c);
+}
+
+static void test_open_files_have_a_cap(void **state)
+{
+    struct rlimit files = {CACHE_MAX_FILES * 2, CACHE_MAX_FILES * 2};
+    struct cache *c = cache_new((size_t)CACHE_MAX_FILES * 8192, MB);
+    struct cache_version version = {.inode = 7, .size = 1};
+    int fd = open_file_of("x");
+
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    for (int i = 0; i < CACHE_MAX_FILES + 100; i++) {
+        char key[32];
+        struct cache_entry *e;
+
+        snprintf(key, sizeof key, "/%d", i);
+        e = cache_put_file(c, str_of(key), &version, STR(""), 1, fcntl(fd, F_DUPFD_CLOEXEC, 3), 0);
+        cache_entry_unref(&e);
+        assert_true(stats_of(c).entries <= CACHE_MAX_FILES);
+    }
+    assert_true(stats_of(c).evictions >= 100);
+    assert_int_equal(stats_of(c).files, stats_of(c).entries);
+    close(fd);
+    end(c);
+}
+
+TEST_MAIN(cmocka_unit_test(test_a_file_is_kept_open), cmocka_unit_test(test_open_files_have_a_cap),
+          cmocka_unit_test(test_put_and_get), cmocka_unit_test(test_keys_are_bytes),
           cmocka_unit_test(test_every_byte_is_accounted),
           cmocka_unit_test(test_new_version_takes_the_place), cmocka_unit_test(test_too_large),
           cmocka_unit_test(test_limit_is_never_exceeded),

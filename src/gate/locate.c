@@ -48,17 +48,31 @@ static enum outcome outcome_of_open(int err)
     }
 }
 
-/* A file that is asked for again and again goes into memory, behind the back of this request. */
+/* A large file stays open: the page cache is its memory, and sending from there costs no copy. */
+static void keep_open(struct req *r)
+{
+    struct cache_version version = file_version(&r->file);
+    struct str etag = origin_file_etag(&r->arena, &r->file);
+
+    r->entry =
+        cache_put_file(r->worker->gate->cache, r->cache_key, &version, etag, r->file.mtime_sec,
+                       origin_file_take(&r->file), loop_now(r->worker->loop));
+}
+
+/* A file that is asked for again and again: large ones stay open, small ones go into memory, behind
+ * the back of this request. */
 static void warm_up(struct req *r, bool was_cached)
 {
     struct cache *c = r->worker->gate->cache;
 
-    if (r->class == CLASS_KEY || r->file.size == 0 || r->file.size > r->rules->max_object)
-        return; /* keys are never kept in memory */
+    if (r->class == CLASS_KEY || r->file.size == 0)
+        return; /* keys are never kept */
     if (!was_cached &&
         !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
         return;
-    if (!fill_start(r, false))
+    if (r->file.size > r->rules->max_in_memory)
+        keep_open(r);
+    else if (!fill_start(r, false))
         cache_hot_failed(c, r->cache_key);
 }
 

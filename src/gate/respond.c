@@ -14,7 +14,7 @@ static void describe(struct req *r)
     if (r->splice != NULL) {
         r->length = r->body->left;
     } else if (r->entry != NULL) {
-        r->length = blob_str(r->entry->blob).n;
+        r->length = r->entry->version.size;
         r->validators = (struct http_validators){r->entry->etag, r->entry->last_modified};
     } else {
         r->length = r->file.size;
@@ -59,7 +59,7 @@ static bool open_body(struct req *r, uint64_t first, uint64_t length)
             splice_body_seek(r->splice, first, length);
         return true;
     }
-    r->body = r->entry != NULL ? blob_body_new(&r->arena, r->entry->blob, first, length)
+    r->body = r->entry != NULL ? cache_body_new(&r->arena, r->entry, first, length)
                                : origin_file_body_new(&r->arena, &r->file, first, length);
     return r->body != NULL;
 }

@@ -155,7 +155,7 @@ int rules_new(struct arena *arena, const struct gate_settings *s, const struct p
     r->client_field = (enum client_field)proxies->client_field;
     r->file_check = s->cache.check;
     r->hot_after = (unsigned)s->cache.hot_after;
-    r->max_object = s->cache.max_object;
+    r->max_in_memory = MIN(s->cache.file_copy_max, s->cache.max_object);
     r->max_playlist = s->playlist.max_size;
     error |= compile_secrets(arena, r, &s->token, report, source);
     error |= compile_stream_key(r, &s->access, report, source);

@@ -56,7 +56,7 @@ struct rules {
     unsigned route_count;
     usec_t file_check;
     unsigned hot_after;
-    uint64_t max_object, max_playlist;
+    uint64_t max_in_memory, max_playlist; /* bytes */
 };
 
 /*

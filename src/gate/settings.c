@@ -314,7 +314,12 @@ const struct conf_field cache_fields[] = {
     CONF_F(struct cache_settings, memory, conf_memory, .def = "25%", .min = "1MiB",
            .doc = "Memory for playlists and hot files: a size, or a share of this machine's RAM."),
     CONF_F(struct cache_settings, max_object, conf_size, .def = "64MiB", .min = "64KiB",
-           .max = "4GiB", .doc = "Larger files are always sent from disk."),
+           .max = "4GiB", .doc = "The largest object that is kept in memory."),
+    CONF_F(struct cache_settings, file_copy_max, conf_size, .def = "128KiB", .min = "0",
+           .max = "4GiB",
+           .doc = "Hot files on disk up to this size are copied into memory. Larger ones stay open "
+                  "and are sent "
+                  "from the page cache, which costs less for each byte."),
     CONF_F(struct cache_settings, hot_after, conf_int, .def = "2", .min = "1", .max = "255",
            .doc = "A file asked for this often within about a minute is read into memory."),
     CONF_F(struct cache_settings, check, conf_duration, .def = "1s", .min = "0", .max = "1h",

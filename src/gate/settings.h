@@ -86,7 +86,7 @@ struct origin_setting {
 };
 
 struct cache_settings {
-    uint64_t memory, max_object;
+    uint64_t memory, max_object, file_copy_max;
     int64_t hot_after;
     usec_t check;
 };

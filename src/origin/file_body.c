@@ -1,67 +1,38 @@
 /*
- * An open file, and a range of it as a body. The body shows the puller descriptor, offset and
- * length; the bytes go from the page cache to the socket. It looks at the size before each piece,
- * because a file that somebody cuts short would otherwise end the response early and look whole.
+ * An open file: closed, named by an ETag, or handed on as the body of a response.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "origin/origin.h"
 
-struct file_body {
-    struct body body;
-    int fd; /* owned */
-    uint64_t at;
-};
-
-static int file_peek(struct body *b, struct body_view *ret_view)
+/* The descriptor is all there is to own, so it is the owner. */
+static void close_descriptor(void *owner)
 {
-    struct file_body *fb = container_of(b, struct file_body, body);
-    struct stat st;
-
-    if (fstat(fb->fd, &st) < 0)
-        return -errno;
-    if ((uint64_t)st.st_size < fb->at + b->left)
-        return -EIO;
-    ret_view->kind = BODY_FILE;
-    ret_view->fd = fb->fd;
-    ret_view->offset = (off_t)fb->at;
-    ret_view->length = b->left;
-    return 1;
+    close((int)(intptr_t)owner);
 }
 
-static void file_advance(struct body *b, uint64_t n)
+int origin_file_take(struct origin_file *f)
 {
-    container_of(b, struct file_body, body)->at += n;
-}
+    int fd = f->fd;
 
-static void file_done(struct body *b)
-{
-    close(container_of(b, struct file_body, body)->fd);
+    assert(f->is_open);
+    f->fd = -1;
+    f->is_open = false;
+    return fd;
 }
-
-static const struct body_ops file_body_ops = {
-    .peek = file_peek,
-    .advance = file_advance,
-    .done = file_done,
-};
 
 struct body *origin_file_body_new(struct arena *a, struct origin_file *f, uint64_t first,
                                   uint64_t length)
 {
     struct file_body *fb = ARENA_NEW(a, struct file_body);
+    int fd;
 
     assert(f->is_open && first <= f->size && length <= f->size - first);
     if (fb == NULL)
         return NULL;
-    fb->body.ops = &file_body_ops;
-    fb->body.left = length;
-    fb->fd = f->fd;
-    fb->at = first;
-    f->fd = -1;
-    f->is_open = false;
+    fd = origin_file_take(f);
+    file_body_init(fb, fd, first, length, close_descriptor, (void *)(intptr_t)fd);
     return &fb->body;
 }
 

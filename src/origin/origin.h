@@ -47,7 +47,8 @@ struct origin_file {
  * be freed meanwhile.
  */
 void origin_open(struct origin *o, struct loop *l, struct str path, struct origin_file *f);
-void origin_file_done(struct origin_file *f); /* cancels, closes */
+void origin_file_done(struct origin_file *f);           /* cancels, closes */
+int origin_file_take(struct origin_file *f) MUST_CHECK; /* the descriptor is the caller's now */
 
 /*
  * Reads the whole file (f->size bytes, which the caller has held against a cap) into `bytes` on the

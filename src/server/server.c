@@ -306,7 +306,7 @@ int server_run(struct snapshot *snapshot)
     s.workers = xcalloc(s.worker_count, sizeof(struct worker *));
     if (prepare(&s) == 0) {
         s.cache = cache_new(settings->gate.cache.memory,
-                            MAX(snapshot->rules->max_object, snapshot->rules->max_playlist));
+                            MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
         s.api = admin_api(&settings->api);
         gate_init(&s.gate, s.cache, s.store, s.api);
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
