@@ -183,7 +183,7 @@ static void ask_use_limits(struct req *r, struct admission *a)
     if (r->class == CLASS_PLAYLIST && r->rules->browser.enabled)
         a->uses[1] = browser_use(r);
     for (int i = 0; i < STORE_MAX_USES; i++) {
-        a->uses[i].is_continuation = http_is_continuation(&r->head);
+        a->uses[i].is_continuation = r->head.method == HTTP_HEAD || http_is_continuation(&r->head);
         if (a->uses[i].mode != USE_NONE)
             a->checks |= ADMIT_USE;
     }
@@ -262,7 +262,7 @@ static enum outcome outcome_of_admission(const struct req *r)
     case REFUSED_GRANT_KEY:
         return OUT_GRANT_OTHER_STREAM;
     case REFUSED_NO_SESSION:
-        return needs(r, CHECK_CREDENTIAL) ? OUT_NO_CREDENTIAL : OUT_NO_SESSION;
+        return needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
     case REFUSED_OTHER_VIEWER:
         return OUT_TOKEN_OTHER_VIEWER;
     case REFUSED_USED_UP:
@@ -342,10 +342,9 @@ static void on_admitted(struct op *op, int err)
  * same. */
 static const struct step *admit_by_signature(struct req *r)
 {
-    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token)) {
+    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token) && !r->is_dry) {
         gate_count(r->worker, STAT_GATE_TOKENS_ADMITTED, 1);
-        if (!r->is_dry)
-            store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
+        store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
     }
     req_note(r, "store", "not asked: nothing in this policy needs it");
     return STEP(locate);

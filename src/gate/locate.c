@@ -21,7 +21,8 @@ static const struct step *redirect_key(struct req *r)
 
     req_add_field(r, STR("Location"), arena_join(&r->arena, pieces, ARRAY_LEN(pieces)));
     req_add_field(r, STR("Cache-Control"), STR("no-store"));
-    return req_reply(r, OUT_KEY_REDIRECT, STR_NONE, STR_NONE);
+    return r->arena.is_full ? req_fail(r, OUT_INTERNAL)
+                            : req_reply(r, OUT_KEY_REDIRECT, STR_NONE, STR_NONE);
 }
 
 static struct str cache_key_of(struct req *r)

@@ -61,6 +61,7 @@ enum outcome_class {
       "playlist over playlist.max_size, or with too many URIs that need tokens of their own")    \
     X(ORIGIN_ERROR, 502, FAILED, "origin could not be read")                                     \
     X(ORIGIN_BROKE, 502, FAILED, "origin's content broke off, connection cut")                   \
+    X(ORIGIN_TIMEOUT, 504, FAILED, "origin did not answer in time")                              \
     X(STORE_DOWN, 503, FAILED, "state store did not answer")                                     \
     X(STORE_FULL, 503, FAILED, "state store has no room left")                                   \
     X(OVERLOADED, 503, FAILED, "a limit of the machine was reached")                             \

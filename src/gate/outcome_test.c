@@ -22,6 +22,7 @@ enum way {
     GATE_OF_SESSION,   /* what the world's first session was given */
     REFUSED_HEAD,      /* the head was no request: the transport says which outcome */
     CHANGES_MEANWHILE, /* a playlist that is rewritten under every read */
+    EXPIRES,           /* waits too long for what it asked */
 };
 
 static void use_elsewhere(struct world *w)
@@ -184,6 +185,8 @@ static const struct outcome_case {
      ALL_OPEN,
      PLAIN,
      {"/s/1.ts", .before_pull = cut_file, .sending = SEND_LATER}},
+    {OUT_ORIGIN_TIMEOUT, ALL_OPEN, EXPIRES, {"/s/1.ts"}},
+    {OUT_ORIGIN_TIMEOUT, ALL_OPEN, EXPIRES, {"/s/i.m3u8"}},
     {OUT_STORE_DOWN, SESSION, SIGNED, {"/s/i.m3u8"}, lose_store},
     {OUT_STORE_FULL, SESSION, SIGNED, {"/s/i.m3u8"}, fill_store},
     {OUT_OVERLOADED, ALL_OPEN, PLAIN, {"/s/1.ts"}, use_up_descriptors},
@@ -222,6 +225,17 @@ static bool is_loading(const struct asking *a)
     return a->req != NULL && strcmp(a->req->at->name, "load") == 0;
 }
 
+static struct answer expire(struct world *w, const struct question *q)
+{
+    struct asking *a;
+
+    world_hold_pool(w);
+    a = world_ask_begin(w, q);
+    req_expire(a->req);
+    world_release_pool(w);
+    return world_ask_end(a);
+}
+
 static struct answer change_meanwhile(struct world *w, const struct question *q)
 {
     struct asking *a = world_ask_begin(w, q);
@@ -244,6 +258,8 @@ static struct answer produce(struct world *w, const struct outcome_case *c)
         return world_refuse(w, c->want);
     q.target = target_of(w, c);
     w->api_outcome = strcmp(q.target, "/api/test") == 0 ? c->want : OUT_OK;
+    if (c->way == EXPIRES)
+        return expire(w, &q);
     return c->way == CHANGES_MEANWHILE ? change_meanwhile(w, &q) : world_ask(w, &q);
 }
 

@@ -45,13 +45,18 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     return r;
 }
 
-/* Lets go of everything but the arena. */
-static void release(struct req *r)
+static void stop_waiting(struct req *r)
 {
     if (r->waiting != NULL)
         op_cancel(r->waiting);
     r->waiting = NULL;
     fill_leave(r);
+}
+
+/* Lets go of everything but the arena. */
+static void release(struct req *r)
+{
+    stop_waiting(r);
     if (r->body != NULL)
         body_done(r->body);
     r->body = NULL;
@@ -177,6 +182,16 @@ void req_abort(struct req *r, enum outcome why)
     assert(!r->is_running);
     release(r);
     req_run(r, req_end(r, why));
+}
+
+void req_expire(struct req *r)
+{
+    enum outcome o = r->at == STEP(admit) ? OUT_STORE_DOWN : OUT_ORIGIN_TIMEOUT;
+
+    assert(!r->is_running);
+    stop_waiting(r);
+    r->must_close = true;
+    req_run(r, req_fail(r, o));
 }
 
 const struct step *req_end(struct req *r, enum outcome o)

@@ -160,6 +160,9 @@ void req_on_sent(struct req *r,
 /* The viewer left, or the server stops, at any time before finished(): everything under way is
  * cancelled. */
 void req_abort(struct req *r, enum outcome why);
+/* It has waited too long for store or origin: what it waits for is given up, and the viewer is
+ * told. */
+void req_expire(struct req *r);
 
 /* ---- for steps and the API ---- */
 

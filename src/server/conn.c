@@ -36,6 +36,7 @@ static struct deadline_queue *queue_of(struct worker *w, enum conn_state s)
     case CONN_LINGER:
         return w->linger;
     case CONN_WORKING:
+        return w->work;
     case CONN_CLOSED:
         return NULL;
     default:
@@ -418,6 +419,14 @@ void conn_on_slow_head(struct deadline *d)
 
     gate_count(c->worker->gate, STAT_HEAD_TIMEOUTS, 1);
     start_refused(c, OUT_HEAD_TIMEOUT);
+}
+
+void conn_on_slow_work(struct deadline *d)
+{
+    struct conn *c = conn_of(d);
+
+    c->is_last = true;
+    req_expire(c->req);
 }
 
 void conn_on_slow_content(struct deadline *d)

@@ -23,6 +23,7 @@ void conn_abort_all(struct worker *w);
 /* Deadlines: each gets a pointer to conn->deadline. */
 void conn_on_idle(struct deadline *d);
 void conn_on_slow_head(struct deadline *d);
+void conn_on_slow_work(struct deadline *d);
 void conn_on_slow_content(struct deadline *d);
 void conn_on_slow_reader(struct deadline *d);
 void conn_on_lingered(struct deadline *d);

@@ -10,7 +10,7 @@
 #define CONN_STATES(X)                                                                       \
     X(IDLE)    /* the first byte of a request                                     idle */    \
     X(HEAD)    /* the rest of a head                                              head */    \
-    X(WORKING) /* the request's own steps                                         none */    \
+    X(WORKING) /* the request's own steps                                         work */    \
     X(CONTENT) /* the rest of a request's content                                 content */ \
     X(SENDING) /* room in the socket, or the next piece of a body                 send */    \
     X(LINGER)  /* the client's end, after ours                                    linger */  \

@@ -15,7 +15,7 @@ struct listen_setting {
 };
 
 struct http_settings {
-    usec_t head_timeout, content_timeout, idle_timeout, send_timeout, drain_timeout;
+    usec_t head_timeout, content_timeout, work_timeout, idle_timeout, send_timeout, drain_timeout;
     int64_t max_connections;
 };
 

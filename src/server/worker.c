@@ -89,6 +89,7 @@ static void make_deadlines(struct worker *w, const struct http_settings *s)
 {
     w->idle = deadline_queue_new(w->loop, s->idle_timeout, conn_on_idle);
     w->head = deadline_queue_new(w->loop, s->head_timeout, conn_on_slow_head);
+    w->work = deadline_queue_new(w->loop, s->work_timeout, conn_on_slow_work);
     w->content = deadline_queue_new(w->loop, s->content_timeout, conn_on_slow_content);
     w->send = deadline_queue_new(w->loop, s->send_timeout, conn_on_slow_reader);
     w->linger = deadline_queue_new(w->loop, CONN_LINGER_TIME, conn_on_lingered);

@@ -40,7 +40,7 @@ struct worker {
     unsigned listener_count;
     struct list connections;
     struct connection_limit *limit; /* the process's */
-    struct deadline_queue *idle, *head, *content, *send, *linger, *drain;
+    struct deadline_queue *idle, *head, *work, *content, *send, *linger, *drain;
     struct deadline drained;                     /* in `drain`: the end of patience */
     struct ticker *ending;                       /* watches for the last request to go */
     struct loop_message drain_order, stop_order; /* from the main thread; each is sent once */
