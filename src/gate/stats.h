@@ -8,25 +8,27 @@
 #include "access/policy.h"
 #include "gate/outcome.h"
 
-/*    name                kind     text */
-#define STATS(X)                                                                            \
-    X(CONNECTIONS, GAUGE, "open client connections")                                        \
-    X(CONNECTIONS_TOTAL, COUNTER, "client connections accepted")                            \
-    X(CONNECTIONS_REFUSED, COUNTER, "client connections closed at the limit")               \
-    X(REQUESTS, GAUGE, "requests being worked on")                                          \
-    X(REQUESTS_TOTAL, COUNTER, "requests")                                                  \
-    X(BYTES_SENT, COUNTER, "body bytes handed to sockets")                                  \
-    X(IDLE_TIMEOUTS, COUNTER, "idle connections closed")                                    \
-    X(HEAD_TIMEOUTS, COUNTER, "connections closed because a head did not arrive in time")   \
-    X(SEND_TIMEOUTS, COUNTER, "connections closed because the viewer did not read")         \
-    X(BAD_HEADS, COUNTER, "malformed request heads")                                        \
-    X(SESSIONS_BEGUN, COUNTER, "sessions begun")                                            \
-    X(GATE_TOKENS_ADMITTED, COUNTER, "requests admitted by a gate token's signature alone") \
-    X(PLAYLISTS_REWRITTEN, COUNTER, "playlists personalised")                               \
-    X(PLAYLISTS_SCANNED, COUNTER, "playlists read and scanned")                             \
-    X(PLAYLISTS_NOT_HLS, COUNTER, "playlists without #EXTM3U, passed through")              \
-    X(FILES_OPENED, COUNTER, "files opened at origins")                                     \
-    X(FILES_LOADED, COUNTER, "hot files read into memory")
+/* clang-format off */
+/*    name                   kind     text */
+#define STATS(X) \
+    X(CONNECTIONS,           GAUGE,   "open client connections") \
+    X(CONNECTIONS_TOTAL,     COUNTER, "client connections accepted") \
+    X(CONNECTIONS_REFUSED,   COUNTER, "client connections closed at the limit") \
+    X(REQUESTS,              GAUGE,   "requests being worked on") \
+    X(REQUESTS_TOTAL,        COUNTER, "requests") \
+    X(BYTES_SENT,            COUNTER, "body bytes handed to sockets") \
+    X(IDLE_TIMEOUTS,         COUNTER, "idle connections closed") \
+    X(HEAD_TIMEOUTS,         COUNTER, "connections closed because a head did not arrive in time") \
+    X(SEND_TIMEOUTS,         COUNTER, "connections closed because the viewer did not read") \
+    X(BAD_HEADS,             COUNTER, "malformed request heads") \
+    X(SESSIONS_BEGUN,        COUNTER, "sessions begun") \
+    X(GATE_TOKENS_ADMITTED,  COUNTER, "requests admitted by a gate token's signature alone") \
+    X(PLAYLISTS_REWRITTEN,   COUNTER, "playlists personalised") \
+    X(PLAYLISTS_SCANNED,     COUNTER, "playlists read and scanned") \
+    X(PLAYLISTS_NOT_HLS,     COUNTER, "playlists without #EXTM3U, passed through") \
+    X(FILES_OPENED,          COUNTER, "files opened at origins") \
+    X(FILES_LOADED,          COUNTER, "hot files read into memory")
+/* clang-format on */
 
 enum gate_stat {
 #define X(name, kind, text) STAT_##name,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/codec.h"
+#include "gate/outcome.h"
 #include "http/url.h"
 #include "server/server.h"
 
@@ -125,12 +126,29 @@ int cmd_check(const struct command_options *o)
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The words of the log, the counters and the API. */
+static void outcomes_reference(struct buf *text)
+{
+    buf_add(
+        text,
+        STR("\n## Outcomes\n\nEvery request ends in one of these. The word stands in the log, in "
+            "`/stats` "
+            "and in the logs of the API.\n\n| word | status | meaning |\n| --- | --- | --- |\n"));
+    for (int i = 0; i < OUTCOME_COUNT; i++) {
+        const struct outcome_row *row = outcome_row((enum outcome)i);
+
+        buf_printf(text, "| `%.*s` | %u | %.*s |\n", STR_FMT(row->word), row->status,
+                   STR_FMT(row->text));
+    }
+}
+
 int cmd_reference(const struct command_options *o)
 {
     struct buf text;
 
     buf_init(&text, ERRORS_CAP);
     conf_reference(settings_fields, &text);
+    outcomes_reference(&text);
     printf("# Configuration reference\n\n"
            "Made by `hlsgate reference` from the tables that the loader itself uses. Sizes take "
            "units (64KiB, 8MiB,\n"
