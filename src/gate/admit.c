@@ -87,16 +87,21 @@ static const char *verdict_text(enum token_verdict v)
     return texts[v];
 }
 
+static void verify(struct req *r, const struct token_params *params)
+{
+    r->token_verdict = token_verify(r->rules->keyring, r->worker->scratch, params, r->url.path,
+                                    &r->viewer, r->now, &r->token);
+    req_note(r, "token", "%s; uid '%.*s', expires %lld", verdict_text(r->token_verdict),
+             STR_FMT(r->token.uid), (long long)r->token.expires);
+}
+
 static enum outcome judge_token(struct req *r)
 {
     struct token_params params;
     enum outcome o;
 
     token_params_parse(&r->arena, r->url.query, &params);
-    r->token_verdict = token_verify(r->rules->keyring, r->worker->scratch, &params, r->url.path,
-                                    &r->viewer, r->now, &r->token);
-    req_note(r, "token", "%s; uid '%.*s', expires %lld", verdict_text(r->token_verdict),
-             STR_FMT(r->token.uid), (long long)r->token.expires);
+    verify(r, &params);
     o = outcome_of_token(r, r->token_verdict);
     if (o == OUT_OK && holds_token(r))
         o = further_token_checks(r);
@@ -105,12 +110,35 @@ static enum outcome judge_token(struct req *r)
     return o;
 }
 
+/*
+ * Where no token is asked for, one that we gave out ourselves opens the door all the same: asset
+ * lists, thumbnails and whatever else a playlist names carry gate tokens too. What does not verify
+ * is not a gate token of ours, and nothing to refuse here: such names may mean something else to
+ * the site.
+ */
+static void accept_gate_token(struct req *r)
+{
+    struct token_params params;
+
+    if (str_find(r->url.query, STR("gate=")) < 0)
+        return;
+    token_params_parse(&r->arena, r->url.query, &params);
+    if (params.gate.p != NULL)
+        verify(r, &params);
+    if (r->token_verdict == TOKEN_OK && further_token_checks(r) == OUT_OK)
+        take_token(r);
+    else
+        r->token_verdict = TOKEN_NONE;
+}
+
 const struct step *step_token(struct req *r)
 {
+    bool is_asked_for = needs(r, CHECK_TOKEN | CHECK_CREDENTIAL);
     enum outcome o;
 
-    if (!needs(r, CHECK_TOKEN | CHECK_CREDENTIAL) &&
-        !(r->is_whitelisted && r->class == CLASS_PLAYLIST))
+    if (!is_asked_for && !r->is_whitelisted && r->checks != 0)
+        accept_gate_token(r);
+    if (!is_asked_for && !(r->is_whitelisted && r->class == CLASS_PLAYLIST))
         return STEP(admit);
     o = judge_token(r);
     if (o == OUT_OK || r->is_whitelisted)

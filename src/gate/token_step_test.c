@@ -428,6 +428,36 @@ static void test_whitelist_behind_a_proxy(void **state)
     }
 }
 
+/* Asset lists and thumbnails are named by playlists too: what those give opens them without a
+ * grant. */
+static void test_a_gate_token_opens_what_asks_for_none(void **state)
+{
+    struct world w;
+    const char *asset, *thumb;
+
+    world_open(&w, "");
+    world_write(&w, "/s/list.json", "{}");
+    world_write(&w, "/s/1.jpg", "jpg");
+    world_write(&w, "/t/1.jpg", "jpg");
+    asset = gate_scope(&w, "u1", "/s/list.json", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA);
+    thumb = gate_scope(&w, "u1", "/s/1.jpg", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA);
+    assert_outcome(ask(&w, asset), OUT_OK);
+    assert_outcome(ask(&w, thumb), OUT_OK);
+    assert_outcome(ask(&w, thumb, .ip = OTHER_IP),
+                   OUT_NO_GRANT); /* not his: as if it were not there */
+    assert_outcome(ask(&w, gate_scope(&w, "u1", "/t/1.jpg", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA)),
+                   OUT_NO_GRANT);
+    assert_outcome(ask(&w, gate_scope(&w, "u1", "/s/1.jpg", "/s/", T0 - 1, VIEWER_IP, VIEWER_UA)),
+                   OUT_NO_GRANT);
+    assert_outcome(ask(&w, "/s/1.jpg?gate=7"), OUT_NO_GRANT);
+    assert_outcome(ask(&w, "/s/1.jpg"), OUT_NO_GRANT);
+    assert_outcome(ask(&w, signed_path(&w, "u1", "/s/1.jpg", T0 + 60)),
+                   OUT_NO_GRANT); /* no policy asks for it */
+    world_grant(&w, "u1", VIEWER_IP, VIEWER_UA, "s");
+    assert_outcome(ask(&w, "/s/1.jpg?gate=7"), OUT_OK);
+    world_close(&w);
+}
+
 TEST_MAIN(cmocka_unit_test(test_tokens), cmocka_unit_test(test_hostile_queries),
           cmocka_unit_test(test_a_refusal_tells_nothing),
           cmocka_unit_test(test_a_playlist_opens_its_stream),
@@ -436,4 +466,5 @@ TEST_MAIN(cmocka_unit_test(test_tokens), cmocka_unit_test(test_hostile_queries),
           cmocka_unit_test(test_reloads_give_the_same_uris),
           cmocka_unit_test(test_a_film_outlives_its_token), cmocka_unit_test(test_revoked),
           cmocka_unit_test(test_the_root_has_no_scope), cmocka_unit_test(test_whitelisted),
-          cmocka_unit_test(test_whitelist_behind_a_proxy))
+          cmocka_unit_test(test_whitelist_behind_a_proxy),
+          cmocka_unit_test(test_a_gate_token_opens_what_asks_for_none))
