@@ -1,7 +1,7 @@
 /*
  * One table says what the API is: path, methods, scope, handler. The gate finds the row; here the
- * key is checked, before any content is taken, then the row's handler runs. Answers are JSON, made by
- * jansson alone, and are never stored by anybody on the way: they are about one moment.
+ * key is checked, before any content is taken, then the row's handler runs. Answers are JSON, made
+ * by jansson alone, and are never stored by anybody on the way: they are about one moment.
  */
 #include "admin/api.h"
 
@@ -74,7 +74,7 @@ static const struct step *authorize(struct req *r)
 {
     struct str field = r->head.known[FIELD_AUTHORIZATION];
 
-    switch (auth_check(admin_of(r)->settings, field, (enum api_scope)r->endpoint->scope)) {
+    switch (auth_check(r->rules->api, field, (enum api_scope)r->endpoint->scope)) {
     case AUTH_OK:
         return STEP(content);
     case AUTH_NO_KEY:
@@ -88,13 +88,13 @@ static const struct step *authorize(struct req *r)
     }
 }
 
-const struct api *admin_api(const struct api_settings *settings)
+const struct api *admin_api(void)
 {
     static struct admin admin;
     static const struct api api = {endpoints, ARRAY_LEN(endpoints), authorize, &admin};
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */
-    admin = (struct admin){settings, arena_live()};
+    admin = (struct admin){arena_live()};
     return &api;
 }

@@ -10,9 +10,10 @@
 #include "gate/gate.h"
 
 /*
- * The API of the process; `settings` must live as long as it. Called once, before the workers start
- * and while no arena lives but those of the configuration: the gauge `arenas` counts from there.
+ * The API of the process; its keys come with the rules (rules->api). Called once, before the
+ * workers start and while no arena lives but those of the configuration: the gauge `arenas` counts
+ * from there.
  */
-const struct api *admin_api(const struct api_settings *settings);
+const struct api *admin_api(void);
 
 #endif

@@ -8,15 +8,14 @@
 #include "admin/settings.h"
 #include "gate/req.h"
 
-/* struct api.settings */
+/* struct api.context */
 struct admin {
-    const struct api_settings *settings;
     long arenas_at_start; /* those of the configuration */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
 {
-    return r->worker->gate->api->settings;
+    return r->worker->gate->api->context;
 }
 
 const struct step *run_whitelist(struct req *r); /* POST and DELETE */

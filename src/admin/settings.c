@@ -17,11 +17,12 @@ static const char *const scopes[] = {"none", "viewer", "operator", "admin",
                                      NULL}; /* enum api_scope */
 
 static const struct conf_field key_fields[] = {
-    CONF_F(struct api_key_setting, name, conf_string, .min = "1", .max = "64",
+    CONF_F(struct api_key_setting, name, conf_string, .min = "1", .max = "64", .reload = true,
            .doc = "Name of the key in logs; never the key itself."),
-    CONF_F(struct api_key_setting, sha256, conf_key_hash,
+    CONF_F(struct api_key_setting, sha256, conf_key_hash, .reload = true,
            .doc = "SHA-256 of the key: the key itself is not kept here."),
     CONF_F(struct api_key_setting, scope, conf_enum, .def = "viewer", .choices = scopes,
+           .reload = true,
            .doc = "What the key allows: `viewer` reads, `operator` also changes grants, `admin` "
                   "everything."),
     CONF_END,
@@ -29,6 +30,7 @@ static const struct conf_field key_fields[] = {
 
 const struct conf_field api_fields[] = {
     CONF_SECTIONS(struct api_settings, keys, struct api_key_setting, key_fields, .optional = true,
+                  .reload = true,
                   .doc = "Keys of the API. Without any, only the bare /health answers."),
     CONF_END,
 };

@@ -19,13 +19,13 @@ void gate_done(struct gate *g)
     counter_registry_done(&g->counters);
 }
 
-struct gate_worker *gate_worker_new(struct gate *g, const struct rules *rules, struct loop *loop,
+struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struct loop *loop,
                                     struct store_worker *store, unsigned number)
 {
     struct gate_worker *w = xzalloc(sizeof *w);
 
     w->gate = g;
-    w->rules = rules;
+    w->era = era;
     w->loop = loop;
     w->store = store;
     w->number = number;
@@ -38,6 +38,21 @@ struct gate_worker *gate_worker_new(struct gate *g, const struct rules *rules, s
     return w;
 }
 
+static void end_era(struct rules_era *era)
+{
+    era->is_past = true;
+    if (era->requests == 0)
+        era->over(era);
+}
+
+void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era)
+{
+    struct rules_era *past = w->era;
+
+    w->era = era;
+    end_era(past);
+}
+
 void gate_worker_free(struct gate_worker **w)
 {
     struct gate_worker *old = TAKE(*w);
@@ -45,6 +60,7 @@ void gate_worker_free(struct gate_worker **w)
     if (old == NULL)
         return;
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
+    end_era(old->era);
     token_scratch_free(&old->scratch);
     viewer_cache_free(&old->viewers);
     journal_free(&old->journal);

@@ -34,7 +34,7 @@ struct api {
     unsigned count;
     /* Checks the key, before any content is taken: STEP(content), or a refusal. */
     const struct step *(*authorize)(struct req *r);
-    const void *settings; /* admin's */
+    const void *context; /* of who stands behind it */
 };
 
 struct gate {
@@ -49,9 +49,22 @@ struct gate {
     unix_t started_unix;
 };
 
+/*
+ * How long some rules are in force at one worker: from when they are given to it until the next
+ * ones are, and then until the last request that began under them is over. Requests never see their
+ * rules change.
+ */
+struct rules_era {
+    const struct rules *rules;
+    unsigned requests; /* live ones that began in it */
+    bool is_past;
+    void (*over)(struct rules_era
+                     *era); /* nothing of this worker uses the rules any more; may free the era */
+};
+
 struct gate_worker {
     struct gate *gate;
-    const struct rules *rules; /* of the snapshot in force */
+    struct rules_era *era; /* of the rules in force; borrowed */
     struct loop *loop;
     struct store_worker *store;
     struct token_scratch *scratch;
@@ -68,8 +81,11 @@ void gate_init(struct gate *g, struct cache *cache, struct store *store, const s
 void gate_done(struct gate *g);
 
 /* On the worker's thread. Takes none of its arguments. */
-struct gate_worker *gate_worker_new(struct gate *g, const struct rules *rules, struct loop *loop,
+struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struct loop *loop,
                                     struct store_worker *store, unsigned number);
+/* From the next request on. On the worker's thread. */
+void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era);
+
 void gate_worker_free(struct gate_worker **w); /* no request may live */
 
 static inline void gate_count(struct gate_worker *w, enum gate_stat s, int64_t by)

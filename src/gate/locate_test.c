@@ -388,6 +388,13 @@ static void test_a_playlist_that_changes_while_read(void **state)
 
 /* ---- the end at every step that waits ---- */
 
+static void drop_cached(struct world *w, const char *path)
+{
+    struct str pieces[] = {w->rules->routes[0].key_prefix, str_of(path)};
+
+    cache_drop(w->cache, arena_join(&w->arena, pieces, ARRAY_LEN(pieces)));
+}
+
 static void assert_nothing_left(struct world *w, long blobs)
 {
     assert_true(list_is_empty(&w->worker->requests));
@@ -455,7 +462,7 @@ static void test_abort_while_checking(void **state)
     abort_and_check(&w, a);
     world_release_pool(&w);
     assert_nothing_left(&w, w.blobs + 1);
-    cache_drop(w.cache, STR("0:/s/1.ts"));
+    drop_cached(&w, "/s/1.ts");
     assert_int_equal(blob_live(), w.blobs); /* nobody holds it but the cache */
     world_close(&w);
 }
@@ -506,7 +513,7 @@ static void test_many_wait_for_one_read(void **state)
             if (i != leaver)
                 assert_str(world_ask_end(asked[i]).body, "#EXTM3U\n1.ts\n");
         assert_int_equal(counted(&w, STAT_PLAYLISTS_SCANNED), 1);
-        cache_drop(w.cache, STR("0:/s/i.m3u8"));
+        drop_cached(&w, "/s/i.m3u8");
         assert_nothing_left(&w, w.blobs);
         world_close(&w);
     }
@@ -549,7 +556,7 @@ static void test_abort_while_sending(void **state)
         body_advance(a->req->body, 3);
         abort_and_check(&w, a);
         world_settle(&w);
-        cache_drop(w.cache, STR("0:/s/i.m3u8"));
+        drop_cached(&w, "/s/i.m3u8");
         assert_nothing_left(&w, w.blobs);
         world_close(&w);
     }

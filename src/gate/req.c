@@ -31,7 +31,9 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     assert(r != NULL); /* the cap is larger than a request */
     r->arena = a;
     r->worker = w;
-    r->rules = w->rules;
+    r->era = w->era;
+    r->rules = r->era->rules;
+    r->era->requests++;
     r->transport = t;
     r->owner = owner;
     r->at = STEP(route);
@@ -69,6 +71,7 @@ static void release(struct req *r)
 void req_free(struct req **r)
 {
     struct req *old = TAKE(*r);
+    struct rules_era *era;
     struct arena a;
 
     if (old == NULL)
@@ -77,8 +80,11 @@ void req_free(struct req **r)
     release(old);
     list_remove(&old->link);
     gate_count(old->worker, STAT_REQUESTS, -1);
+    era = old->era;
     a = old->arena; /* the request lives in it */
     arena_done(&a);
+    if (--era->requests == 0 && era->is_past)
+        era->over(era);
 }
 
 void req_run(struct req *r, const struct step *s)

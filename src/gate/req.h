@@ -88,7 +88,8 @@ struct transport {
 
 struct req {
     struct gate_worker *worker;
-    const struct rules *rules;
+    struct rules_era *era;
+    const struct rules *rules; /* the era's */
     struct arena arena;
     struct list link; /* in worker->requests */
     const struct step *at;

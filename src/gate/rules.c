@@ -1,10 +1,12 @@
 /* From the settings to the rules: one small function for each section. */
 #include "gate/rules.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 
 enum { ERROR_ROOM = 256 };
 
@@ -107,6 +109,16 @@ static int by_falling_length(const void *a, const void *b)
     return (x->prefix.n < y->prefix.n) - (x->prefix.n > y->prefix.n);
 }
 
+/* Where the bytes come from, and all that goes into what is made of them and kept beside them: the
+ * scan of a playlist knows the stream's folder. */
+static struct str key_prefix(struct arena *arena, const struct gate_settings *s, struct str root)
+{
+    struct str parts[] = {root, STR("\n"), s->access.stream_key};
+    uint64_t hash = hash_bytes(hash_process_key(), arena_join(arena, parts, ARRAY_LEN(parts)));
+
+    return arena_printf(arena, "%" PRIx64 ":", hash);
+}
+
 static int open_origins(struct arena *arena, struct rules *r, const struct gate_settings *s,
                         struct conf_report *report, const struct conf_source *source)
 {
@@ -120,8 +132,9 @@ static int open_origins(struct arena *arena, struct rules *r, const struct gate_
         struct origin_route *route = &r->routes[r->route_count];
         char key[64];
 
-        *route = (struct origin_route){.prefix = items[i].prefix,
-                                       .key_prefix = arena_printf(arena, "%u:", i)};
+        *route =
+            (struct origin_route){.prefix = items[i].prefix,
+                                  .key_prefix = key_prefix(arena, s, items[i].filesystem.root)};
         buf_clear(&error);
         if (origin_folder_new(items[i].filesystem.root.p, &route->origin, &error) == 0) {
             r->route_count++;

@@ -18,7 +18,8 @@
 
 struct origin_route {
     struct str prefix;     /* "/.../" */
-    struct str key_prefix; /* of its objects' cache keys: its number in the configuration */
+    struct str key_prefix; /* of its objects' cache keys: equal in two configurations only if the
+                              objects are */
     struct origin *origin; /* owned */
 };
 
@@ -39,6 +40,8 @@ struct proxy_rules {
     int client_field;         /* enum client_field */
 };
 
+struct api_settings; /* admin's */
+
 struct rules {
     struct class_rules classes;
     struct token_keyring *keyring;      /* owned */
@@ -57,6 +60,7 @@ struct rules {
     usec_t file_check;
     unsigned hot_after;
     uint64_t max_in_memory, max_playlist; /* bytes */
+    const struct api_settings *api;       /* for admin; borrowed from the snapshot; NULL: no API */
 };
 
 /*

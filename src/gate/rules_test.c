@@ -135,8 +135,6 @@ static void test_the_longest_prefix_wins(void **state)
         if (route != NULL)
             assert_str(route->prefix, cases[i].prefix);
     }
-    /* a cached object belongs to its origin's place in the file, not to the order of search */
-    assert_str(rules_route(c.rules, STR("/vod/x/1.ts"))->key_prefix, "2:");
     unload(&c);
 }
 
@@ -188,8 +186,38 @@ static void test_several_mistakes(void **state)
     unload(&c);
 }
 
+static struct str prefix_under(struct arena *a, const char *settings)
+{
+    struct configuration c;
+    struct str prefix;
+
+    load(&c, settings);
+    assert_non_null(c.rules);
+    prefix = arena_copy(a, c.rules->routes[0].key_prefix);
+    unload(&c);
+    return prefix;
+}
+
+/* What is cached survives a new configuration as long as it means the same. */
+static void test_cached_objects_belong_to_root_and_rule(void **state)
+{
+    static const char here[] = "origins: [ { prefix: /a/, filesystem: { root: /tmp } } ]\n" TOKEN;
+    static const char again[] = "origins: [ { prefix: /b/, filesystem: { root: /tmp } } ]\n" TOKEN;
+    static const char elsewhere[] = "origins: [ { prefix: /a/, filesystem: { root: / } } ]\n" TOKEN;
+    static const char otherwise[] = "origins: [ { prefix: /a/, filesystem: { root: /tmp } } "
+                                    "]\naccess: { stream_key: \"/x/(.*)/\" }\n" TOKEN;
+    struct arena a;
+
+    arena_init(&a, 10000);
+    assert_true(str_eq(prefix_under(&a, here), prefix_under(&a, again)));
+    assert_false(str_eq(prefix_under(&a, here), prefix_under(&a, elsewhere)));
+    assert_false(str_eq(prefix_under(&a, here), prefix_under(&a, otherwise)));
+    arena_done(&a);
+}
+
 TEST_MAIN(cmocka_unit_test(test_defaults), cmocka_unit_test(test_classes),
           cmocka_unit_test(test_seconds_are_rounded_up),
           cmocka_unit_test(test_redirect_has_no_slash_at_its_end),
-          cmocka_unit_test(test_the_longest_prefix_wins), cmocka_unit_test(test_mistakes),
-          cmocka_unit_test(test_several_mistakes))
+          cmocka_unit_test(test_the_longest_prefix_wins),
+          cmocka_unit_test(test_cached_objects_belong_to_root_and_rule),
+          cmocka_unit_test(test_mistakes), cmocka_unit_test(test_several_mistakes))

@@ -104,16 +104,17 @@ static const struct conf_type conf_field_value = {"field value", sizeof(struct s
 /* ---- token ---- */
 
 static const struct conf_field secret_fields[] = {
-    CONF_F(struct secret_setting, id, conf_string, .min = "1", .max = "32",
+    CONF_F(struct secret_setting, id, conf_string, .min = "1", .max = "32", .reload = true,
            .doc = "Name of the secret in logs and in the output of `check`."),
     CONF_SECRET_INLINE(
-        struct secret_setting, secret, .min = "16",
+        struct secret_setting, secret, .min = "16", .reload = true,
         .doc = "The secret itself: `env: NAME`, `file: PATH` or `key: TEXT`, at least 16 bytes."),
     CONF_END,
 };
 
 const struct conf_field token_fields[] = {
     CONF_SECTIONS(struct token_settings, secrets, struct secret_setting, secret_fields,
+                  .reload = true,
                   .doc = "Secrets shared with the back end that signs URLs. The first signs, all "
                          "verify, so one can be "
                          "replaced without an outage."),
@@ -124,46 +125,50 @@ const struct conf_field token_fields[] = {
 
 static const struct conf_field policy_fields[] = {
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_KEY], "key", conf_check, .def = "token, use_limit",
+                    .reload = true,
                     .doc = "Checks of key files. A token must be for the very path: scoped ones do "
                            "not open keys."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_PLAYLIST], "playlist", conf_check,
-                    .def = "token, grant, session, use_limit", .doc = "Checks of playlists."),
+                    .def = "token, grant, session, use_limit", .reload = true,
+                    .doc = "Checks of playlists."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_SEGMENT], "segment", conf_check,
-                    .def = "credential",
+                    .def = "credential", .reload = true,
                     .doc = "Checks of media segments; `[]` opens them to everybody."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_STATIC], "static", conf_check, .def = "ip",
-                    .doc = "Checks of pictures, styles, scripts and fonts."),
+                    .reload = true, .doc = "Checks of pictures, styles, scripts and fonts."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_OTHER], "other", conf_check,
-                    .def = "grant, session", .doc = "Checks of everything else."),
+                    .def = "grant, session", .reload = true, .doc = "Checks of everything else."),
     CONF_END,
 };
 
 static const struct conf_field suffix_fields[] = {
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_KEY], "key", conf_suffix, .def = ".key",
-                    .doc = "Key files."),
+                    .reload = true, .doc = "Key files."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_PLAYLIST], "playlist", conf_suffix, .def = ".m3u8",
-                    .doc = "Playlists."),
+                    .reload = true, .doc = "Playlists."),
     CONF_LIST_OF_AS(struct class_lists, of[CLASS_SEGMENT], "segment", conf_suffix,
                     .def = ".ts, .m4s, .mp4, .m4v, .m4a, .aac, .vtt, .webvtt, .mp3, .ac3, .ec3",
-                    .doc = "Media segments."),
+                    .reload = true, .doc = "Media segments."),
     CONF_LIST_OF_AS(
         struct class_lists, of[CLASS_STATIC], "static", conf_suffix,
         .def = ".jpg, .jpeg, .png, .gif, .svg, .webp, .ico, .css, .js, .woff, .woff2, .ttf, .txt",
-        .doc = "Files of the page around the player."),
+        .reload = true, .doc = "Files of the page around the player."),
     CONF_END,
 };
 
 static const struct conf_field cache_control_fields[] = {
     CONF_F_AS(struct class_texts, of[CLASS_KEY], "key", conf_field_value, .def = "no-store",
-              .doc = "Cache-Control of keys."),
+              .reload = true, .doc = "Cache-Control of keys."),
     CONF_F_AS(struct class_texts, of[CLASS_PLAYLIST], "playlist", conf_field_value,
-              .def = "no-cache, no-store, must-revalidate", .doc = "Cache-Control of playlists."),
+              .def = "no-cache, no-store, must-revalidate", .reload = true,
+              .doc = "Cache-Control of playlists."),
     CONF_F_AS(struct class_texts, of[CLASS_SEGMENT], "segment", conf_field_value,
-              .def = "public, max-age=300", .doc = "Cache-Control of segments."),
+              .def = "public, max-age=300", .reload = true, .doc = "Cache-Control of segments."),
     CONF_F_AS(struct class_texts, of[CLASS_STATIC], "static", conf_field_value,
-              .def = "public, max-age=3600", .doc = "Cache-Control of static files."),
+              .def = "public, max-age=3600", .reload = true,
+              .doc = "Cache-Control of static files."),
     CONF_F_AS(struct class_texts, of[CLASS_OTHER], "other", conf_field_value, .def = "max-age=600",
-              .doc = "Cache-Control of everything else."),
+              .reload = true, .doc = "Cache-Control of everything else."),
     CONF_END,
 };
 
@@ -171,15 +176,18 @@ static const char *const limit_modes[] = {"bind", "count", NULL};
 
 static const struct conf_field replay_fields[] = {
     CONF_F(struct replay_settings, mode, conf_enum, .def = "bind", .choices = limit_modes,
+           .reload = true,
            .doc = "`bind`: a token belongs to the viewer that used it first, who may reload it. "
                   "`count`: at most "
                   "`max_uses` uses within `ttl`, whoever uses it."),
     CONF_F(struct replay_settings, max_uses, conf_int, .def = "1", .min = "1", .max = "1000000",
-           .doc = "Uses of one token in mode `count`."),
+           .reload = true, .doc = "Uses of one token in mode `count`."),
     CONF_F(struct replay_settings, ttl, conf_duration, .def = "9600s", .min = "1s", .max = "30d",
+           .reload = true,
            .doc =
                "How long a use is remembered; in mode `bind` at least as long as the token lives."),
     CONF_F(struct replay_settings, retry, conf_duration, .def = "0", .min = "0", .max = "1h",
+           .reload = true,
            .doc = "Mode `count`: the same viewer again within this time is retrying, not using the "
                   "token again."),
     CONF_END,
@@ -187,16 +195,19 @@ static const struct conf_field replay_fields[] = {
 
 static const struct conf_field key_fields[] = {
     CONF_F(struct key_settings, mode, conf_enum, .def = "bind", .choices = limit_modes,
+           .reload = true,
            .doc = "`bind`: a key URI works for the viewer it was made for, as often as its player "
                   "asks. `count`: at "
                   "most `max_uses` times."),
     CONF_F(struct key_settings, max_uses, conf_int, .def = "1", .min = "1", .max = "1000000",
+           .reload = true,
            .doc = "Uses of one key URI in mode `count`. HEAD, retries and Range continuations are "
                   "not counted."),
     CONF_F(struct key_settings, retry, conf_duration, .def = "10s", .min = "0", .max = "1h",
+           .reload = true,
            .doc = "A viewer that asks for the same key again within this time is retrying, not "
                   "using it again."),
-    CONF_F(struct key_settings, redirect, conf_field_value, .def = "",
+    CONF_F(struct key_settings, redirect, conf_field_value, .def = "", .reload = true,
            .doc = "When set, an admitted key request is answered by 302 to this base URL followed "
                   "by the path."),
     CONF_END,
@@ -204,10 +215,10 @@ static const struct conf_field key_fields[] = {
 
 #define BROWSER_ROWS(uses_def, window_def)                                                  \
     CONF_F(struct browser_limit, max_uses, conf_int, .def = uses_def, .min = "1",           \
-           .max = "1000000",                                                                \
+           .max = "1000000", .reload = true,                                                \
            .doc = "Playlist requests of one viewer for one playlist within a window."),     \
         CONF_F(struct browser_limit, window, conf_duration, .def = window_def, .min = "1s", \
-               .max = "1d", .doc = "Length of the window."),                                \
+               .max = "1d", .reload = true, .doc = "Length of the window."),                \
         CONF_END
 
 static const struct conf_field mobile_fields[] = {BROWSER_ROWS("1", "180s")};
@@ -216,38 +227,44 @@ static const struct conf_field tool_fields[] = {BROWSER_ROWS("1", "60s")};
 static const struct conf_field unknown_fields[] = {BROWSER_ROWS("1", "60s")};
 
 static const struct conf_field browser_fields[] = {
-    CONF_F(struct browser_settings, enabled, conf_bool, .def = "off",
+    CONF_F(struct browser_settings, enabled, conf_bool, .def = "off", .reload = true,
            .doc = "Limit playlist requests by the kind of browser. Live playlists are reloaded "
                   "every few seconds: "
                   "raise the numbers before you turn this on for them."),
-    CONF_SECTION(struct browser_settings, mobile, mobile_fields, .doc = "Mobile browsers."),
-    CONF_SECTION(struct browser_settings, desktop, desktop_fields, .doc = "Desktop browsers."),
-    CONF_SECTION(struct browser_settings, tool, tool_fields, .doc = "Download tools."),
-    CONF_SECTION(struct browser_settings, unknown, unknown_fields, .doc = "Everything else."),
+    CONF_SECTION(struct browser_settings, mobile, mobile_fields, .reload = true,
+                 .doc = "Mobile browsers."),
+    CONF_SECTION(struct browser_settings, desktop, desktop_fields, .reload = true,
+                 .doc = "Desktop browsers."),
+    CONF_SECTION(struct browser_settings, tool, tool_fields, .reload = true,
+                 .doc = "Download tools."),
+    CONF_SECTION(struct browser_settings, unknown, unknown_fields, .reload = true,
+                 .doc = "Everything else."),
     CONF_F(struct browser_settings, qq_max_uses, conf_int, .def = "2", .min = "1", .max = "1000000",
-           .doc = "`max_uses` of the QQ browser, which asks twice."),
+           .reload = true, .doc = "`max_uses` of the QQ browser, which asks twice."),
     CONF_END,
 };
 
 const struct conf_field access_fields[] = {
-    CONF_SECTION(struct access_settings, policy, policy_fields,
+    CONF_SECTION(struct access_settings, policy, policy_fields, .reload = true,
                  .doc = "Which checks a request must pass, by the class of its path. Words: "
                         "`token`, `credential` "
                         "(token or session), `grant`, `ip` (a grant whatever its stream key), "
                         "`session`, `use_limit`."),
-    CONF_SECTION(struct access_settings, suffixes, suffix_fields,
+    CONF_SECTION(struct access_settings, suffixes, suffix_fields, .reload = true,
                  .doc = "Which suffixes make a class. The first class that matches wins; what "
                         "matches none is `other`."),
-    CONF_SECTION(struct access_settings, cache_control, cache_control_fields,
+    CONF_SECTION(struct access_settings, cache_control, cache_control_fields, .reload = true,
                  .doc = "Cache-Control towards the viewer, by class."),
-    CONF_LIST_OF(struct access_settings, fixed_whitelist, conf_ip_net, .def = "",
+    CONF_LIST_OF(struct access_settings, fixed_whitelist, conf_ip_net, .def = "", .reload = true,
                  .doc = "Addresses and networks that pass every check."),
-    CONF_SECTION(struct access_settings, replay, replay_fields,
+    CONF_SECTION(struct access_settings, replay, replay_fields, .reload = true,
                  .doc = "How often a token may be used."),
-    CONF_SECTION(struct access_settings, key, key_fields, .doc = "How often a key may be fetched."),
-    CONF_SECTION(struct access_settings, browser_adaptive, browser_fields,
+    CONF_SECTION(struct access_settings, key, key_fields, .reload = true,
+                 .doc = "How often a key may be fetched."),
+    CONF_SECTION(struct access_settings, browser_adaptive, browser_fields, .reload = true,
                  .doc = "Limits on playlist requests by kind of browser."),
     CONF_F(struct access_settings, stream_key, conf_string, .def = "", .max = "1024",
+           .reload = true,
            .doc = "A PCRE2 pattern over the path whose first group is the stream key. Empty: the "
                   "folder after the "
                   "first YYYY-MM-DD folder, else the folder that holds the file."),
@@ -258,16 +275,19 @@ const struct conf_field access_fields[] = {
 
 const struct conf_field grant_fields[] = {
     CONF_F(struct grant_settings, ipv4_prefix, conf_int, .def = "24", .min = "8", .max = "32",
+           .reload = true,
            .doc = "IPv4 addresses of viewers are widened to networks of this prefix length."),
     CONF_F(struct grant_settings, ipv6_prefix, conf_int, .def = "64", .min = "16", .max = "128",
-           .doc = "The same for IPv6."),
+           .reload = true, .doc = "The same for IPv6."),
     CONF_F(struct grant_settings, ttl, conf_duration, .def = "1h", .min = "1s", .max = "365d",
-           .doc = "Life of a grant, renewed by each POST."),
+           .reload = true, .doc = "Life of a grant, renewed by each POST."),
     CONF_F(struct grant_settings, max_keys, conf_int, .def = "3", .min = "1", .max = "64",
-           .doc = "Stream keys of one grant; the oldest goes when one more comes."),
+           .reload = true, .doc = "Stream keys of one grant; the oldest goes when one more comes."),
     CONF_F(struct grant_settings, max_pairs, conf_int, .def = "5", .min = "1", .max = "1000",
+           .reload = true,
            .doc = "Network and User-Agent pairs of one uid; the oldest goes when one more comes."),
     CONF_F(struct grant_settings, max_users, conf_int, .def = "256", .min = "1", .max = "100000",
+           .reload = true,
            .doc = "Uids that may share one network and User-Agent pair; the oldest goes when one "
                   "more comes."),
     CONF_END,
@@ -277,17 +297,21 @@ static const char *const viewer_binds[] = {"network", "ip", NULL}; /* enum viewe
 
 const struct conf_field session_fields[] = {
     CONF_F(struct session_settings, ttl, conf_duration, .def = "2h", .min = "1s", .max = "30d",
+           .reload = true,
            .doc = "A session ends when its viewer asked for nothing for this long."),
     CONF_F(struct session_settings, max, conf_duration, .def = "12h", .min = "1s", .max = "30d",
+           .reload = true,
            .doc = "Longest life of a session, and of the gate tokens in its playlists."),
     CONF_F(struct session_settings, bind, conf_enum, .def = "network", .choices = viewer_binds,
+           .reload = true,
            .doc = "What a viewer is, beside the User-Agent: its `network` (masked as grants are) "
                   "or its exact `ip`."),
-    CONF_F(struct session_settings, strict, conf_bool, .def = "off",
+    CONF_F(struct session_settings, strict, conf_bool, .def = "off", .reload = true,
            .doc = "`on`: token and grant must hold at every request. `off`: they say who may "
                   "begin, the session "
                   "carries on."),
     CONF_F(struct session_settings, cookie, conf_cookie_name, .def = "hlsgate_session",
+           .reload = true,
            .doc = "Name of the session cookie; \"\" sets none (players are then found by address "
                   "and User-Agent)."),
     CONF_END,
@@ -296,17 +320,18 @@ const struct conf_field session_fields[] = {
 /* ---- origins, cache, playlist, cors ---- */
 
 static const struct conf_field filesystem_fields[] = {
-    CONF_F(struct filesystem_settings, root, conf_path, .min = "1",
+    CONF_F(struct filesystem_settings, root, conf_path, .min = "1", .reload = true,
            .doc = "The folder that holds the streams. Nothing outside of it is ever opened."),
     CONF_END,
 };
 
 const struct conf_field origin_fields[] = {
-    CONF_F(struct origin_setting, prefix, conf_prefix, .def = "/",
+    CONF_F(struct origin_setting, prefix, conf_prefix, .def = "/", .reload = true,
            .doc = "Paths under this prefix come from here; the longest prefix that fits wins. The "
                   "prefix is kept: "
                   "/vod/a.ts is looked for as /vod/a.ts."),
-    CONF_SECTION(struct origin_setting, filesystem, filesystem_fields, .doc = "A local folder."),
+    CONF_SECTION(struct origin_setting, filesystem, filesystem_fields, .reload = true,
+                 .doc = "A local folder."),
     CONF_END,
 };
 
@@ -316,13 +341,15 @@ const struct conf_field cache_fields[] = {
     CONF_F(struct cache_settings, max_object, conf_size, .def = "64MiB", .min = "64KiB",
            .max = "4GiB", .doc = "The largest object that is kept in memory."),
     CONF_F(struct cache_settings, file_copy_max, conf_size, .def = "128KiB", .min = "0",
-           .max = "4GiB",
+           .max = "4GiB", .reload = true,
            .doc = "Hot files on disk up to this size are copied into memory. Larger ones stay open "
                   "and are sent "
                   "from the page cache, which costs less for each byte."),
     CONF_F(struct cache_settings, hot_after, conf_int, .def = "2", .min = "1", .max = "255",
+           .reload = true,
            .doc = "A file asked for this often within about a minute is read into memory."),
     CONF_F(struct cache_settings, check, conf_duration, .def = "1s", .min = "0", .max = "1h",
+           .reload = true,
            .doc = "How old the last look at a file on disk may be before it is looked at again "
                   "(size, time, inode)."),
     CONF_END,
@@ -330,17 +357,17 @@ const struct conf_field cache_fields[] = {
 
 const struct conf_field playlist_fields[] = {
     CONF_F(struct playlist_settings, max_size, conf_size, .def = "8MiB", .min = "1KiB",
-           .max = "256MiB", .doc = "Larger playlists are answered with 502."),
+           .max = "256MiB", .reload = true, .doc = "Larger playlists are answered with 502."),
     CONF_END,
 };
 
 const struct conf_field cors_fields[] = {
-    CONF_LIST_OF(struct cors_settings, origins, conf_string, .def = "*",
+    CONF_LIST_OF(struct cors_settings, origins, conf_string, .def = "*", .reload = true,
                  .doc = "Web origins whose pages may use the streams, such as "
                         "https://www.example.com; `*` = any."),
-    CONF_F(struct cors_settings, credentials, conf_bool, .def = "on",
+    CONF_F(struct cors_settings, credentials, conf_bool, .def = "on", .reload = true,
            .doc = "Let pages send cookies. The page's origin is then echoed instead of `*`."),
     CONF_F(struct cors_settings, max_age, conf_duration, .def = "1h", .min = "0", .max = "24h",
-           .doc = "How long a browser may keep the answer to a preflight."),
+           .reload = true, .doc = "How long a browser may keep the answer to a preflight."),
     CONF_END,
 };

@@ -100,7 +100,7 @@ static bool is_about_the_key(enum outcome o)
 
 static const struct step *authorize(struct req *r)
 {
-    const struct world *w = r->worker->gate->api->settings;
+    const struct world *w = r->worker->gate->api->context;
 
     return is_about_the_key(w->api_outcome) ? req_fail(r, w->api_outcome) : STEP(content);
 }
@@ -108,7 +108,7 @@ static const struct step *authorize(struct req *r)
 /* Gives the content back. */
 static const struct step *run_endpoint(struct req *r)
 {
-    const struct world *w = r->worker->gate->api->settings;
+    const struct world *w = r->worker->gate->api->context;
 
     if (w->api_outcome != OUT_OK)
         return req_fail(r, w->api_outcome);
@@ -155,6 +155,12 @@ static void open_store(struct world *w)
     buf_done(&error);
 }
 
+/* It lives in the world. */
+static void era_over(struct rules_era *era)
+{
+    assert_int_equal(era->requests, 0);
+}
+
 void world_open(struct world *w, const char *settings)
 {
     warm_the_process();
@@ -174,7 +180,8 @@ void world_open(struct world *w, const char *settings)
     w->api = (struct api){endpoints, ARRAY_LEN(endpoints), authorize, w};
     gate_init(&w->gate, w->cache, w->store, &w->api);
     w->store_worker = store_worker_new(w->store, w->loop);
-    w->worker = gate_worker_new(&w->gate, w->rules, w->loop, w->store_worker, 0);
+    w->era = (struct rules_era){.rules = w->rules, .over = era_over};
+    w->worker = gate_worker_new(&w->gate, &w->era, w->loop, w->store_worker, 0);
 }
 
 static void stop(struct world *w)

@@ -47,6 +47,7 @@ struct world {
     struct test_folder files, state;
     struct arena arena; /* of the configuration, URLs and answers */
     struct rules *rules;
+    struct rules_era era;
     struct loop *loop;
     struct cache *cache;
     struct store *store;

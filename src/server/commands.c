@@ -90,13 +90,18 @@ int command_options_parse(int argc, char **argv, struct command_options *ret)
     return -1;
 }
 
+static const char *config_of(const struct command_options *o)
+{
+    return o->config != NULL ? o->config : default_config;
+}
+
 static struct snapshot *load(const struct command_options *o)
 {
     struct snapshot *snapshot = NULL;
     struct buf errors;
 
     buf_init(&errors, ERRORS_CAP);
-    if (snapshot_load(o->config != NULL ? o->config : default_config, &snapshot, &errors) < 0)
+    if (snapshot_load(config_of(o), &snapshot, &errors) < 0)
         fprintf(stderr, "%.*s", STR_FMT(buf_str(&errors)));
     buf_done(&errors);
     return snapshot;
@@ -106,12 +111,12 @@ int cmd_serve(const struct command_options *o)
 {
     struct snapshot *snapshot = load(o);
 
-    return snapshot != NULL ? server_run(snapshot) : EXIT_FAILURE;
+    return snapshot != NULL ? server_run(snapshot, config_of(o)) : EXIT_FAILURE;
 }
 
 int cmd_check(const struct command_options *o)
 {
-    AUTO(snapshot_free) struct snapshot *snapshot = load(o);
+    AUTO(snapshot_unref) struct snapshot *snapshot = load(o);
     struct buf errors;
     int r;
 
@@ -153,7 +158,10 @@ int cmd_reference(const struct command_options *o)
            "Made by `hlsgate reference` from the tables that the loader itself uses. Sizes take "
            "units (64KiB, 8MiB,\n"
            "1GB), times too (300ms, 30s, 5m, 2h, 7d). Relative paths are taken from the folder of "
-           "the file.\n\n%.*s",
+           "the file.\n\n"
+           "SIGHUP takes a changed file over where the column `reload` says yes, without dropping "
+           "a viewer; a file "
+           "with a\nmistake changes nothing. What says restart needs one.\n\n%.*s",
            STR_FMT(buf_str(&text)));
     buf_done(&text);
     return EXIT_SUCCESS;
@@ -200,7 +208,7 @@ static int print_signed(struct arena *a, const struct rules *rules, const struct
 
 int cmd_sign(const struct command_options *o)
 {
-    AUTO(snapshot_free) struct snapshot *snapshot = NULL;
+    AUTO(snapshot_unref) struct snapshot *snapshot = NULL;
     struct arena a;
     int r;
 

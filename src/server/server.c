@@ -16,10 +16,11 @@
 #include "base/log.h"
 #include "server/worker.h"
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, ERRORS_CAP = 1 << 20 };
 
 struct server {
-    struct snapshot *snapshot; /* owned */
+    struct snapshot *snapshot; /* a reference: the one in force */
+    const char *config;
     struct store *store;
     struct cache *cache;
     struct gate gate;
@@ -27,6 +28,7 @@ struct server {
     const struct api *api;
     struct worker **workers;
     unsigned worker_count, started_count;
+    bool is_ending; /* draining or stopping: no new configuration any more */
 };
 
 static unsigned count_workers(const struct settings *s)
@@ -165,6 +167,15 @@ static void join_all(struct server *s)
         worker_join(s->workers[i]);
 }
 
+static void log_lines(struct str lines)
+{
+    struct str line;
+
+    while (str_split(&lines, '\n', &line))
+        if (line.n > 0)
+            log_error("%.*s", STR_FMT(line));
+}
+
 /* ---- signals ---- */
 
 /* Blocked in every thread, taken by this one. SIGUSR1 is how the joining thread says that it is
@@ -189,8 +200,30 @@ static int next_signal(const sigset_t *set)
     return sig;
 }
 
+/* A configuration with a mistake changes nothing. */
+static void reload(struct server *s)
+{
+    struct snapshot *next = NULL;
+    struct buf errors;
+
+    buf_init(&errors, ERRORS_CAP);
+    if (snapshot_load(s->config, &next, &errors) < 0) {
+        log_error("SIGHUP: the configuration has mistakes, the old one stays in force");
+        log_lines(buf_str(&errors));
+    } else {
+        log_set_level((enum log_level)next->settings.log.level);
+        store_set_rules(s->store, &next->rules->store);
+        for (unsigned i = 0; i < s->started_count; i++)
+            worker_reload(s->workers[i], next);
+        snapshot_unref(&s->snapshot);
+        s->snapshot = next;
+        log_info("SIGHUP: the new configuration is in force");
+    }
+    buf_done(&errors);
+}
+
 /* SIGTERM or SIGINT, or 0 once the workers are joined. */
-static int next_order(const sigset_t *set, const atomic_bool *is_joined)
+static int next_order(struct server *s, const sigset_t *set, const atomic_bool *is_joined)
 {
     for (;;) {
         int sig = next_signal(set);
@@ -199,8 +232,8 @@ static int next_order(const sigset_t *set, const atomic_bool *is_joined)
             return sig;
         if (atomic_load(is_joined))
             return 0;
-        if (sig == SIGHUP)
-            log_warn("SIGHUP: a new configuration needs a restart");
+        if (sig == SIGHUP && !s->is_ending)
+            reload(s);
     }
 }
 
@@ -225,9 +258,10 @@ static void *join_thread(void *arg)
 static void wait_for_end(struct server *s, const sigset_t *set)
 {
     struct joiner j = {.waiter = pthread_self(), .server = s};
-    int sig = next_order(set, &j.is_done);
+    int sig = next_order(s, set, &j.is_done);
     bool is_stopping = sig == SIGINT;
 
+    s->is_ending = true;
     log_info("%s: %s", is_stopping ? "SIGINT" : "SIGTERM", is_stopping ? "stopping" : "draining");
     drain_all(s);
     if (is_stopping)
@@ -236,7 +270,7 @@ static void wait_for_end(struct server *s, const sigset_t *set)
         join_all(s);
         return;
     }
-    while (next_order(set, &j.is_done) != 0) {
+    while (next_order(s, set, &j.is_done) != 0) {
         if (!is_stopping)
             stop_all(s);
         is_stopping = true;
@@ -245,15 +279,6 @@ static void wait_for_end(struct server *s, const sigset_t *set)
 }
 
 /* ---- all together ---- */
-
-static void log_lines(struct str lines)
-{
-    struct str line;
-
-    while (str_split(&lines, '\n', &line))
-        if (line.n > 0)
-            log_error("%.*s", STR_FMT(line));
-}
 
 static int prepare(struct server *s)
 {
@@ -279,7 +304,7 @@ static void unmake(struct server *s)
     gate_done(&s->gate);
     cache_free(&s->cache);
     store_close(&s->store);
-    snapshot_free(&s->snapshot);
+    snapshot_unref(&s->snapshot);
 }
 
 static void log_ready(const struct server *s)
@@ -292,10 +317,11 @@ static void log_ready(const struct server *s)
     }
 }
 
-int server_run(struct snapshot *snapshot)
+int server_run(struct snapshot *snapshot, const char *config)
 {
     const struct settings *settings = &snapshot->settings;
-    struct server s = {.snapshot = snapshot, .worker_count = count_workers(settings)};
+    struct server s = {
+        .snapshot = snapshot, .config = config, .worker_count = count_workers(settings)};
     sigset_t signals;
     int result = EXIT_FAILURE;
 
@@ -307,7 +333,7 @@ int server_run(struct snapshot *snapshot)
     if (prepare(&s) == 0) {
         s.cache = cache_new(settings->gate.cache.memory,
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
-        s.api = admin_api(&settings->api);
+        s.api = admin_api();
         gate_init(&s.gate, s.cache, s.store, s.api);
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);

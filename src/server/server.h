@@ -4,8 +4,11 @@
 
 #include "server/snapshot.h"
 
-/* Serves until SIGTERM (drains) or SIGINT (stops). The process's exit code. Takes the snapshot. */
-int server_run(struct snapshot *snapshot);
+/*
+ * Serves until SIGTERM (drains) or SIGINT (stops); SIGHUP loads `config` again. The process's exit
+ * code. Takes the snapshot.
+ */
+int server_run(struct snapshot *snapshot, const char *config);
 
 /*
  * What only the machine can tell: can the addresses be bound, can the store be opened? 0, or -1

@@ -79,6 +79,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug",
 
 static const struct conf_field log_fields[] = {
     CONF_F(struct log_settings, level, conf_enum, .def = "info", .choices = log_levels,
+           .reload = true,
            .doc = "How much goes to stderr. From `info` on, every refused request is a line with "
                   "its reason."),
     CONF_END,
@@ -94,10 +95,11 @@ const struct conf_field settings_fields[] = {
            .doc = "Threads that serve, each with its own event loop; everything of a request stays "
                   "on one."),
     CONF_LIST_OF_AS(struct settings, proxies.trusted, "trusted_proxies", conf_ip_net, .def = "",
+                    .reload = true,
                     .doc = "Proxies that are believed about who the client is. Nobody, by default. "
                            "A proxy on a Unix socket counts as 127.0.0.1."),
     CONF_F_AS(struct settings, proxies.client_field, "client_ip_field", conf_enum,
-              .def = "x-forwarded-for", .choices = client_fields,
+              .def = "x-forwarded-for", .choices = client_fields, .reload = true,
               .doc = "The one field in which trusted proxies name the client. They must set it "
                      "themselves: what the client sent in it must not get through."),
     CONF_SECTION(struct settings, http, http_fields, .doc = "Limits of connections."),

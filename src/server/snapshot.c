@@ -20,17 +20,20 @@ static int load(struct snapshot *s, const char *path, struct conf_report *report
         conf_complain(report, s->source, "listen", "at most %d addresses", WORKER_MAX_LISTENERS);
         return -1;
     }
-    return rules_new(&s->arena, &s->settings.gate, &s->settings.proxies, report, s->source,
-                     &s->rules);
+    r = rules_new(&s->arena, &s->settings.gate, &s->settings.proxies, report, s->source, &s->rules);
+    if (r == 0)
+        s->rules->api = &s->settings.api;
+    return r;
 }
 
 int snapshot_load(const char *path, struct snapshot **ret, struct buf *ret_errors)
 {
-    AUTO(snapshot_free) struct snapshot *s = xzalloc(sizeof *s);
+    AUTO(snapshot_unref) struct snapshot *s = xzalloc(sizeof *s);
     struct arena arena;
     struct conf_report report = {.arena = &arena};
     int r;
 
+    atomic_init(&s->refs, 1);
     arena_init(&s->arena, SNAPSHOT_CAP);
     arena_init(&arena, REPORT_CAP);
     r = load(s, path, &report);
@@ -43,13 +46,19 @@ int snapshot_load(const char *path, struct snapshot **ret, struct buf *ret_error
     return 0;
 }
 
-void snapshot_free(struct snapshot **s)
+struct snapshot *snapshot_ref(struct snapshot *s)
 {
-    struct snapshot *old = TAKE(*s);
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
 
-    if (old == NULL)
+void snapshot_unref(struct snapshot **s)
+{
+    struct snapshot *gone = TAKE(*s);
+
+    if (gone == NULL || atomic_fetch_sub(&gone->refs, 1) > 1)
         return;
-    rules_free(&old->rules);
-    arena_done(&old->arena);
-    free(old);
+    rules_free(&gone->rules);
+    arena_done(&gone->arena);
+    free(gone);
 }

@@ -62,6 +62,59 @@ static void on_stop_order(struct loop_message *m)
         stop_now(w);
 }
 
+/* ---- configurations ---- */
+
+/* A snapshot's time at one worker, and its reference to it. */
+struct era {
+    struct rules_era rules;
+    struct snapshot *snapshot; /* a reference */
+};
+
+static void on_era_over(struct rules_era *rules)
+{
+    struct era *era = container_of(rules, struct era, rules);
+
+    snapshot_unref(&era->snapshot);
+    free(era);
+}
+
+static struct rules_era *era_new(struct snapshot *s)
+{
+    struct era *era = xzalloc(sizeof *era);
+
+    era->snapshot = snapshot_ref(s);
+    era->rules.rules = s->rules;
+    era->rules.over = on_era_over;
+    return &era->rules;
+}
+
+/* Carries the next configuration to a worker. */
+struct reload {
+    struct loop_message message;
+    struct worker *worker;
+    struct rules_era *era;
+};
+
+static void on_reload(struct loop_message *m)
+{
+    struct reload *r = container_of(m, struct reload, message);
+
+    gate_worker_change_rules(r->worker->gate, r->era);
+    free(r);
+}
+
+void worker_reload(struct worker *w, struct snapshot *s)
+{
+    struct reload *r = xzalloc(sizeof *r);
+
+    r->message.run = on_reload;
+    r->worker = w;
+    r->era = era_new(s);
+    loop_post(w->loop, &r->message);
+}
+
+/* ---- orders ---- */
+
 void worker_drain(struct worker *w)
 {
     loop_post(w->loop, &w->drain_order);
@@ -97,7 +150,7 @@ static void make_deadlines(struct worker *w, const struct http_settings *s)
     deadline_init(&w->drained);
 }
 
-struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
+struct worker *worker_new(struct gate *gate, struct store *store, struct snapshot *snapshot,
                           unsigned number, struct connection_limit *limit, const int *fds,
                           unsigned fd_count)
 {
@@ -105,11 +158,10 @@ struct worker *worker_new(struct gate *gate, struct store *store, const struct s
 
     assert(fd_count <= WORKER_MAX_LISTENERS);
     w->number = number;
-    w->settings = &snapshot->settings;
     w->limit = limit;
     w->loop = loop_new();
     w->store = store_worker_new(store, w->loop);
-    w->gate = gate_worker_new(gate, snapshot->rules, w->loop, w->store, number);
+    w->gate = gate_worker_new(gate, era_new(snapshot), w->loop, w->store, number);
     w->drain_order.run = on_drain_order;
     w->stop_order.run = on_stop_order;
     list_init(&w->connections);

@@ -32,7 +32,6 @@ struct connection_limit {
 struct worker {
     unsigned number;
     enum worker_state state;
-    const struct settings *settings;
     struct loop *loop;
     struct gate_worker *gate;
     struct store_worker *store;
@@ -50,7 +49,7 @@ struct worker {
 };
 
 /* `fds` are listening descriptors; taken. */
-struct worker *worker_new(struct gate *gate, struct store *store, const struct snapshot *snapshot,
+struct worker *worker_new(struct gate *gate, struct store *store, struct snapshot *snapshot,
                           unsigned number, struct connection_limit *limit, const int *fds,
                           unsigned fd_count);
 void worker_free(struct worker **w);
@@ -59,6 +58,10 @@ int worker_start(struct worker *w) MUST_CHECK; /* 0, or -errno: no thread */
 /* From the main thread, each at most once, the one for draining first. */
 void worker_drain(struct worker *w);
 void worker_stop(struct worker *w);
+
+/* The next requests of this worker are judged by `s`; takes a reference of its own. From the main
+ * thread. */
+void worker_reload(struct worker *w, struct snapshot *s);
 void worker_join(struct worker *w);
 
 /* A connection is gone: the last one may end a draining worker. */
