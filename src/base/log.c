@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 enum {
     LINE_MAX_BYTES = 4096, /* a longer line is cut: a 16 KiB request head must not fill the log */
+    STUCK_MSEC = 1000,
     PENDING_CAP_BYTES = 1 << 20, /* what a stuck stderr may hold back before lines are dropped */
 };
 
@@ -30,15 +32,24 @@ static struct {
 static _Atomic int level_now = LOG_INFO;
 static atomic_ulong dropped;
 
+/* A stderr that takes nothing for so long gets nothing of this line: the process must be able to
+ * stop. */
+static bool wait_for_room(void)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&p, 1, STUCK_MSEC) > 0;
+}
+
 static void write_all(struct str s)
 {
     while (s.n > 0) {
         ssize_t w = write(STDERR_FILENO, s.p, s.n);
 
-        if (w < 0 && errno != EINTR && errno != EAGAIN)
-            return;
         if (w > 0)
             s = str_skip(s, (size_t)w);
+        else if (errno == EAGAIN ? !wait_for_room() : errno != EINTR)
+            return;
     }
 }
 
@@ -121,30 +132,34 @@ static size_t format_prefix(enum log_level level, char *ret, size_t room)
     return n;
 }
 
-/* What a terminal would obey or a reader could not tell from a new line; C1 controls stand as two
- * bytes in UTF-8. */
-static bool is_control(struct str text, size_t i)
+/* How many bytes from `i` on a terminal would obey, or a reader could not tell from a new line:
+ * control characters, of which the C1 ones stand as two bytes in UTF-8. */
+static size_t control_length(struct str text, size_t i)
 {
     unsigned char c = (unsigned char)text.p[i];
 
     if (c < 0x20 || c == 0x7f)
-        return true;
-    return c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
+        return 1;
+    return c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0 ? 2 : 0;
 }
 
 /* `text` so that it can only be one line; returns how many bytes of `ret` are used. */
 static size_t escape(struct str text, char *ret, size_t room)
 {
     bool is_utf8 = str_is_utf8(text);
-    size_t n = 0;
+    size_t n = 0, escaped = 0; /* bytes from here on that are to be escaped */
 
     for (size_t i = 0; i < text.n && n + 5 < room; i++) {
         unsigned char c = (unsigned char)text.p[i];
 
-        if (is_control(text, i) || (c >= 0x80 && !is_utf8))
-            n += (size_t)snprintf(ret + n, room - n, "\\x%02x", c);
-        else
+        if (escaped == 0)
+            escaped = c >= 0x80 && !is_utf8 ? 1 : control_length(text, i);
+        if (escaped == 0) {
             ret[n++] = (char)c;
+            continue;
+        }
+        n += (size_t)snprintf(ret + n, room - n, "\\x%02x", c);
+        escaped--;
     }
     return n;
 }

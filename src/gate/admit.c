@@ -21,6 +21,11 @@ static bool is_gate_token(const struct token *t)
     return t->kind == GATE_SCOPE || t->kind == GATE_PATH;
 }
 
+static bool is_by_gate_token(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK && is_gate_token(&r->token);
+}
+
 /* A token is there, verified, in time or carried on by its session. */
 static bool holds_token(const struct req *r)
 {
@@ -155,8 +160,7 @@ const struct step *step_token(struct req *r)
  */
 static bool stands_for_session(const struct req *r)
 {
-    return r->token_verdict == TOKEN_OK && is_gate_token(&r->token) &&
-           !r->rules->store.session_strict;
+    return is_by_gate_token(r) && !r->rules->store.session_strict;
 }
 
 static struct use_limit token_use(const struct req *r)
@@ -224,14 +228,24 @@ static bool binds_everywhere(const struct req *r)
     return needs(r, CHECK_CREDENTIAL) && r->rules->replay.mode == LIMIT_BIND;
 }
 
-/* A session begins with a playlist, or where the policy has a token and it verified. */
+/*
+ * A session begins with a playlist, or where the policy has a token and it verified. A playlist
+ * that is opened by a back end's token begins one also when the policy asks for none: the gate
+ * tokens in it end with a session, and so can be revoked.
+ */
 static bool may_begin_session(const struct req *r)
 {
-    if (!needs(r, CHECK_SESSION) || r->token_verdict == TOKEN_EXPIRED)
-        return false;
-    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token))
-        return false; /* else one signed URL would play for ever */
-    return r->class == CLASS_PLAYLIST || (needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK);
+    if (r->token_verdict == TOKEN_EXPIRED || is_by_gate_token(r))
+        return false; /* a gate token that began sessions would let one signed URL play for ever */
+    if (r->class == CLASS_PLAYLIST)
+        return needs(r, CHECK_SESSION) || r->token_verdict == TOKEN_OK;
+    return needs(r, CHECK_SESSION) && needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK;
+}
+
+static bool asks_session(const struct req *r)
+{
+    return needs(r, CHECK_SESSION) || may_begin_session(r) ||
+           (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK);
 }
 
 static void ask_grant_and_session(struct req *r, struct admission *a)
@@ -240,7 +254,7 @@ static void ask_grant_and_session(struct req *r, struct admission *a)
         a->checks |= ADMIT_GRANT;
     if (needs(r, CHECK_IP))
         a->checks |= ADMIT_GRANT_IP;
-    if (needs(r, CHECK_SESSION) || (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK))
+    if (asks_session(r))
         a->checks |= ADMIT_SESSION;
     a->may_begin = may_begin_session(r);
 }
@@ -291,6 +305,8 @@ static enum outcome outcome_of_admission(const struct req *r)
         return OUT_GRANT_OTHER_STREAM;
     case REFUSED_NO_SESSION:
         return needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
+    case REFUSED_TOO_FAST:
+        return OUT_SESSION_RATE;
     case REFUSED_OTHER_VIEWER:
         return OUT_TOKEN_OTHER_VIEWER;
     case REFUSED_USED_UP:
@@ -370,7 +386,7 @@ static void on_admitted(struct op *op, int err)
  * same. */
 static const struct step *admit_by_signature(struct req *r)
 {
-    if (r->token_verdict == TOKEN_OK && is_gate_token(&r->token) && !r->is_dry) {
+    if (is_by_gate_token(r) && !r->is_dry) {
         gate_count(r->worker, STAT_GATE_TOKENS_ADMITTED, 1);
         store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
     }

@@ -152,9 +152,11 @@ static void test_session_before_use_limit(void **state)
                    "                    segment: [credential, session, use_limit] },\n"
                    "          replay: { mode: count } }\n");
     write_stream(&w);
-    assert_outcome(ask(&w, signed_scope(&w, "u1", "/s/i.m3u8", "/s/", T0 + 60)), OUT_OK);
+    world_write(&w, "/t/i.m3u8", "#EXTM3U\n");
+    assert_outcome(ask(&w, signed_scope(&w, "u1", "/t/i.m3u8", "/", T0 + 60)), OUT_OK);
     before = world_records(&w);
-    a = ask(&w, signed_scope(&w, "u1", "/s/1.ts", "/s/", T0 + 60)); /* no session, and used up */
+    a = ask(&w, signed_scope(&w, "u1", "/s/1.ts", "/",
+                             T0 + 60)); /* no session of this stream, and used up */
     assert_outcome(a, OUT_NO_SESSION);
     assert_unspent(&w, &before);
     world_close(&w);

@@ -35,6 +35,7 @@ enum outcome_class {
     X(NO_GRANT,            403, DENIED,  "no grant for this network and User-Agent") \
     X(GRANT_OTHER_STREAM,  403, DENIED,  "the grant of this network and User-Agent is for other streams") \
     X(NO_SESSION,          403, DENIED,  "no live session") \
+    X(SESSION_RATE,        403, DENIED,  "viewer begins sessions faster than one a second") \
     X(NO_CREDENTIAL,       403, DENIED,  "neither token nor live session") \
     X(API_KEY_MISSING,     401, DENIED,  "the API needs a key") \
     X(API_KEY_WRONG,       403, DENIED,  "unknown API key") \

@@ -41,6 +41,15 @@ static void use_and_end(struct world *w)
     assert_int_equal(world_end_sessions(w, "u1"), 1);
 }
 
+static void begin_many_sessions(struct world *w)
+{
+    for (int i = 0; i <= STORE_SESSIONS_AHEAD; i++) {
+        struct str path = arena_printf(&w->arena, "/s/%d/i.m3u8", i);
+
+        ask(w, signed_scope(w, "u1", path.p, "/s/", T0 + 60)); /* 404, but admitted */
+    }
+}
+
 static void grant_this(struct world *w)
 {
     world_grant(w, "u1", VIEWER_IP, VIEWER_UA, "s");
@@ -131,6 +140,7 @@ static const struct outcome_case {
     {OUT_NO_GRANT, "", SIGNED, {"/s/i.m3u8"}},
     {OUT_GRANT_OTHER_STREAM, "", SIGNED, {"/s/i.m3u8"}, grant_other},
     {OUT_NO_SESSION, "", PLAIN, {"/s/x.bin"}, grant_this},
+    {OUT_SESSION_RATE, SESSION, SIGNED, {"/s/i.m3u8"}, begin_many_sessions},
     {OUT_NO_CREDENTIAL, "", PLAIN, {"/s/1.ts"}},
     {OUT_API_KEY_MISSING, "", PLAIN, {"/api/test"}},
     {OUT_API_KEY_WRONG, "", PLAIN, {"/api/test"}},

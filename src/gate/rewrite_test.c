@@ -39,15 +39,16 @@ static const struct {
     {"CRLF", "/s/i.m3u8", "#EXTM3U\r\n1.ts\r\n", "#EXTM3U\r\n1.ts?" S "\r\n"},
     {"no line end", "/s/i.m3u8", "#EXTM3U\n1.ts", "#EXTM3U\n1.ts?" S},
     {"dated", "/v/2026-11-22/m/720/i.m3u8", "#EXTM3U\n../1080/1.ts\n",
-     "#EXTM3U\n../1080/1.ts?uid=u1&expires=1800003600&scope=/v/2026-11-22/m/&gate=" MAC22 "\n"},
-    {"root", "/i.m3u8", "#EXTM3U\n1.ts\n", "#EXTM3U\n1.ts?" OWN "\n"},
+     "#EXTM3U\n../1080/1.ts?uid=u1&expires=1800003601&scope=/v/2026-11-22/m/&gate=" MAC22 "\n"},
+    {"root", "/i.m3u8", "#EXTM3U\n1.ts\n",
+     "#EXTM3U\n1.ts?uid=u1&expires=1800003602&gate=" MAC22 "\n"},
 };
 
 static void test_golden(void **state)
 {
     struct world w;
 
-    world_open(&w, TOKEN_ALONE "cache: { check: 0 }\n");
+    world_open(&w, TOKEN_ALONE "cache: { check: 0 }\nsession: { max: 1h }\n");
     for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
         struct answer a;
 

@@ -281,7 +281,7 @@ const struct conf_field grant_fields[] = {
            .reload = true, .doc = "The same for IPv6."),
     CONF_F(struct grant_settings, ttl, conf_duration, .def = "1h", .min = "1s", .max = "365d",
            .reload = true, .doc = "Life of a grant, renewed by each POST."),
-    CONF_F(struct grant_settings, max_keys, conf_int, .def = "3", .min = "1", .max = "64",
+    CONF_F(struct grant_settings, max_keys, conf_int, .def = "3", .min = "1", .max = "32",
            .reload = true, .doc = "Stream keys of one grant; the oldest goes when one more comes."),
     CONF_F(struct grant_settings, max_pairs, conf_int, .def = "5", .min = "1", .max = "1000",
            .reload = true,

@@ -2,10 +2,12 @@
  * The only file that includes lmdb.h.
  *
  * Commits go to the page cache by write(2) and are synced each second by housekeeping (NOSYNC,
- * NOMETASYNC): a killed process loses nothing, a power cut at most a second. No WRITEMAP: through
- * it a full disk is a SIGBUS, through write(2) it is ENOSPC. NOTLS: a reader belongs to a worker,
- * not to a thread's first use of it. Several processes may have the folder open, during a hand-over
- * they do; slots of readers that died are given back at open.
+ * NOMETASYNC): a killed process loses nothing. A power cut loses what was written since the last
+ * sync, and, on a filesystem that does not keep the order of writes, may damage the file: sessions
+ * and grants are then begun anew. No WRITEMAP: through it a full disk is a SIGBUS, through write(2)
+ * it is ENOSPC. NOTLS: a reader belongs to a worker, not to a thread's first use of it. Several
+ * processes may have the folder open, during a hand-over they do; slots of readers that died are
+ * given back at open.
  */
 #include "store/db.h"
 
@@ -249,12 +251,23 @@ size_t db_room(struct db *db, size_t enough)
     return fresh >= enough ? enough : fresh + count_free_pages(db, enough - fresh);
 }
 
+bool db_has_room(struct db *db)
+{
+    return db_room(db, db->reserve * 2) >= db->reserve * 2;
+}
+
+void db_check_readers(struct db *db)
+{
+    int dead;
+
+    (void)mdb_reader_check(db->env, &dead);
+}
+
 int db_begin_write(struct db_tx *tx, struct db *db)
 {
     int rc;
 
-    *tx = (struct db_tx){
-        .db = db, .is_write = true, .is_full = db_room(db, db->reserve * 2) < db->reserve * 2};
+    *tx = (struct db_tx){.db = db, .is_write = true, .is_full = !db_has_room(db)};
     rc = mdb_txn_begin(db->env, NULL, 0, &tx->txn);
     return rc != 0 ? tx_fail(tx, rc) : 0;
 }

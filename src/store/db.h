@@ -61,6 +61,8 @@ struct db_tx {
 int db_open(const char *path, uint64_t size, struct db **ret, struct buf *error) MUST_CHECK;
 void db_close(struct db **db);                /* syncs */
 int db_sync(struct db *db);                   /* blocks */
+bool db_has_room(struct db *db);              /* for new records: more than the reserve is left */
+void db_check_readers(struct db *db);         /* gives back the slots of readers that died */
 size_t db_room(struct db *db, size_t enough); /* free pages; counts no further than `enough` */
 
 struct db_usage {

@@ -142,7 +142,8 @@ static int write_batch(struct embedded_worker *w)
         r = commit(w, &tx);
     }
     atomic_store_explicit(&w->e->write_usec, clock_monotonic() - begun, memory_order_relaxed);
-    atomic_store_explicit(&w->e->is_healthy, r == 0 && !tx.is_full, memory_order_relaxed);
+    if (r < 0 || tx.is_full) /* housekeeping says when it is over */
+        atomic_store_explicit(&w->e->is_healthy, false, memory_order_relaxed);
     return r;
 }
 

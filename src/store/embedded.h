@@ -125,6 +125,11 @@ bool key_starts(struct str key, const struct key *prefix);
 
 /* ---- sessions ---- */
 
+enum {
+    SESSION_LOOK_UP_MAX =
+        256, /* records looked at for a live one: more of a place or viewer are not found */
+};
+
 struct session_query {
     const uint8_t *viewer;
     struct str uid; /* "" = any */

@@ -106,7 +106,7 @@ static enum renewal renewal(const struct plan *p)
     return idle > 0 && idle >= session_grain(p->rules) ? RENEWAL_NOTED : RENEWAL_NONE;
 }
 
-static void plan_session(struct plan *p)
+static enum admit_verdict plan_session(struct plan *p)
 {
     const struct admission *a = p->a;
     struct str uid = a->uid.n > 0 ? a->uid : p->grant_uid;
@@ -114,6 +114,8 @@ static void plan_session(struct plan *p)
 
     if (p->tx->is_write || a->is_dry) /* else it will be judged again */
         started = session_free_start(p->tx, p->rules, a->viewer, uid, a->now);
+    if (started - a->now > STORE_SESSIONS_AHEAD)
+        return REFUSED_TOO_FAST;
     p->begins = true;
     p->session = (struct session_record){.viewer = a->viewer,
                                          .hash = p->hash,
@@ -124,6 +126,7 @@ static void plan_session(struct plan *p)
                                          .ends = started + p->rules->session_max,
                                          .ip = a->ip};
     memcpy(p->session.ua_hash, a->ua_hash, STORE_UA_LEN);
+    return ADMITTED;
 }
 
 static enum admit_verdict judge_session_life(struct plan *p)
@@ -136,8 +139,7 @@ static enum admit_verdict judge_session_life(struct plan *p)
     }
     if (!p->a->may_begin)
         return REFUSED_NO_SESSION;
-    plan_session(p);
-    return ADMITTED;
+    return plan_session(p);
 }
 
 static enum admit_verdict judge_uses(struct plan *p)

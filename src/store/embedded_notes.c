@@ -82,22 +82,34 @@ void embedded_touch(struct store_worker *worker, const uint8_t *viewer, struct s
     notes_add(w, viewer, record_hash(&w->e->hash_key, stream_key), uid, now);
 }
 
+/* The live session of a place, if there is one among the first of it. */
+static bool find_live(struct db_tx *tx, const struct store_rules *rules, const struct note *note,
+                      struct key *ret_key, struct session_record *ret)
+{
+    struct str key, value;
+    bool more = db_seek(tx, DB_SESSIONS, key_str(&note->place), &key, &value);
+
+    for (int i = 0; more && i < SESSION_LOOK_UP_MAX && key_starts(key, &note->place); i++) {
+        if (session_unpack(key, value, ret) && session_is_live(rules, ret, note->now)) {
+            key_set(ret_key, key);
+            return true;
+        }
+        more = db_next(tx, DB_SESSIONS, &key, &value);
+    }
+    return false;
+}
+
 static void write_note(struct db_tx *tx, const struct store_rules *rules, const struct note *note)
 {
     uint8_t room[RECORD_ROOM];
     struct session_record s;
     struct key own;
-    struct str key, value;
 
-    if (!db_seek(tx, DB_SESSIONS, key_str(&note->place), &key, &value) ||
-        !key_starts(key, &note->place))
-        return;
-    if (!session_unpack(key, value, &s) || !session_is_live(rules, &s, note->now))
+    if (!find_live(tx, rules, note, &own, &s))
         return;
     if (note->now <= s.last || note->now - s.last < session_grain(rules))
         return;
     s.last = note->now;
-    key_set(&own, key);
     db_put(tx, DB_SESSIONS, key_str(&own), session_pack(&s, room));
 }
 
@@ -130,12 +142,10 @@ void notes_tick(void *worker)
     bool is_short = store_rules(w->base.store)->session_ttl < SHORT_SESSION;
     usec_t now = loop_now(w->base.loop), age = is_short ? 0 : NOTE_AGE_SEC * USEC_PER_SEC;
     struct list *first = list_first(&w->notes.oldest_first);
-    int r;
 
     if (first == NULL || now < age || LIST_ENTRY(first, struct note, link)->since > now - age)
         return;
-    r = flush(w, now - age, NOTES_A_TICK);
-    atomic_store_explicit(&w->e->is_healthy, r == 0, memory_order_relaxed);
+    (void)flush(w, now - age, NOTES_A_TICK); /* what fails waits for the next tick */
 }
 
 void notes_flush_all(struct embedded_worker *w)

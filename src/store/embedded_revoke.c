@@ -46,7 +46,7 @@ static unsigned end_one(struct embedded_worker *w, struct db_tx *tx, const struc
     if (!db_get(tx, DB_SESSIONS, key_str(session), &value) ||
         !session_unpack(key_str(session), value, &s))
         return 0;
-    if (ends > now) {
+    if (ends >= now) { /* a gate token is good in its last second */
         fresh = xzalloc(sizeof *fresh);
         revoked_key(&fresh->key, s.viewer, ends, s.uid);
         list_append(&w->fresh, &fresh->link);
@@ -188,8 +188,7 @@ static void revoke_one(struct revoking *r, const struct key *key, struct str val
     r->g->grants_removed += is_live;
     f.net = name.net; /* what it let in may lie outside of what was asked for */
     f.ua_hash = name.ua_hash;
-    if (!name.is_static)
-        r->g->sessions_ended += sessions_end(r->w, r->tx, &f, r->g->now);
+    r->g->sessions_ended += sessions_end(r->w, r->tx, &f, r->g->now);
 }
 
 static void revoke_grants(struct revoking *r)

@@ -13,7 +13,6 @@
 #include "store/embedded.h"
 
 enum {
-    LOOK_UP_MAX = 256, /* records of one viewer and stream key looked at when the uid is unknown */
     GRAIN_SHARE = 64,
     GRAIN_MAX = 30,
 };
@@ -59,11 +58,12 @@ static bool find_by_id(struct db_tx *tx, const struct store_rules *rules,
            is_asked_for(rules, q, ret);
 }
 
-/* With a uid the first of its place is the newest, and the only one that may be live. */
+/* With a uid the first of its place is the newest, and as a rule the only one that may be live;
+ * after session_max was lowered a dead one may stand before it. */
 static bool find_by_viewer(struct db_tx *tx, const struct store_rules *rules,
                            const struct session_query *q, struct session_record *ret)
 {
-    int look_ups = q->uid.n > 0 ? 1 : LOOK_UP_MAX;
+    int look_ups = SESSION_LOOK_UP_MAX;
     struct key prefix;
     struct str key, value;
     bool more;

@@ -50,7 +50,7 @@ static unix_t expires_in_value(struct str key, struct str value)
 
 static unix_t expires_in_revoked(struct str key, struct str value)
 {
-    return revoked_key_ends(key);
+    return revoked_key_ends(key) + 1; /* its gate token is good in that second still */
 }
 
 static const struct sweep {
@@ -202,7 +202,7 @@ int embedded_housekeep(struct store *s, unix_t now)
     int r = revocations_load(e), swept = sweep(e, now), synced = db_sync(e->db);
 
     r = r < 0 ? r : swept < 0 ? swept : synced;
-    if (r < 0)
-        atomic_store_explicit(&e->is_healthy, false, memory_order_relaxed);
+    db_check_readers(e->db);
+    atomic_store_explicit(&e->is_healthy, r == 0 && db_has_room(e->db), memory_order_relaxed);
     return r;
 }

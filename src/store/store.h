@@ -98,6 +98,17 @@ enum admit_verdict {
     REFUSED_NO_SESSION,
     REFUSED_OTHER_VIEWER, /* USE_BIND: the token belongs to another viewer */
     REFUSED_USED_UP,      /* USE_COUNT */
+    REFUSED_TOO_FAST, /* this viewer and uid begin sessions faster than STORE_SESSIONS_AHEAD allows
+                       */
+};
+
+enum {
+    /*
+     * Each session of one viewer and uid ends in a second of its own, the next free one, so that a
+     * revocation is exact. A viewer that begins them faster than one a second would push its ends
+     * into the future, past session_max: it may be so many ahead, then it waits.
+     */
+    STORE_SESSIONS_AHEAD = 60,
 };
 
 struct store_session {
