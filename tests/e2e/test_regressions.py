@@ -1,12 +1,14 @@
 """Defects of the decision that a review found: each case fails on the daemon as it was before its fix."""
+import concurrent.futures
 import os
+import re
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
 from support.gate import ELSEWHERE, HOME, uri_ending, uris_of
-from support.signing import params_of, sign, sign_scope
+from support.signing import params_of, query, sign, sign_scope
 from support.streams import bytes_of, media
 from support.wait import until, until_past
 
@@ -281,3 +283,28 @@ class TestLongStreamKey:
                                                         "UserAgent": v.ua})
             assert (grant.status == 200) == (status == 200)
             v.gets(sign(path), status=status)
+
+
+@pytest.mark.multiworker
+def test_uses_are_counted_across_the_turn_of_a_second(make_gate):
+    """A worker whose clock is a second behind the last use is not retrying: that use is counted too."""
+    gate = make_gate(workers=4, access={"replay": {"mode": "count", "max_uses": 1_000_000, "ttl": "1h"}})
+    v = gate.admitted()
+    url = sign(MASTER)
+    end = int(time.time()) + 4.1
+
+    def storm(_):
+        served = 0
+        while time.time() < end:
+            v.gets(url)
+            served += 1
+        return served
+
+    def counted():
+        explained = gate.api("GET", f"/debug/explain?{query(url=url, ip=v.ip, ua=v.ua)}", key="viewer").text
+        return int(re.search(r"allows; used (\d+) times", explained)[1])
+
+    before = counted()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        served = sum(pool.map(storm, range(16)))
+    assert counted() - before == served
