@@ -759,6 +759,60 @@ static void test_new_rules_count_at_once(void **state)
     world_close(&w);
 }
 
+static struct step nth_session(struct world *w, int i, int at)
+{
+    return (struct step){ADMIT, .at = at, .checks = ADMIT_SESSION,
+                         .key = arena_printf(&w->arena, "stream%d", i).p};
+}
+
+/* Else one viewer could push the ends of its sessions past session_max, and their number past what
+ * can be revoked. */
+static void test_sessions_have_a_pace(void **state)
+{
+    struct step s;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    for (int i = 0; i <= STORE_SESSIONS_AHEAD; i++) {
+        s = nth_session(&w, i, 0);
+        world_step(&w, &s);
+    }
+    s = nth_session(&w, 100, 0);
+    s.want = REFUSED_TOO_FAST;
+    world_step(&w, &s);
+    s.ua = "UA-2"; /* another viewer has a pace of its own */
+    s.want = ADMITTED;
+    world_step(&w, &s);
+    s = nth_session(&w, 0, 0); /* what has begun goes on */
+    world_step(&w, &s);
+    s = nth_session(&w, 100, 1);
+    world_step(&w, &s);
+    world_close(&w);
+}
+
+/* The dead session that began under the longer rule ends later than the live one of the same place.
+ */
+static void test_a_lowered_session_max_hides_nothing(void **state)
+{
+    struct store_rules rules = conformance_rules;
+    struct store_session live;
+    struct world w;
+
+    open_world(&w, &rules);
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    rules.session_max = 3 * 3600;
+    store_set_rules(w.store, &rules);
+    live = world_session(&w, &(struct step){.at = 7300, .checks = ADMIT_SESSION});
+    for (int i = 1; i < 4; i++) {
+        struct store_session again = world_session(
+            &w,
+            &(struct step){.at = 7300 + i * 3000, .checks = ADMIT_SESSION, .may_not_begin = true});
+
+        assert_string_equal(again.id, live.id); /* found, and its activity is written */
+    }
+    world_close(&w);
+}
+
 int conformance_run(const struct conformance *c)
 {
     const struct CMUnitTest tests[] = {
@@ -777,6 +831,8 @@ int conformance_run(const struct conformance *c)
         cmocka_unit_test(test_one_turn_decides_in_order),
         cmocka_unit_test(test_sweep_removes_what_has_expired),
         cmocka_unit_test(test_new_rules_count_at_once),
+        cmocka_unit_test(test_sessions_have_a_pace),
+        cmocka_unit_test(test_a_lowered_session_max_hides_nothing),
     };
 
     backend = c;
