@@ -33,7 +33,7 @@ struct seat {
     struct admission admission;
 };
 
-/* The defaults of the daemon: a store must be read by the rules it was written by. */
+/* The daemon's defaults, but for longer lives: nothing may expire between filling and the last round. */
 static const struct store_rules rules = {
     .ipv4_prefix = 24,
     .ipv6_prefix = 64,

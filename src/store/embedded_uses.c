@@ -61,11 +61,15 @@ static enum admit_verdict judge_bind(const struct admission *a, const struct use
     return viewer_in(u, a->viewer) == &u->by[0] ? ADMITTED : REFUSED_OTHER_VIEWER;
 }
 
+/* The clock of one worker may be a second behind that of another: without a time to retry in, that
+ * is no retry. */
 static bool is_same_use(const struct use_viewer *mine, const struct admission *a,
                         const struct use_limit *limit)
 {
-    return mine != NULL &&
-           (limit->is_continuation || a->now - mine->last < (unix_t)limit->retry_sec);
+    bool is_retry =
+        mine != NULL && limit->retry_sec > 0 && a->now - mine->last < (unix_t)limit->retry_sec;
+
+    return mine != NULL && (limit->is_continuation || is_retry);
 }
 
 static enum admit_verdict judge_count(const struct admission *a, const struct use_limit *limit,

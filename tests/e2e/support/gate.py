@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -36,9 +37,16 @@ OUTCOMES = outcomes()
 
 
 def free_port():
-    with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as s:
-        s.bind(("", 0))
-        return s.getsockname()[1]
+    """Below the range that the kernel takes client ports from, so none of those is in the way a moment later."""
+    for _ in range(1000):
+        port = random.randrange(20000, 32000)
+        with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as s:
+            try:
+                s.bind(("", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
 
 
 def merged(base, changes):
