@@ -1,7 +1,7 @@
 /*
- * The decision: token, grant, session and use limit taken together. What the signature alone can
- * settle is settled here; the rest is one atomic step in the store, asked only when the policy
- * needs it. A refusal spends nothing.
+ * The decision: grant, session and use limit taken together with what the signature said. What that
+ * alone can settle is settled here; the rest is one atomic step in the store, asked only when the
+ * policy needs it. A refusal spends nothing.
  */
 #include "gate/steps.h"
 
@@ -10,146 +10,6 @@
 #include "access/browser.h"
 #include "http/cookie.h"
 #include "http/range.h"
-
-static bool needs(const struct req *r, unsigned checks)
-{
-    return (r->checks & checks) != 0;
-}
-
-static bool is_gate_token(const struct token *t)
-{
-    return t->kind == GATE_SCOPE || t->kind == GATE_PATH;
-}
-
-static bool is_by_gate_token(const struct req *r)
-{
-    return r->token_verdict == TOKEN_OK && is_gate_token(&r->token);
-}
-
-/* A token is there, verified, in time or carried on by its session. */
-static bool holds_token(const struct req *r)
-{
-    return r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
-}
-
-static enum outcome outcome_of_token(const struct req *r, enum token_verdict v)
-{
-    switch (v) {
-    case TOKEN_NONE:
-        return needs(r, CHECK_TOKEN) ? OUT_TOKEN_MISSING : OUT_OK;
-    case TOKEN_OK:
-        return OUT_OK;
-    case TOKEN_EXPIRED: /* a live session may carry on: the store knows */
-        return needs(r, CHECK_SESSION | CHECK_CREDENTIAL) && !is_gate_token(&r->token)
-                   ? OUT_OK
-                   : OUT_TOKEN_EXPIRED;
-    case TOKEN_MALFORMED:
-        return OUT_TOKEN_MALFORMED;
-    case TOKEN_BAD_SIG:
-        return is_gate_token(&r->token) ? OUT_GATE_BAD_SIG : OUT_TOKEN_BAD_SIG;
-    case TOKEN_OUT_OF_SCOPE:
-        return OUT_TOKEN_OUT_OF_SCOPE;
-    default:
-        WRONG("token verdict without an outcome");
-    }
-}
-
-/* A signature that is right can still be one that may not be used here. */
-static enum outcome further_token_checks(const struct req *r)
-{
-    const struct token *t = &r->token;
-
-    if (r->class == CLASS_KEY && (t->kind == TOKEN_SCOPE || t->kind == GATE_SCOPE))
-        return OUT_TOKEN_OUT_OF_SCOPE; /* a key needs a token of its own */
-    if (is_gate_token(t) && store_is_revoked(r->worker->store, r->viewer.id, t->uid, t->expires))
-        return OUT_REVOKED;
-    return OUT_OK;
-}
-
-/*
- * What a scoped gate token says of its request: whose, and of which stream. A rendition's folder is
- * a stream key of its own by the built-in rule; the scope is the folder of the playlist that the
- * session began with.
- */
-static void take_token(struct req *r)
-{
-    r->uid = r->token.uid;
-    if (r->token.kind == GATE_SCOPE && r->rules->stream_key == NULL)
-        r->stream_key = stream_key_of(NULL, r->token.scope);
-}
-
-static const char *verdict_text(enum token_verdict v)
-{
-    static const char *const texts[] = {
-        [TOKEN_NONE] = "none",
-        [TOKEN_OK] = "verifies",
-        [TOKEN_EXPIRED] = "expired",
-        [TOKEN_MALFORMED] = "malformed",
-        [TOKEN_BAD_SIG] = "bad signature",
-        [TOKEN_OUT_OF_SCOPE] = "out of scope",
-    };
-
-    return texts[v];
-}
-
-static void verify(struct req *r, const struct token_params *params)
-{
-    r->token_verdict = token_verify(r->rules->keyring, r->worker->scratch, params, r->url.path,
-                                    &r->viewer, r->now, &r->token);
-    req_note(r, "token", "%s; uid '%.*s', expires %lld", verdict_text(r->token_verdict),
-             STR_FMT(r->token.uid), (long long)r->token.expires);
-}
-
-static enum outcome judge_token(struct req *r)
-{
-    struct token_params params;
-    enum outcome o;
-
-    token_params_parse(&r->arena, r->url.query, &params);
-    verify(r, &params);
-    o = outcome_of_token(r, r->token_verdict);
-    if (o == OUT_OK && holds_token(r))
-        o = further_token_checks(r);
-    if (holds_token(r))
-        take_token(r);
-    return o;
-}
-
-/*
- * Where no token is asked for, one that we gave out ourselves opens the door all the same: asset
- * lists, thumbnails and whatever else a playlist names carry gate tokens too. What does not verify
- * is not a gate token of ours, and nothing to refuse here: such names may mean something else to
- * the site.
- */
-static void accept_gate_token(struct req *r)
-{
-    struct token_params params;
-
-    if (str_find(r->url.query, STR("gate=")) < 0)
-        return;
-    token_params_parse(&r->arena, r->url.query, &params);
-    if (params.gate.p != NULL)
-        verify(r, &params);
-    if (r->token_verdict == TOKEN_OK && further_token_checks(r) == OUT_OK)
-        take_token(r);
-    else
-        r->token_verdict = TOKEN_NONE;
-}
-
-const struct step *step_token(struct req *r)
-{
-    bool is_asked_for = needs(r, CHECK_TOKEN | CHECK_CREDENTIAL);
-    enum outcome o;
-
-    if (!is_asked_for && !r->is_whitelisted && r->checks != 0)
-        accept_gate_token(r);
-    if (!is_asked_for && !(r->is_whitelisted && r->class == CLASS_PLAYLIST))
-        return STEP(admit);
-    o = judge_token(r);
-    if (o == OUT_OK || r->is_whitelisted)
-        return STEP(admit);
-    return req_fail(r, o);
-}
 
 /* ---- what is asked of the store ---- */
 
@@ -160,7 +20,7 @@ const struct step *step_token(struct req *r)
  */
 static bool stands_for_session(const struct req *r)
 {
-    return is_by_gate_token(r) && !r->rules->store.session_strict;
+    return req_is_by_gate_token(r) && !r->rules->store.session_strict;
 }
 
 static struct use_limit token_use(const struct req *r)
@@ -168,11 +28,11 @@ static struct use_limit token_use(const struct req *r)
     const struct use_rule *rule = r->class == CLASS_KEY ? &r->rules->key : &r->rules->replay;
     struct use_limit use = {.mode = USE_NONE};
 
-    if (!holds_token(r))
+    if (!req_holds_token(r))
         return use;
     /* A gate token is bound to its viewer by its signature; only counted keys leave something to
      * remember. */
-    if (is_gate_token(&r->token) && (r->class != CLASS_KEY || rule->mode == LIMIT_BIND))
+    if (token_is_gate(&r->token) && (r->class != CLASS_KEY || rule->mode == LIMIT_BIND))
         return use;
     use.mode = rule->mode == LIMIT_BIND ? USE_BIND : USE_COUNT;
     memcpy(use.id, r->token.mac, sizeof use.id);
@@ -225,7 +85,7 @@ static void ask_use_limits(struct req *r, struct admission *a)
  * alone. */
 static bool binds_everywhere(const struct req *r)
 {
-    return needs(r, CHECK_CREDENTIAL) && r->rules->replay.mode == LIMIT_BIND;
+    return req_needs(r, CHECK_CREDENTIAL) && r->rules->replay.mode == LIMIT_BIND;
 }
 
 /*
@@ -235,24 +95,24 @@ static bool binds_everywhere(const struct req *r)
  */
 static bool may_begin_session(const struct req *r)
 {
-    if (r->token_verdict == TOKEN_EXPIRED || is_by_gate_token(r))
+    if (r->token_verdict == TOKEN_EXPIRED || req_is_by_gate_token(r))
         return false; /* a gate token that began sessions would let one signed URL play for ever */
     if (r->class == CLASS_PLAYLIST)
-        return needs(r, CHECK_SESSION) || r->token_verdict == TOKEN_OK;
-    return needs(r, CHECK_SESSION) && needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK;
+        return req_needs(r, CHECK_SESSION) || r->token_verdict == TOKEN_OK;
+    return req_needs(r, CHECK_SESSION) && req_needs(r, CHECK_TOKEN) && r->token_verdict == TOKEN_OK;
 }
 
 static bool asks_session(const struct req *r)
 {
-    return needs(r, CHECK_SESSION) || may_begin_session(r) ||
-           (needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK);
+    return req_needs(r, CHECK_SESSION) || may_begin_session(r) ||
+           (req_needs(r, CHECK_CREDENTIAL) && r->token_verdict != TOKEN_OK);
 }
 
 static void ask_grant_and_session(struct req *r, struct admission *a)
 {
-    if (needs(r, CHECK_GRANT))
+    if (req_needs(r, CHECK_GRANT))
         a->checks |= ADMIT_GRANT;
-    if (needs(r, CHECK_IP))
+    if (req_needs(r, CHECK_IP))
         a->checks |= ADMIT_GRANT_IP;
     if (asks_session(r))
         a->checks |= ADMIT_SESSION;
@@ -276,7 +136,7 @@ static void ask(struct req *r, struct admission *a)
     a->ip = r->client;
     a->ua_hash = r->viewer.ua_hash;
     a->viewer = r->viewer.id;
-    a->uid = holds_token(r) ? r->token.uid : STR("");
+    a->uid = req_holds_token(r) ? r->token.uid : STR("");
     a->stream_key = r->stream_key;
     a->session_id = presented_session(r);
     a->is_dry = r->is_dry ||
@@ -284,7 +144,7 @@ static void ask(struct req *r, struct admission *a)
     a->token_expired = r->token_verdict == TOKEN_EXPIRED;
     if (!stands_for_session(r))
         ask_grant_and_session(r, a);
-    if (needs(r, CHECK_USE_LIMIT) || binds_everywhere(r))
+    if (req_needs(r, CHECK_USE_LIMIT) || binds_everywhere(r))
         ask_use_limits(r, a);
 }
 
@@ -304,7 +164,7 @@ static enum outcome outcome_of_admission(const struct req *r)
     case REFUSED_GRANT_KEY:
         return OUT_GRANT_OTHER_STREAM;
     case REFUSED_NO_SESSION:
-        return needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
+        return req_needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
     case REFUSED_TOO_FAST:
         return OUT_SESSION_RATE;
     case REFUSED_OTHER_VIEWER:
@@ -386,7 +246,7 @@ static void on_admitted(struct op *op, int err)
  * same. */
 static const struct step *admit_by_signature(struct req *r)
 {
-    if (is_by_gate_token(r) && !r->is_dry) {
+    if (req_is_by_gate_token(r) && !r->is_dry) {
         gate_count(r->worker, STAT_GATE_TOKENS_ADMITTED, 1);
         store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
     }

@@ -83,10 +83,9 @@ static const struct step *splice(struct req *r, const struct playlist *p)
 
 const struct step *step_rewrite(struct req *r)
 {
-    bool has_token = r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
     const struct playlist *p;
 
-    if (r->class != CLASS_PLAYLIST || !has_token || r->entry->derived == NULL)
+    if (r->class != CLASS_PLAYLIST || !req_holds_token(r) || r->entry->derived == NULL)
         return STEP(respond);
     p = playlist_for(r);
     return p != NULL ? splice(r, p) : req_fail(r, OUT_PLAYLIST_TOO_LARGE);

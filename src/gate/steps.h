@@ -10,6 +10,28 @@
 STEPS(X)
 #undef X
 
+/* Does the policy of this request's class have any of these CHECK_*? */
+static inline bool req_needs(const struct req *r, checks_t checks)
+{
+    return (r->checks & checks) != 0;
+}
+
+static inline bool token_is_gate(const struct token *t)
+{
+    return t->kind == GATE_SCOPE || t->kind == GATE_PATH;
+}
+
+/* A token is there, verified, in time or carried on by its session. */
+static inline bool req_holds_token(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK || r->token_verdict == TOKEN_EXPIRED;
+}
+
+static inline bool req_is_by_gate_token(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK && token_is_gate(&r->token);
+}
+
 /* The folder that the scoped gate token of this request's playlist opens; "" when there is none. */
 struct str scope_folder(const struct req *r);
 /* r->client, from the socket's address and what trusted proxies say. */
