@@ -33,7 +33,8 @@ struct seat {
     struct admission admission;
 };
 
-/* The daemon's defaults, but for longer lives: nothing may expire between filling and the last round. */
+/* The daemon's defaults, but for longer lives: nothing may expire between filling and the last
+ * round. */
 static const struct store_rules rules = {
     .ipv4_prefix = 24,
     .ipv6_prefix = 64,

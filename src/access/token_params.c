@@ -6,7 +6,6 @@
  */
 #include "access/token.h"
 
-
 #include "base/codec.h"
 #include "base/mem.h"
 

@@ -15,6 +15,9 @@ struct conformance {
 /* How many tests have failed. */
 int conformance_run(const struct conformance *c);
 
+/* The part of it that is a table. */
+void conformance_stories(struct store *(*open_empty)(const struct store_rules *rules));
+
 /* ---- what the suite works with; of use to a backend's own tests too ---- */
 
 enum { T0 = 1800000000 }; /* when every test begins */
