@@ -199,7 +199,21 @@ static void add_session_cookie(struct req *r)
                                  (uint64_t)r->rules->store.session_ttl, r->is_tls));
 }
 
-static void note_admission(struct req *r, enum outcome o)
+static const char *use_text(enum admit_verdict v)
+{
+    switch (v) {
+    case ADMITTED:
+        return "allows";
+    case REFUSED_OTHER_VIEWER:
+        return "refuses; another viewer used it first";
+    case REFUSED_USED_UP:
+        return "refuses; used up";
+    default:
+        return "not reached";
+    }
+}
+
+static void note_admission(struct req *r)
 {
     const struct admission *a = &r->admission;
 
@@ -214,8 +228,7 @@ static void note_admission(struct req *r, enum outcome o)
                  : a->has_session  ? "lives"
                                    : "none");
     if (a->checks & ADMIT_USE)
-        req_note(r, "use_limit", "%s; used %u times",
-                 o == OUT_OK ? "allows" : "not reached or refused", a->use_count);
+        req_note(r, "use_limit", "%s; use number %u", use_text(a->verdict), a->use_count);
 }
 
 static const struct step *after_admission(struct req *r, int err)
@@ -223,7 +236,7 @@ static const struct step *after_admission(struct req *r, int err)
     struct admission *a = &r->admission;
     enum outcome o = err < 0 ? outcome_of_store(err) : outcome_of_admission(r);
 
-    note_admission(r, o);
+    note_admission(r);
     if (o != OUT_OK)
         return req_fail(r, o);
     if (r->uid.n == 0)

@@ -192,7 +192,9 @@ void req_abort(struct req *r, enum outcome why)
 
 void req_expire(struct req *r)
 {
-    enum outcome o = r->at == STEP(admit) ? OUT_STORE_DOWN : OUT_ORIGIN_TIMEOUT;
+    bool is_origin = r->at == STEP(locate) || r->at == STEP(load);
+    enum outcome o =
+        is_origin ? OUT_ORIGIN_TIMEOUT : OUT_STORE_DOWN; /* nobody else is waited for */
 
     assert(!r->is_running);
     stop_waiting(r);

@@ -302,7 +302,7 @@ def test_uses_are_counted_across_the_turn_of_a_second(make_gate):
 
     def counted():
         explained = gate.api("GET", f"/debug/explain?{query(url=url, ip=v.ip, ua=v.ua)}", key="viewer").text
-        return int(re.search(r"allows; used (\d+) times", explained)[1])
+        return int(re.search(r"allows; use number (\d+)", explained)[1])
 
     before = counted()
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
