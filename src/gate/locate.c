@@ -142,9 +142,25 @@ const struct step *step_locate(struct req *r)
     return req_wait(r, &r->file.op);
 }
 
+/* Another request may have loaded this very version while ours was being opened. */
+static bool take_loaded(struct req *r)
+{
+    struct cache_version version = file_version(&r->file);
+
+    r->entry = cache_get(r->worker->gate->cache, r->cache_key);
+    if (r->entry != NULL && cache_version_eq(&r->entry->version, &version))
+        return true;
+    cache_entry_unref(&r->entry);
+    return false;
+}
+
 const struct step *step_load(struct req *r)
 {
     if (r->file.size > r->rules->max_playlist)
         return req_fail(r, OUT_PLAYLIST_TOO_LARGE);
+    if (take_loaded(r)) {
+        origin_file_done(&r->file);
+        return STEP(rewrite);
+    }
     return fill_start(r, true) ? STEP(WAIT) : req_fail(r, OUT_OVERLOADED);
 }
