@@ -50,7 +50,8 @@ struct journal;
 struct journal *journal_new(void);
 void journal_free(struct journal **j);
 
-/* On the journal's own thread. The record's place to write to; journal_added() makes it visible. */
+/* On the journal's own thread. The record is copied; in a full ring it takes the place of the
+ * oldest. */
 void journal_add(struct journal *j, enum journal_ring ring, const struct journal_record *r);
 
 /* From any thread: the newest `limit` of all journals, newest first, in `a`. Returns how many. */
