@@ -18,6 +18,7 @@ build   pkg-config          finds the libraries below
 build   libuv1-dev          event loop
 build   libssl-dev          HMAC, SHA-256, TLS
 build   liblmdb-dev         embedded store
+build    libcurl4-openssl-dev HTTP client: origins, health checks
 build   libyaml-dev         configuration files
 build   libjansson-dev      JSON of the API
 build   libpcre2-dev        stream key patterns

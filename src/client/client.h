@@ -1,0 +1,116 @@
+/*
+ * HTTP requests to other servers on a worker's loop: libcurl's multi interface behind a handful of
+ * calls. Fetches from origins and health checks go through it; reports will.
+ *
+ * One client a worker, used on its thread alone: connections, idle ones among them, and the DNS
+ * cache are its own. A transfer is one request and its one answer; nothing is retried, redirected
+ * or decoded here.
+ *
+ * Callbacks come on the loop's thread, never before client_start() has returned, never after
+ * client_cancel(), in this order: head() once, data() any number of times, end() exactly once. Or
+ * end() alone, when there was no head. After end() the transfer is gone.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http/answer.h"
+#include "net/loop.h"
+
+struct client;
+
+struct client_limits {
+    unsigned max_connections; /* open at once; requests beyond wait in line */
+    unsigned max_idle;        /* kept open between requests */
+    usec_t keep_alive;        /* life of an idle connection; whole seconds */
+    usec_t dns_cache;         /* whole seconds */
+};
+
+struct client *client_new(struct loop *l, const struct client_limits *limits);
+void client_free(struct client **c); /* no transfer may be under way */
+
+enum client_protocol {
+    CLIENT_AUTO,   /* https: HTTP/2 by ALPN, else HTTP/1.1; http: HTTP/1.1 */
+    CLIENT_HTTP_1, /* HTTP/1.1 alone */
+    CLIENT_HTTP_2, /* https: as AUTO; http: HTTP/2 with prior knowledge */
+};
+
+/* A server and how to reach it. Outlives its transfers. Strings are NUL-terminated. */
+struct client_peer {
+    const char *base;      /* "https://o1.example:8443": scheme, host, port; no path */
+    const char *unix_path; /* of its socket; NULL: TCP */
+    const char *host;      /* Host field, SNI and the name in the certificate; NULL: that of `base` */
+    enum client_protocol protocol;
+    bool is_unverified;          /* any certificate will do */
+    const char *ca_file;         /* PEM; NULL: the system's */
+    const char *certificate;     /* PEM, ours; NULL: none */
+    const char *certificate_key; /* PEM */
+    usec_t connect_timeout;      /* name, TCP and TLS together */
+};
+
+/* 0, or -1 with what is wrong with `base` ("https://host[:port]" or "http://..." and no more). */
+int client_base_check(struct str base, struct buf *error) MUST_CHECK;
+
+struct client_request {
+    const struct client_peer *peer;
+    enum http_method method; /* GET, HEAD, POST */
+    struct str target;       /* "/path?query", encoded */
+    const struct http_field *fields; /* copied; Host and framing are the client's */
+    unsigned field_count;
+    struct str content;        /* of a POST; copied */
+    usec_t first_byte_timeout; /* from the start to a whole head, waiting in line included */
+    usec_t stall_timeout;      /* the longest time without a byte of content; a held transfer does
+                                  not count */
+};
+
+struct client_transfer;
+
+struct client_sink {
+    /* The final head (no 1xx); `a` is borrowed until this returns. Not called for heads that
+     * http_answer_parse() refuses: end(-EPROTO). */
+    void (*head)(void *arg, struct client_transfer *t, const struct http_answer *a);
+    /* The next bytes of content, borrowed. True: go on. False: taken, and hold: no more comes until
+     * client_proceed(). What arrives meanwhile is held back by flow control (CLIENT_HELD_MAX). */
+    bool (*data)(void *arg, struct client_transfer *t, struct str bytes);
+    /*
+     * 0: whole, to the last byte that its framing promised.
+     * -EHOSTUNREACH  no address for the name            -ECONNREFUSED  no connection
+     * -EKEYREJECTED  TLS failed, or the certificate     -ECONNRESET    broke off, short of its length
+     * -ETIMEDOUT     a limit above
+     * -EPROTO        not HTTP, or framed ambiguously    -EMSGSIZE      head over its limit
+     */
+    void (*end)(void *arg, struct client_transfer *t, int err);
+};
+
+enum { CLIENT_HELD_MAX = 1 << 20 }; /* bytes that a held transfer may have taken from its socket */
+
+/* Never fails at once: what goes wrong comes as end(). */
+struct client_transfer *client_start(struct client *c, const struct client_request *r,
+                                     const struct client_sink *sink, void *arg);
+void client_proceed(struct client_transfer *t); /* legal inside data(): then it never held */
+void client_cancel(struct client_transfer **t); /* legal inside head() and data(); the connection is not reused */
+
+/* Was the request on its way to a connected server when it ended? False: it may be sent elsewhere
+ * without the server having seen it. Valid inside end(). */
+bool client_was_sent(const struct client_transfer *t);
+
+/* What libcurl said, for the log: "Connection refused". Valid inside end(). */
+struct str client_reason(const struct client_transfer *t);
+
+/* An absolute URL out of a Location field (RFC 9110 10.2.2) and the URL it answered; -1: malformed. */
+int client_resolve(struct str base_url, struct str location, struct buf *ret) MUST_CHECK;
+
+struct client_stats {
+    uint64_t transfers;   /* under way */
+    uint64_t connections; /* opened so far */
+    uint64_t reused;      /* requests on a connection that was there */
+};
+void client_stats(const struct client *c, struct client_stats *ret); /* on its thread */
+
+#endif
