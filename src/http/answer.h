@@ -1,7 +1,7 @@
 /*
- * The head of a response as another server sent it: status line and fields with their line ends, one
- * after the other. Hostile until it is parsed: what cannot be framed in exactly one way is refused
- * (RFC 9112 6.3), so an origin and hlsgate never disagree on where a body ends.
+ * The head of a response as another server sent it: status line and fields with their line ends,
+ * one after the other. Hostile until it is parsed: what cannot be framed in exactly one way is
+ * refused (RFC 9112 6.3), so an origin and hlsgate never disagree on where a body ends.
  */
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
@@ -20,20 +20,20 @@ enum {
     HTTP_MAX_ANSWER_FIELDS = 128,
 };
 
-#define HTTP_ANSWER_FIELDS(X)                   \
-    X(CONTENT_LENGTH, "content-length")         \
-    X(CONTENT_RANGE, "content-range")           \
-    X(CONTENT_TYPE, "content-type")             \
-    X(CONTENT_ENCODING, "content-encoding")     \
-    X(TRANSFER_ENCODING, "transfer-encoding")   \
-    X(ETAG, "etag")                             \
-    X(LAST_MODIFIED, "last-modified")           \
-    X(CACHE_CONTROL, "cache-control")           \
-    X(EXPIRES, "expires")                       \
-    X(DATE, "date")                             \
-    X(AGE, "age")                               \
-    X(VARY, "vary")                             \
-    X(LOCATION, "location")                     \
+#define HTTP_ANSWER_FIELDS(X)                 \
+    X(CONTENT_LENGTH, "content-length")       \
+    X(CONTENT_RANGE, "content-range")         \
+    X(CONTENT_TYPE, "content-type")           \
+    X(CONTENT_ENCODING, "content-encoding")   \
+    X(TRANSFER_ENCODING, "transfer-encoding") \
+    X(ETAG, "etag")                           \
+    X(LAST_MODIFIED, "last-modified")         \
+    X(CACHE_CONTROL, "cache-control")         \
+    X(EXPIRES, "expires")                     \
+    X(DATE, "date")                           \
+    X(AGE, "age")                             \
+    X(VARY, "vary")                           \
+    X(LOCATION, "location")                   \
     X(RETRY_AFTER, "retry-after")
 
 enum http_answer_field {
@@ -65,8 +65,8 @@ struct http_answer {
 /*
  * -EPROTO: no HTTP response head; control characters in a value; two different Content-Length, or
  * one beside Transfer-Encoding; a malformed Content-Length; a 206 without a sound Content-Range (or
- * multipart); -EMSGSIZE: over the limits above. `ret` is then undefined. `now` settles the century of
- * two-digit years. 1xx heads are the client's to drop.
+ * multipart); -EMSGSIZE: over the limits above. `ret` is then undefined. `now` settles the century
+ * of two-digit years. 1xx heads are the client's to drop.
  */
 int http_answer_parse(struct str head, unix_t now, struct http_answer *ret) MUST_CHECK;
 
