@@ -84,12 +84,14 @@ struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str key);
 /* Without any lock. */
 bool cache_make_room(struct cache *c, size_t first_shard, size_t cost);
 void cache_give_back(struct cache *c, size_t cost); /* room that was taken */
-void cache_let_go(struct cache *c, struct entry *e); /* of what came out of the index; accepts NULL */
+void cache_let_go(struct cache *c,
+                  struct entry *e); /* of what came out of the index; accepts NULL */
 bool cache_is_too_large(const struct cache *c, const struct entry *e);
 
 /* ---- flight.c ---- */
 
-/* What of the shard is on its way and matches is not kept when it lands. How many. Takes the lock. */
+/* What of the shard is on its way and matches is not kept when it lands. How many. Takes the lock.
+ */
 unsigned flights_doom(struct shard *s, cache_match_fn match, void *arg);
 
 #endif

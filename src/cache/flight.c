@@ -1,7 +1,7 @@
 /*
- * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in the
- * index beside the entries, under the same lock, so that a look-up sees either the entry, or the
- * flight that will bring it, or is the one to begin it; landing swaps one for the other.
+ * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in
+ * the index beside the entries, under the same lock, so that a look-up sees either the entry, or
+ * the flight that will bring it, or is the one to begin it; landing swaps one for the other.
  *
  * Bytes on their way are paid for from the cache's account, like those that are kept: all at once
  * when the length is known, else step by step.
@@ -59,6 +59,11 @@ int flight_why(const struct flight *f)
 struct blob *flight_blob(const struct flight *f)
 {
     return f->blob;
+}
+
+bool flight_is_private(const struct flight *f)
+{
+    return f->key == NULL;
 }
 
 /* ---- references ---- */
@@ -380,17 +385,23 @@ void flight_lose(struct flight *f, int why)
     end(f, FLIGHT_LOST);
 }
 
-void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
+void flight_mark_alone(struct flight *f, usec_t now, usec_t remember)
 {
     struct cache_entry mark = {.fresh_until = now + remember};
     struct cache_entry *e;
+    struct entry *made;
 
-    if (remember > 0 && f->key != NULL) {
-        struct entry *made = entry_new(str_of(f->key), &mark);
+    if (f->key == NULL)
+        return;
+    made = entry_new(str_of(f->key), &mark);
+    e = &made->seen;
+    (void)swap_in(f, made); /* without room for it, the next ones wait in line once more */
+    cache_entry_unref(&e);
+}
 
-        e = &made->seen;
-        (void)swap_in(f, made);
-        cache_entry_unref(&e);
-    }
+void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
+{
+    if (remember > 0)
+        flight_mark_alone(f, now, remember);
     end(f, FLIGHT_ALONE);
 }

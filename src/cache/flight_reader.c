@@ -4,8 +4,8 @@
  *
  *     IDLE ──wait──► WANTS ──news──► POSTED ──message──► IDLE
  *
- * A reader says that it waits, then looks again; the producer publishes, then looks whether somebody
- * waits. Both with full barriers: one of them sees the other.
+ * A reader says that it waits, then looks again; the producer publishes, then looks whether
+ * somebody waits. Both with full barriers: one of them sees the other.
  */
 #include <stdlib.h>
 

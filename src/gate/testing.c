@@ -44,6 +44,7 @@ static const struct conf_field root_fields[] = {
     SECTION(access),
     SECTION(grant),
     SECTION(session),
+    SECTION(pool),
     SECTION(cache),
     SECTION(playlist),
     SECTION(cors),
@@ -158,7 +159,7 @@ static void open_store(struct world *w)
 /* It lives in the world. */
 static void era_over(struct rules_era *era)
 {
-    assert_int_equal(era->requests, 0);
+    assert_int_equal(era->users, 0);
 }
 
 void world_open(struct world *w, const char *settings)
@@ -181,7 +182,8 @@ void world_open(struct world *w, const char *settings)
     gate_init(&w->gate, w->cache, w->store, &w->api);
     w->store_worker = store_worker_new(w->store, w->loop);
     w->era = (struct rules_era){.rules = w->rules, .over = era_over};
-    w->worker = gate_worker_new(&w->gate, &w->era, w->loop, w->store_worker, 0);
+    w->client = client_new(w->loop, &(struct client_limits){.max_connections = 8, .max_idle = 8});
+    w->worker = gate_worker_new(&w->gate, &w->era, w->loop, w->store_worker, w->client, 0);
 }
 
 static void stop(struct world *w)
@@ -191,6 +193,7 @@ static void stop(struct world *w)
     TURN_UNTIL(w->loop, list_is_empty(&w->worker->fills));
     assert_int_equal(counted(w, STAT_REQUESTS), 0);
     gate_worker_free(&w->worker);
+    client_free(&w->client);
     store_worker_free(&w->store_worker);
     loop_free(&w->loop);
 }

@@ -57,6 +57,7 @@ struct world {
     struct api api;
     enum outcome api_outcome; /* what the one endpoint answers */
     struct store_worker *store_worker;
+    struct client *client;
     struct gate_worker *worker;
     usec_t monotonic;
     unix_t now;
