@@ -5,25 +5,7 @@
 #include "http/range.h"
 
 #include "http/date.h"
-
-/* The next entity-tag of a list (RFC 9110 8.8.3). False at the end, or where it stops being one. */
-static bool next_etag(struct str *rest, struct str *ret)
-{
-    size_t quote;
-    ptrdiff_t end;
-
-    while (rest->n > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
-        *rest = str_skip(*rest, 1);
-    quote = str_starts(*rest, STR("W/")) ? 2 : 0;
-    if (rest->n <= quote || rest->p[quote] != '"')
-        return false;
-    end = str_find_char(str_skip(*rest, quote + 1), '"');
-    if (end < 0)
-        return false;
-    *ret = str_first(*rest, quote + 1 + (size_t)end + 1);
-    *rest = str_skip(*rest, ret->n);
-    return true;
-}
+#include "http/field.h"
 
 static struct str opaque(struct str etag)
 {
@@ -37,7 +19,7 @@ static bool is_in_list(struct str list, struct str etag)
 
     if (str_eq(str_trim(list), STR("*")))
         return true;
-    while (etag.n > 0 && next_etag(&list, &one))
+    while (etag.n > 0 && http_etag_next(&list, &one))
         if (str_eq(opaque(one), opaque(etag)))
             return true;
     return false;
@@ -126,12 +108,10 @@ static struct str only_element(struct str list)
 {
     struct str piece, only = STR_NONE;
 
-    while (str_split(&list, ',', &piece)) {
-        piece = str_trim(piece);
-        if (piece.n > 0 && only.n > 0)
+    while (http_list_next(&list, &piece)) {
+        if (only.n > 0)
             return STR_NONE;
-        if (piece.n > 0)
-            only = piece;
+        only = piece;
     }
     return only;
 }
