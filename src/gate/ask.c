@@ -43,8 +43,8 @@ void origin_request_of(struct req *r, struct origin_request *ret)
 void req_set_cache_word(struct req *r, enum cache_word word)
 {
     static const enum gate_stat stats[] = {
-        [CACHE_WORD_HIT] = STAT_CACHE_HIT,     [CACHE_WORD_MISS] = STAT_CACHE_MISS,
-        [CACHE_WORD_JOIN] = STAT_CACHE_JOIN,   [CACHE_WORD_STALE] = STAT_CACHE_STALE,
+        [CACHE_WORD_HIT] = STAT_CACHE_HIT,       [CACHE_WORD_MISS] = STAT_CACHE_MISS,
+        [CACHE_WORD_JOIN] = STAT_CACHE_JOIN,     [CACHE_WORD_STALE] = STAT_CACHE_STALE,
         [CACHE_WORD_BYPASS] = STAT_CACHE_BYPASS,
     };
     bool is_in_memory = word == CACHE_WORD_HIT || word == CACHE_WORD_STALE;
@@ -194,8 +194,8 @@ static const struct step *ask_for_head(struct req *r)
 {
     struct cache_entry *e = cache_get(r->worker->gate->cache, r->cache_key);
 
-    if (e != NULL && loop_now(r->worker->loop) <
-                         atomic_load_explicit(&e->fresh_until, memory_order_relaxed))
+    if (e != NULL &&
+        loop_now(r->worker->loop) < atomic_load_explicit(&e->fresh_until, memory_order_relaxed))
         return use(r, e, CACHE_WORD_HIT);
     cache_entry_unref(&e);
     return STEP(pass);

@@ -31,7 +31,7 @@ struct fetch {
     struct origin_fetch *origin; /* owned */
     struct req *leader;          /* NULL: none, or no more */
     struct cache_entry *stale;   /* reference; NULL: asked for without a condition */
-    struct arena arena;            /* of the strings of `request` */
+    struct arena arena;          /* of the strings of `request` */
     struct origin_request request;
     bool is_playlist, is_blocking; /* blocking: a playlist reload with _HLS_ directives */
     struct playlist_place place;   /* of a playlist */
@@ -40,7 +40,8 @@ struct fetch {
 };
 
 enum {
-    FETCH_ARENA_CAP = 64 * 1024, /* a target, a User-Agent: parts of a head of HTTP_MAX_HEAD_BYTES */
+    FETCH_ARENA_CAP =
+        64 * 1024,   /* a target, a User-Agent: parts of a head of HTTP_MAX_HEAD_BYTES */
     VALUE_MAX = 256, /* of an ETag or a type that is kept; longer ones are no better than none */
 };
 

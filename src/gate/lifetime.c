@@ -95,8 +95,8 @@ void lifetime_set_condition(const struct cache_entry *e, struct origin_request *
 
 void lifetime_excuse(struct cache_entry *e, usec_t now)
 {
-    usec_t until = MIN(now + EXCUSE_TIME,
-                       atomic_load_explicit(&e->error_until, memory_order_relaxed));
+    usec_t until =
+        MIN(now + EXCUSE_TIME, atomic_load_explicit(&e->error_until, memory_order_relaxed));
 
     if (until > atomic_load_explicit(&e->stale_until, memory_order_relaxed))
         atomic_store_explicit(&e->stale_until, until, memory_order_relaxed);

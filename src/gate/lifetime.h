@@ -32,12 +32,13 @@ void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool
 
 void lifetime_store(const struct lifetime *l, struct cache_entry *e);
 
-/* Sets the conditions under which the origin need not send `e` again; `date` is where a text goes. */
+/* Sets the conditions under which the origin need not send `e` again; `date` is where a text goes.
+ */
 void lifetime_set_condition(const struct cache_entry *e, struct origin_request *r,
                             char date[HTTP_DATE_LEN]);
 
-/* The origin has failed: until `now` + a moment `e` is used at once, while it is asked anew; as long
- * as that is allowed at all. */
+/* The origin has failed: until `now` + a moment `e` is used at once, while it is asked anew; as
+ * long as that is allowed at all. */
 void lifetime_excuse(struct cache_entry *e, usec_t now);
 
 #endif

@@ -9,10 +9,9 @@ static const struct conf_field filesystem_fields[] = {
 
 static const struct conf_field health_fields[] = {
     CONF_F(struct health_settings, path, conf_string, .def = "/", .min = "1", .max = "1024",
-           .reload = true,
-           .doc = "What is asked for. An answer from 200 to 399 is good."),
-    CONF_F(struct health_settings, interval, conf_duration, .def = "0", .max = "1h",
-           .reload = true, .doc = "How often each server is asked; 0: never."),
+           .reload = true, .doc = "What is asked for. An answer from 200 to 399 is good."),
+    CONF_F(struct health_settings, interval, conf_duration, .def = "0", .max = "1h", .reload = true,
+           .doc = "How often each server is asked; 0: never."),
     CONF_F(struct health_settings, timeout, conf_duration, .def = "2s", .min = "10ms", .max = "1m",
            .reload = true, .doc = "An answer that takes longer is a bad one."),
     CONF_F(struct health_settings, rise, conf_int, .def = "2", .min = "1", .max = "100",
@@ -23,7 +22,7 @@ static const struct conf_field health_fields[] = {
 };
 
 static const char *const balances[] = {"round_robin", "least", "hash",
-                                       NULL}; /* enum cluster_balance */
+                                       NULL};                            /* enum cluster_balance */
 static const char *const protocols[] = {"auto", "http1", "http2", NULL}; /* enum client_protocol */
 
 static const struct conf_field http_origin_fields[] = {
@@ -50,14 +49,13 @@ static const struct conf_field http_origin_fields[] = {
            .doc = "Our own certificate (PEM), for servers that ask for one."),
     CONF_F(struct http_origin_settings, certificate_key, conf_path, .def = "", .reload = true,
            .doc = "Its private key (PEM)."),
-    CONF_F(struct http_origin_settings, connect_timeout, conf_duration, .def = "8s",
-           .min = "10ms", .max = "5m", .reload = true,
-           .doc = "Time for name, connection and TLS together."),
+    CONF_F(struct http_origin_settings, connect_timeout, conf_duration, .def = "8s", .min = "10ms",
+           .max = "5m", .reload = true, .doc = "Time for name, connection and TLS together."),
     CONF_F(struct http_origin_settings, first_byte_timeout, conf_duration, .def = "30s",
            .min = "10ms", .max = "1h", .reload = true,
            .doc = "Time for the head of an answer to come."),
-    CONF_F(struct http_origin_settings, stall_timeout, conf_duration, .def = "30s",
-           .min = "10ms", .max = "1h", .reload = true,
+    CONF_F(struct http_origin_settings, stall_timeout, conf_duration, .def = "30s", .min = "10ms",
+           .max = "1h", .reload = true,
            .doc = "The longest time without a byte of a body that is wanted."),
     CONF_F(struct http_origin_settings, deadline, conf_duration, .def = "1m", .min = "100ms",
            .max = "1h", .reload = true,
@@ -92,8 +90,8 @@ const struct conf_field origin_fields[] = {
                   "prefix is kept: /vod/a.ts is looked for as /vod/a.ts."),
     CONF_OPTIONAL_SECTION(struct origin_setting, filesystem, has_filesystem, filesystem_fields,
                           .reload = true, .doc = "A local folder."),
-    CONF_OPTIONAL_SECTION(struct origin_setting, http, has_http, http_origin_fields,
-                          .reload = true, .doc = "HTTP servers."),
+    CONF_OPTIONAL_SECTION(struct origin_setting, http, has_http, http_origin_fields, .reload = true,
+                          .doc = "HTTP servers."),
     CONF_END,
 };
 
@@ -145,8 +143,8 @@ const struct conf_field cache_fields[] = {
            .reload = true,
            .doc = "How long an object of an HTTP origin is fresh when the origin says nothing. A "
                   "playlist that still grows is fresh for half its target duration at most."),
-    CONF_F(struct cache_settings, negative_ttl, conf_duration, .def = "1s", .min = "0",
-           .max = "1h", .reload = true,
+    CONF_F(struct cache_settings, negative_ttl, conf_duration, .def = "1s", .min = "0", .max = "1h",
+           .reload = true,
            .doc = "How long it is remembered that an HTTP origin has no such object, when it says "
                   "nothing; longer words of its own are cut to a minute."),
     CONF_F(struct cache_settings, stale_while_revalidate, conf_duration, .def = "0", .min = "0",
@@ -161,6 +159,7 @@ const struct conf_field cache_fields[] = {
     CONF_F(struct cache_settings, header, conf_bool, .def = "off", .reload = true,
            .doc = "Tell viewers in a field `X-Cache` where an answer came from: HIT, MISS, JOIN "
                   "(another viewer's fetch), STALE or BYPASS."),
-    CONF_SECTION(struct cache_settings, disk, disk_fields, .doc = "A second, larger cache on disk."),
+    CONF_SECTION(struct cache_settings, disk, disk_fields,
+                 .doc = "A second, larger cache on disk."),
     CONF_END,
 };

@@ -1,6 +1,6 @@
 /*
- * A request's own answer. Until the head has come the request owns the fetch (r->alone), from then on
- * its body does.
+ * A request's own answer. Until the head has come the request owns the fetch (r->alone), from then
+ * on its body does.
  */
 #include "gate/pass.h"
 

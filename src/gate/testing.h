@@ -69,6 +69,9 @@ struct world {
 void world_open(struct world *w, const char *settings);
 void world_close(struct world *w);
 
+/* The same, over one HTTP origin for everything but /files/, which is the folder. */
+void world_open_http(struct world *w, const char *settings);
+
 /* Every file gets a later time of change than the one before. */
 void world_write(struct world *w, const char *path, const char *text);
 void world_write_bytes(struct world *w, const char *path, struct str bytes);
@@ -120,6 +123,8 @@ struct asking {
     struct question question;
     struct req *req; /* NULL once it is over */
     bool wants_content, is_sending;
+    bool is_pulling; /* the body is on its way */
+    struct buf pulled;
     struct answer answer;
 };
 

@@ -33,7 +33,8 @@ static void set_line(struct chunked_body *c, uint64_t size)
     c->has_ended = size == 0;
 }
 
-/* Puts what is left of the line in front of the inner body's pieces, and cuts those to the chunk. */
+/* Puts what is left of the line in front of the inner body's pieces, and cuts those to the chunk.
+ */
 static int show(struct chunked_body *c, const struct body_view *inner, struct body_view *ret)
 {
     uint64_t left = c->chunk_left;

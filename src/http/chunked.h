@@ -9,10 +9,10 @@
 
 struct chunked_body {
     struct body body;
-    struct body *inner;  /* borrowed: its owner ends it */
+    struct body *inner;    /* borrowed: its owner ends it */
     uint64_t chunk_left;   /* of the inner body's bytes */
     uint64_t content_sent; /* the inner body's bytes so far, without framing */
-    char line[24];       /* the end of the chunk before, and the size of this one */
+    char line[24];         /* the end of the chunk before, and the size of this one */
     uint8_t line_at, line_n;
     bool has_begun, has_ended;
 };

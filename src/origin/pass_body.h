@@ -19,7 +19,7 @@ struct pass_body {
     size_t hold_from; /* bytes held that make the origin wait */
     bool is_waiting;  /* the puller found nothing */
     bool has_ended;
-    int err;           /* how */
+    int err;       /* how */
     bool *is_gone; /* of the call that is on the stack: the body has been done meanwhile */
 };
 
