@@ -282,6 +282,55 @@ static void test_memory_comes_and_goes_by_the_page(void **state)
     assert_int_equal(blob_live(), 0);
 }
 
+/* What is kept costs what it holds, however large it might have become: pages are never shared, and
+ * a process has a limited number of mappings. */
+static void test_what_is_kept_is_compact(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(unbounded); i++) {
+        struct blob *b = blob_new_unbounded(unbounded[i].cap), *kept;
+        size_t n = unbounded[i].n;
+
+        grow(b, n, 10000);
+        blob_seal(b);
+        kept = blob_compact(b);
+        assert_holds(kept, n);
+        assert_int_equal(room_in(kept), 0);
+        assert_true(blob_footprint(kept) <= n + RECORD_MAX + (n < 65536 ? 0 : PAGE));
+        assert_true(blob_footprint(b) >= blob_footprint(kept));
+        assert_true(kept != b || blob_footprint(b) == blob_footprint(kept));
+        blob_unref(&kept);
+        assert_holds(b, n); /* somebody may be reading it */
+        blob_unref(&b);
+        assert_int_equal(blob_live(), 0);
+    }
+}
+
+/* No second copy of what is compact already. */
+static void test_compact_is_a_reference_where_it_can(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct blob *b = numbered(sizes[i]), *kept = blob_compact(b);
+
+        assert_ptr_equal(kept, b);
+        blob_unref(&kept);
+        blob_unref(&b);
+        assert_int_equal(blob_live(), 0);
+    }
+}
+
+/* A heap blob has taken all its memory from the start, and says so. */
+static void test_footprint_is_what_it_takes(void **state)
+{
+    struct blob *b = blob_new_unbounded(60000);
+
+    grow(b, 10, 10);
+    assert_true(blob_footprint(b) >= 60000);
+    blob_seal(b);
+    assert_true(blob_footprint(b) >= 60000);
+    blob_unref(&b);
+    assert_int_equal(blob_live(), 0);
+}
+
 static void test_too_large_to_grow_is_an_answer(void **state)
 {
     static const size_t too_large[] = {SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX / 2, (size_t)1 << 60};
@@ -365,6 +414,9 @@ TEST_MAIN(cmocka_unit_test(test_sizes), cmocka_unit_test(test_references),
           cmocka_unit_test(test_grows_to_its_length),
           cmocka_unit_test(test_grows_to_an_unknown_length),
           cmocka_unit_test(test_memory_comes_and_goes_by_the_page),
+          cmocka_unit_test(test_what_is_kept_is_compact),
+          cmocka_unit_test(test_compact_is_a_reference_where_it_can),
+          cmocka_unit_test(test_footprint_is_what_it_takes),
           cmocka_unit_test(test_too_large_to_grow_is_an_answer),
           cmocka_unit_test(test_a_body_of_what_is_there),
           cmocka_unit_test(test_read_on_other_threads_while_it_grows))

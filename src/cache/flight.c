@@ -357,7 +357,7 @@ void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
 
     if (f->blob != NULL) {
         blob_seal(f->blob);
-        seen.blob = blob_ref(f->blob);
+        seen.blob = blob_compact(f->blob);
         seen.version.size = blob_filled(f->blob);
         assert(f->head.length == BODY_LENGTH_UNKNOWN || f->head.length == seen.version.size);
     }
