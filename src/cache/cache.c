@@ -66,9 +66,8 @@ struct entry *shard_replace(struct shard *s, uint64_t hash, struct entry *e)
     return old;
 }
 
-struct cache_entry *shard_hit(struct shard *s, struct entry *e)
+struct cache_entry *shard_use(struct entry *e)
 {
-    s->hits++;
     sieve_hit(&e->sieve);
     return cache_entry_ref(&e->seen);
 }
@@ -202,10 +201,12 @@ struct cache_entry *cache_get(struct cache *c, struct str key)
 
     pthread_mutex_lock(&s->lock);
     e = shard_find(s, hash, key);
-    if (e != NULL)
-        found = shard_hit(s, e);
-    else
+    if (e != NULL) {
+        s->hits++;
+        found = shard_use(e);
+    } else {
         s->misses++;
+    }
     pthread_mutex_unlock(&s->lock);
     return found;
 }

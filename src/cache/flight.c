@@ -1,7 +1,7 @@
 /*
- * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in the
- * index beside the entries, under the same lock, so that a look-up sees either the entry, or the
- * flight that will bring it, or is the one to begin it; landing swaps one for the other.
+ * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in
+ * the index beside the entries, under the same lock, so that a look-up sees either the entry, or
+ * the flight that will bring it, or is the one to begin it; landing swaps one for the other.
  *
  * Bytes on their way are paid for from the cache's account, like those that are kept: all at once
  * when the length is known, else step by step.
@@ -98,7 +98,7 @@ void flight_unref(struct flight **f)
     blob_unref(&gone->blob);
     xfree_p(&gone->head.etag.p);
     xfree_p(&gone->head.type.p);
-    free(gone->key);
+    xfree_p(&gone->key.p);
     free(gone);
 }
 
@@ -106,8 +106,7 @@ void flight_unref(struct flight **f)
 
 static bool flight_matches(const struct map_node *node, const void *key)
 {
-    return str_eq(str_of(MAP_ENTRY(node, const struct flight, node)->key),
-                  *(const struct str *)key);
+    return str_eq(MAP_ENTRY(node, const struct flight, node)->key, *(const struct str *)key);
 }
 
 static struct flight *find(const struct shard *s, uint64_t hash, struct str key)
@@ -128,9 +127,7 @@ static struct flight *list_new(struct cache *c, struct shard *s, uint64_t hash, 
 {
     struct flight *f = flight_new(c, l);
 
-    f->key = xmalloc(key.n + 1);
-    memcpy(f->key, key.p, key.n);
-    f->key[key.n] = '\0';
+    f->key = (struct str){xmemdup(key.p, key.n), key.n};
     map_put(&s->flights, &f->node, hash);
     f->is_listed = true;
     return f;
@@ -143,24 +140,29 @@ static void unlist(struct shard *s, struct flight *f)
     f->is_listed = false;
 }
 
+static bool is_before(usec_t now, _Atomic usec_t *end)
+{
+    return now < atomic_load_explicit(end, memory_order_relaxed);
+}
+
 static enum cache_found look_up(struct cache *c, struct shard *s, uint64_t hash, struct str key,
                                 usec_t now, struct loop *l, struct cache_lookup *ret)
 {
     struct entry *e = shard_find(s, hash, key);
     struct flight *f;
 
-    if (e != NULL) {
-        ret->entry = shard_hit(s, e);
-        if (now < atomic_load_explicit(&e->seen.fresh_until, memory_order_relaxed))
-            return CACHE_FRESH;
-    } else {
-        s->misses++;
+    ret->entry = e != NULL ? shard_use(e) : NULL;
+    if (e != NULL && is_before(now, &e->seen.fresh_until)) {
+        s->hits++;
+        return CACHE_FRESH;
     }
     f = find(s, hash, key);
-    if (e != NULL && now < atomic_load_explicit(&e->seen.stale_until, memory_order_relaxed)) {
+    if (e != NULL && is_before(now, &e->seen.stale_until)) {
+        s->hits++;
         ret->flight = f == NULL ? flight_ref(list_new(c, s, hash, key, l)) : NULL;
         return CACHE_STALE;
     }
+    s->misses++;
     ret->flight = flight_ref(f != NULL ? f : list_new(c, s, hash, key, l));
     return f != NULL ? CACHE_JOINED : CACHE_BEGUN;
 }
@@ -212,7 +214,7 @@ unsigned flights_doom(struct shard *s, cache_match_fn match, void *arg)
     MAP_FOREACH (node, &s->flights) {
         struct flight *f = MAP_ENTRY(node, struct flight, node);
 
-        if (f->is_doomed || !match(str_of(f->key), arg))
+        if (f->is_doomed || !match(f->key, arg))
             continue;
         f->is_doomed = true;
         count++;
@@ -352,7 +354,6 @@ static bool swap_in(struct flight *f, struct entry *e)
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
 {
     struct cache_entry seen = *what;
-    struct str key = f->key != NULL ? str_of(f->key) : STR("");
     struct entry *e;
 
     if (f->blob != NULL) {
@@ -361,7 +362,7 @@ void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
         seen.version.size = blob_filled(f->blob);
         assert(f->head.length == BODY_LENGTH_UNKNOWN || f->head.length == seen.version.size);
     }
-    e = entry_new(key, &seen);
+    e = entry_new(f->key, &seen);
     f->entry = &e->seen;
     if (is_kept && !swap_in(f, e))
         atomic_fetch_add_explicit(&f->cache->rejected, 1, memory_order_relaxed);
@@ -370,6 +371,7 @@ void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
 
 void flight_land_same(struct flight *f, struct cache_entry *e)
 {
+    assert(flight_state(f) == FLIGHT_ASKED); /* else readers would take what they have for whole */
     f->entry = cache_entry_ref(e);
     end(f, FLIGHT_LANDED);
 }
@@ -385,8 +387,8 @@ void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
     struct cache_entry mark = {.fresh_until = now + remember};
     struct cache_entry *e;
 
-    if (remember > 0 && f->key != NULL) {
-        struct entry *made = entry_new(str_of(f->key), &mark);
+    if (remember > 0 && f->key.p != NULL) {
+        struct entry *made = entry_new(f->key, &mark);
 
         e = &made->seen;
         (void)swap_in(f, made);

@@ -1,7 +1,7 @@
 /*
- * An object on its way into the cache: one producer, on the worker whose request came first, and any
- * number of readers on any worker, who are fed while it arrives and woken by messages to their loops.
- * So however many ask for one missing object, its origin is asked once.
+ * An object on its way into the cache: one producer, on the worker whose request came first, and
+ * any number of readers on any worker, who are fed while it arrives and woken by messages to their
+ * loops. So however many ask for one missing object, its origin is asked once.
  *
  *     ASKED ──► GROWING ──► LANDED    whole: flight_entry(); kept in the index, if it may be
  *       ├──────────┴──────► LOST      the producer has given up: flight_why()
@@ -35,7 +35,8 @@ struct flight_reader {
 
 enum cache_found {
     CACHE_FRESH,  /* `entry` */
-    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it */
+    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it
+                   */
     CACHE_JOINED, /* somebody asks for it already: the reader has joined; `entry` as below */
     CACHE_BEGUN,  /* the caller asks for it: produces `flight`, which the reader has joined; `entry`
                      is the stale version that may prove to be right still, or NULL */
@@ -46,7 +47,8 @@ struct cache_lookup {
     struct flight *flight;     /* a reference for the producer, or NULL */
 };
 
-/* Index and flights are looked at in one step: between two who miss, exactly one has CACHE_BEGUN. */
+/* Index and flights are looked at in one step: between two who miss, exactly one has CACHE_BEGUN.
+ */
 enum cache_found cache_look_up(struct cache *c, struct str key, usec_t now, struct loop *l,
                                struct flight_reader *r, struct cache_lookup *ret);
 
@@ -72,8 +74,8 @@ int flight_why(const struct flight *f);                   /* LOST: the producer'
 
 /*
  * True: changed() will be called once, when the state is no longer `seen`, or more than `filled`
- * bytes are there. False: that is so already. FLIGHT_ANY_BYTES: the reader looks at the state alone,
- * but may be called for bytes all the same.
+ * bytes are there. False: that is so already. FLIGHT_ANY_BYTES: the reader looks at the state
+ * alone, but may be called for bytes all the same.
  */
 #define FLIGHT_ANY_BYTES SIZE_MAX
 bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled) MUST_CHECK;
@@ -118,7 +120,8 @@ struct blob *flight_blob(const struct flight *f); /* borrowed; NULL before fligh
  * blob, which is the flight's. `is_kept`: goes into the index.
  */
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept);
-void flight_land_same(struct flight *f, struct cache_entry *e); /* ASKED: the stale version is right */
+void flight_land_same(struct flight *f,
+                      struct cache_entry *e); /* ASKED: the stale version is right */
 void flight_lose(struct flight *f, int why);
 /* ASKED: `remember` until then that this object is not shared (0: do not). */
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember);

@@ -12,7 +12,7 @@ struct flight {
     struct cache *cache;         /* borrowed: outlives it */
     struct map_node node;        /* in the shard's flights while it is listed */
     bool is_listed, is_doomed;   /* guarded by the shard's lock; doomed: not kept when it lands */
-    char *key;                   /* owned; NULL: private */
+    struct str key;              /* bytes owned; STR_NONE: private */
 
     pthread_mutex_t lock; /* guards the next two; taken after the shard's */
     struct list seats;

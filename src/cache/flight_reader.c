@@ -4,8 +4,8 @@
  *
  *     IDLE ──wait──► WANTS ──news──► POSTED ──message──► IDLE
  *
- * A reader says that it waits, then looks again; the producer publishes, then looks whether somebody
- * waits. Both with full barriers: one of them sees the other.
+ * A reader says that it waits, then looks again; the producer publishes, then looks whether
+ * somebody waits. Both with full barriers: one of them sees the other.
  */
 #include <stdlib.h>
 
@@ -140,6 +140,7 @@ static bool has_moved(const struct flight *f, enum flight_state seen, size_t fil
 
 bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled)
 {
+    assert(seen <= FLIGHT_GROWING); /* nothing follows an end: it would wait for ever */
     want(r->seat);
     atomic_thread_fence(memory_order_seq_cst);
     r->is_waiting = !has_moved(r->flight, seen, filled);
