@@ -128,12 +128,13 @@ static bool evict_one(struct cache *c, struct shard *s)
     return e != NULL;
 }
 
-/* False when all shards are empty and there is no room still: other writers hold it for what they
- * are about to insert. */
+/* False when all shards are empty and there is no room still: it is held for what is under way. */
 bool cache_make_room(struct cache *c, size_t first_shard, size_t cost)
 {
     unsigned empty = 0;
 
+    if (cost > c->limit) /* nothing is gained by evicting everything */
+        return false;
     for (size_t at = first_shard; !account_take(c, cost); at++) {
         empty = evict_one(c, &c->shards[at % CACHE_SHARDS]) ? 0 : empty + 1;
         if (empty == CACHE_SHARDS)
@@ -284,7 +285,7 @@ unsigned cache_purge(struct cache *c, cache_match_fn match, void *arg)
     for (int i = 0; i < CACHE_SHARDS; i++) {
         struct map_node *node;
 
-        count += flights_doom(&c->shards[i], match, arg);
+        count += flights_unlist(&c->shards[i], match, arg);
         node = take_matching(&c->shards[i], match, arg);
         for (struct map_node *next; node != NULL; node = next, count++) {
             next = node->next;

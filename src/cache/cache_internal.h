@@ -59,6 +59,12 @@ static inline bool entry_is_file(const struct entry *e)
     return e->seen.is_file;
 }
 
+/* It says only that the object is not shared. */
+static inline bool entry_is_mark(const struct entry *e)
+{
+    return e->seen.status == 0 && e->seen.blob == NULL && !e->seen.is_file;
+}
+
 /* ---- cache.c ---- */
 
 static inline uint64_t cache_hash(struct str key)
@@ -87,10 +93,9 @@ void cache_let_go(struct cache *c,
                   struct entry *e); /* of what came out of the index; accepts NULL */
 bool cache_is_too_large(const struct cache *c, const struct entry *e);
 
-/* ---- flight.c ---- */
+/* ---- flight_index.c ---- */
 
-/* What of the shard is on its way and matches is not kept when it lands. How many. Takes the lock.
- */
-unsigned flights_doom(struct shard *s, cache_match_fn match, void *arg);
+/* What of the shard is on its way and matches leaves the index. How many. Takes the lock. */
+unsigned flights_unlist(struct shard *s, cache_match_fn match, void *arg);
 
 #endif

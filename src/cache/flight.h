@@ -34,7 +34,7 @@ struct flight_reader {
 /* ---- looking up ---- */
 
 enum cache_found {
-    CACHE_FRESH,  /* `entry` */
+    CACHE_FRESH,  /* `entry`; with status 0: not to be shared, the caller asks for itself */
     CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it
                    */
     CACHE_JOINED, /* somebody asks for it already: the reader has joined; `entry` as below */
@@ -116,14 +116,16 @@ bool flight_add(struct flight *f, struct str bytes) MUST_CHECK;
 struct blob *flight_blob(const struct flight *f); /* borrowed; NULL before flight_begin() */
 
 /*
- * The ends. Each wakes all readers. flight_land(): `what` is taken as by cache_put(), but for its
- * blob, which is the flight's. `is_kept`: goes into the index.
+ * The ends. Each wakes all readers, and takes the flight out of the index. flight_land(): `what` is
+ * taken as by cache_put(), but for its blob, which is the flight's. `is_kept`: goes into the index,
+ * if the flight is in it still and there is room. The version that is there has been overtaken and
+ * goes in any case; it stays when the flight lands the same or is lost.
  */
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept);
 void flight_land_same(struct flight *f,
                       struct cache_entry *e); /* ASKED: the stale version is right */
 void flight_lose(struct flight *f, int why);
-/* ASKED: `remember` until then that this object is not shared (0: do not). */
+/* ASKED: remembers for so long that this object is not shared (0: does not). */
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember);
 /* The index lets go of it: from now on nobody joins, and it is not kept. */
 void flight_unlist(struct flight *f);

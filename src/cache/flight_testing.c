@@ -1,5 +1,6 @@
 #include "cache/flight_testing.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -149,7 +150,7 @@ void crew_lose(struct crew *crew, int why)
     crew_leave(crew);
 }
 
-/* ---- what came of it ---- */
+/* ---- what is in the index ---- */
 
 long cached_bytes(struct world *w, const char *key)
 {
@@ -161,6 +162,43 @@ long cached_bytes(struct world *w, const char *key)
     cache_entry_unref(&e);
     return n;
 }
+
+void put_timed(struct world *w, const char *key, usec_t fresh, usec_t stale)
+{
+    struct cache_entry *e = cache_put(w->cache, str_of(key),
+                                      &(struct cache_entry){.blob = blob_new(1),
+                                                            .status = 200,
+                                                            .fresh_until = fresh,
+                                                            .stale_until = stale,
+                                                            .error_until = stale + 100});
+
+    cache_entry_unref(&e);
+}
+
+void check_look_up(struct world *w, const char *key, usec_t now, enum cache_found want, bool begins)
+{
+    bool is_in = want == CACHE_BEGUN || want == CACHE_JOINED;
+    struct viewer v = viewer_new();
+    struct cache_lookup found;
+    struct crew crew;
+
+    assert_int_equal(view(w, &v, key, now, 0, &found), want);
+    assert_int_equal(found.entry != NULL, cached_bytes(w, key) >= 0);
+    assert_int_equal(found.flight != NULL, begins);
+    assert_int_equal(v.reader.flight != NULL, is_in);
+    cache_entry_unref(&found.entry);
+    flight_leave(&v.reader);
+    if (found.flight == NULL)
+        return;
+    assert_int_equal(flight_state(found.flight), FLIGHT_ASKED);
+    assert_false(flight_has_readers(found.flight));
+    crew_take(&crew, found.flight);
+    if (want == CACHE_STALE)
+        check_look_up(w, key, now, CACHE_STALE, false); /* one refreshes it, and no other */
+    crew_lose(&crew, -EIO);
+}
+
+/* ---- */
 
 bool dies(void (*run)(void *arg), void *arg)
 {

@@ -56,8 +56,13 @@ void join(struct world *w, struct viewer *v, const char *key, int loop);
 /* flight_wait() with what is there, which must be true. */
 void wait_for_news(struct viewer *v);
 
-/* Is the key's entry in the index? Of those, how many bytes; -1: none. */
+/* Of the entry in the index; -1: there is none. */
 long cached_bytes(struct world *w, const char *key);
+/* Puts an entry of one byte in; stale_if_error goes 100 further. */
+void put_timed(struct world *w, const char *key, usec_t fresh, usec_t stale);
+/* Looks up and expects that; `begins`: the caller is to produce. Leaves nothing under way. */
+void check_look_up(struct world *w, const char *key, usec_t now, enum cache_found want,
+                   bool begins);
 
 /* Does `run` end the process by an assertion? */
 bool dies(void (*run)(void *arg), void *arg);
