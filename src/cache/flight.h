@@ -26,6 +26,8 @@ struct flight_reader {
     struct flight_seat *seat;
     struct list link; /* in the seat */
     bool is_waiting;
+    enum flight_state seen; /* while it waits: what it knows */
+    size_t filled;
     /* On the reader's loop, once after each flight_wait() that was true. */
     void (*changed)(struct flight_reader *r);
     struct body *body; /* that it is fed through, once there is one */
@@ -73,9 +75,9 @@ struct cache_entry *flight_entry(const struct flight *f); /* LANDED; borrowed */
 int flight_why(const struct flight *f);                   /* LOST: the producer's word */
 
 /*
- * True: changed() will be called once, when the state is no longer `seen`, or more than `filled`
- * bytes are there. False: that is so already. FLIGHT_ANY_BYTES: the reader looks at the state
- * alone, but may be called for bytes all the same.
+ * True: changed() will be called once, when the state is no longer `seen` (ASKED or GROWING:
+ * nothing follows an end), or more than `filled` bytes are there. False: that is so already.
+ * FLIGHT_ANY_BYTES: the reader looks at the state alone.
  */
 #define FLIGHT_ANY_BYTES SIZE_MAX
 bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled) MUST_CHECK;
