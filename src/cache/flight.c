@@ -168,8 +168,8 @@ bool flight_add(struct flight *f, struct str bytes)
     size_t room, filled = blob_filled(f->blob);
     char *to = blob_room(f->blob, &room);
 
-    if (bytes.n > room)
-        return false;
+    if (bytes.n == 0 || bytes.n > room)
+        return bytes.n == 0;
     while (filled + bytes.n > f->reserved)
         if (!reserve(f, RESERVE_STEP))
             return false;

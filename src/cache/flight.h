@@ -62,7 +62,7 @@ void flight_unref(struct flight **f); /* any thread; accepts NULL */
 
 /* ---- for readers ---- */
 
-/* What is known before the object is whole. Valid from GROWING on. */
+/* What is known before the object is whole. Valid from GROWING on; empty when it never grew. */
 struct flight_head {
     uint64_t length; /* BODY_LENGTH_UNKNOWN: until it is whole */
     struct str etag, type;
@@ -84,9 +84,11 @@ bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled)
 void flight_leave(struct flight_reader *r); /* no more calls; harmless when in none */
 
 /*
- * A range of it as a body, while it arrives. With BODY_LENGTH_UNKNOWN: all from `first` on. The
- * reader must stay where it is, and serves the body alone from now on. -EIO when the flight is
- * lost. NULL when the arena is full.
+ * A range of it as a body, while it arrives; from GROWING on, when there are bytes. It must lie
+ * within the length of the head; with BODY_LENGTH_UNKNOWN it is all from `first` on. The reader
+ * must stay where it is, serves the body alone from now on, and leaves with it. -EIO when the
+ * flight is lost, or when it lands with a length nobody knew and has no such range. NULL when the
+ * arena is full.
  */
 struct body *flight_body_new(struct arena *a, struct flight_reader *r, uint64_t first,
                              uint64_t length);
