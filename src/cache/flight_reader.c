@@ -150,7 +150,7 @@ static void on_deserted(struct loop_message *m)
     struct flight *f = container_of(m, struct flight, deserted);
 
     atomic_store(&f->deserted_is_posted, false);
-    if (f->producer != NULL)
+    if (f->producer != NULL && !flight_has_readers(f)) /* else somebody has joined meanwhile */
         f->producer->deserted(f->producer);
     flight_unref(&f);
 }
