@@ -309,8 +309,8 @@ static void overflow(struct fetch *f)
         lose(f, OUT_PLAYLIST_TOO_LARGE);
         return;
     }
-    flight_mark_alone(f->flight, now, ALONE_TIME);
-    lose(f, OUT_ORIGIN_BROKE);
+    flight_lose_alone(f->flight, (int)OUT_ORIGIN_BROKE, now, ALONE_TIME);
+    fetch_free(&f);
 }
 
 static bool on_data(void *arg, struct origin_fetch *o, struct str bytes)
@@ -330,7 +330,7 @@ static void land(struct fetch *f)
                                .last_modified = head->last_modified,
                                .status = 200};
 
-    if (f->is_playlist && scanned_add(f->worker, blob_str(flight_blob(f->flight)), &f->place,
+    if (f->is_playlist && scanned_add(f->worker, blob_str(flight_seal(f->flight)), &f->place,
                                       &what) == PLAYLIST_TOO_MANY) {
         lose(f, OUT_PLAYLIST_TOO_LARGE);
         return;
