@@ -36,7 +36,7 @@ struct body_view {
 
 struct body_ops {
     /* 1: `ret_view` holds at least one byte. 0: nothing yet, on_more will be called. < 0: -errno,
-     * broken. */
+     * broken. 0 with nothing left: body_end(). */
     int (*peek)(struct body *b, struct body_view *ret_view);
     void (*advance)(struct body *b, uint64_t n);
     void (*done)(struct body *b);
@@ -44,11 +44,22 @@ struct body_ops {
 
 struct body {
     const struct body_ops *ops; /* NULL: the empty body */
-    uint64_t left;              /* bytes still to come; known from the start */
-    void (*on_more)(
-        struct body *body); /* the puller's; called at most once after each peek() that gave 0 */
-    void *puller;           /* the puller's */
+    uint64_t left; /* bytes still to come; BODY_LENGTH_UNKNOWN until peek() has found the end */
+    /* The puller's; called at most once after each peek() that gave 0, from the loop, never from
+     * within a call of the puller's. */
+    void (*on_more)(struct body *body);
+    void *puller; /* the puller's */
 };
+
+#define BODY_LENGTH_UNKNOWN UINT64_MAX
+
+/* For peek() of a body whose length was unknown: here it ends. */
+static inline int body_end(struct body *b)
+{
+    assert(b->left == BODY_LENGTH_UNKNOWN);
+    b->left = 0;
+    return 0;
+}
 
 static inline int body_peek(struct body *b, struct body_view *ret_view)
 {
@@ -59,7 +70,8 @@ static inline int body_peek(struct body *b, struct body_view *ret_view)
 static inline void body_advance(struct body *b, uint64_t n)
 {
     assert(n <= b->left);
-    b->left -= n;
+    if (b->left != BODY_LENGTH_UNKNOWN)
+        b->left -= n;
     b->ops->advance(b, n);
 }
 

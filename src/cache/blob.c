@@ -1,10 +1,13 @@
 /*
  * A blob is one allocation below MAPPED_FROM: record and bytes side by side. Above, the bytes are a
  * mapping of their own, which goes back to the kernel at once when the last reference goes,
- * whatever the heap around it looks like.
+ * whatever the heap around it looks like. One that grows to an unknown length is a mapping as long
+ * as it may become: the kernel gives it pages as they are written, and its bytes never move, so
+ * readers need no lock. blob_seal() cuts off what was not needed.
  *
- * Invariant: refs > 0 while anybody can see the blob. The last reference may be dropped on any
- * thread; acq_rel on the count orders every use of the bytes before their release.
+ * Invariants: refs > 0 while anybody can see the blob; bytes below `filled` do not change. The last
+ * reference may be dropped on any thread; acq_rel on the count orders every use of the bytes before
+ * their release.
  */
 #include "cache/blob.h"
 
@@ -19,8 +22,9 @@ enum { MAPPED_FROM = 64 << 10, PAGE = 4096, HUGE_PAGE = 2 << 20 };
 
 struct blob {
     atomic_uint refs;
-    size_t n;
-    size_t mapped; /* length of the mapping behind `bytes`; 0: they are `here` */
+    atomic_size_t filled; /* bytes that readers may see; only the producer moves it */
+    size_t cap;           /* bytes it may become */
+    size_t mapped;        /* length of the mapping behind `bytes`; 0: they are `here` */
     char *bytes;
     char here[];
 };
@@ -30,6 +34,11 @@ static atomic_long live;
 long blob_live(void)
 {
     return atomic_load_explicit(&live, memory_order_relaxed);
+}
+
+static size_t page_rounded(size_t n)
+{
+    return (n + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
 /* Cuts what stands before and behind a huge-page boundary off a mapping that is HUGE_PAGE longer
@@ -44,33 +53,39 @@ static char *trim_to_huge_page(char *p, size_t length)
     return p + before;
 }
 
+static char *map_pages(size_t length, int flags)
+{
+    char *p =
+        mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+    return p != MAP_FAILED ? p : NULL;
+}
+
 /* Only aligned ranges get huge pages, and the kernel does not align an anonymous mapping by itself.
  */
 static char *map_bytes(size_t length)
 {
-    size_t spare = length >= HUGE_PAGE ? HUGE_PAGE : 0;
-    char *p =
-        mmap(NULL, length + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p;
 
-    if (p == MAP_FAILED)
+    if (length < HUGE_PAGE)
+        return map_pages(length, 0);
+    p = map_pages(length + HUGE_PAGE, 0);
+    if (p == NULL)
         return NULL;
-    if (spare == 0)
-        return p;
     p = trim_to_huge_page(p, length);
     madvise(p, length, MADV_HUGEPAGE); /* a wish: without it everything works, slower */
     return p;
 }
 
-static struct blob *new_mapped(size_t n)
+/* The record of a mapping; takes `p`, which may be NULL: then there is no blob. */
+static struct blob *new_mapped(char *p, size_t length)
 {
-    size_t length = (n + PAGE - 1) & ~(size_t)(PAGE - 1);
-    struct blob *b = malloc(sizeof *b);
+    struct blob *b = p != NULL ? malloc(sizeof *b) : NULL;
 
-    if (b == NULL)
-        return NULL;
-    *b = (struct blob){.mapped = length, .bytes = map_bytes(length)};
-    if (b->bytes == NULL)
-        xfree_p(&b);
+    if (b != NULL)
+        *b = (struct blob){.mapped = length, .bytes = p};
+    else if (p != NULL)
+        munmap(p, length);
     return b;
 }
 
@@ -83,18 +98,41 @@ static struct blob *new_on_heap(size_t n)
     return b;
 }
 
-struct blob *blob_new(size_t n)
+static struct blob *begin(struct blob *b, size_t cap)
 {
-    struct blob *b;
-
-    if (n > SIZE_MAX / 2) /* past this, rounding could wrap */
-        return NULL;
-    b = n < MAPPED_FROM ? new_on_heap(n) : new_mapped(n);
     if (b == NULL)
         return NULL;
-    b->n = n;
+    b->cap = cap;
     atomic_init(&b->refs, 1);
+    atomic_init(&b->filled, 0);
     atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return b;
+}
+
+struct blob *blob_new_growing(size_t length)
+{
+    if (length > SIZE_MAX / 2) /* past this, rounding could wrap */
+        return NULL;
+    if (length < MAPPED_FROM)
+        return begin(new_on_heap(length), length);
+    return begin(new_mapped(map_bytes(page_rounded(length)), page_rounded(length)), length);
+}
+
+struct blob *blob_new_unbounded(size_t cap)
+{
+    if (cap > SIZE_MAX / 2)
+        return NULL;
+    if (cap < MAPPED_FROM)
+        return begin(new_on_heap(cap), cap);
+    return begin(new_mapped(map_pages(page_rounded(cap), MAP_NORESERVE), page_rounded(cap)), cap);
+}
+
+struct blob *blob_new(size_t n)
+{
+    struct blob *b = blob_new_growing(n);
+
+    if (b != NULL)
+        blob_grown(b, n);
     return b;
 }
 
@@ -103,14 +141,46 @@ char *blob_bytes(struct blob *b)
     return b->bytes;
 }
 
+size_t blob_filled(const struct blob *b)
+{
+    return atomic_load_explicit(&b->filled, memory_order_acquire);
+}
+
 struct str blob_str(const struct blob *b)
 {
-    return (struct str){b->bytes, b->n};
+    return (struct str){b->bytes, blob_filled(b)};
+}
+
+char *blob_room(struct blob *b, size_t *ret_n)
+{
+    size_t filled = atomic_load_explicit(&b->filled, memory_order_relaxed);
+
+    *ret_n = b->cap - filled;
+    return b->bytes + filled;
+}
+
+void blob_grown(struct blob *b, size_t n)
+{
+    size_t filled = atomic_load_explicit(&b->filled, memory_order_relaxed);
+
+    assert(n <= b->cap - filled);
+    atomic_store_explicit(&b->filled, filled + n, memory_order_release);
+}
+
+void blob_seal(struct blob *b)
+{
+    size_t used = MAX(page_rounded(blob_filled(b)), (size_t)PAGE);
+
+    b->cap = blob_filled(b);
+    if (used >= b->mapped)
+        return;
+    munmap(b->bytes + used, b->mapped - used);
+    b->mapped = used;
 }
 
 size_t blob_footprint(const struct blob *b)
 {
-    return sizeof *b + (b->mapped > 0 ? b->mapped : b->n);
+    return sizeof *b + (b->mapped > 0 ? b->mapped : b->cap);
 }
 
 struct blob *blob_ref(struct blob *b)
@@ -164,7 +234,7 @@ struct body *blob_body_new(struct arena *a, struct blob *b, uint64_t first, uint
     static const struct body_ops ops = {range_peek, range_advance, range_done};
     struct blob_body *r = ARENA_NEW(a, struct blob_body);
 
-    assert(first <= b->n && length <= b->n - first);
+    assert(first <= blob_filled(b) && length <= blob_filled(b) - first);
     if (r == NULL)
         return NULL;
     r->body = (struct body){.ops = &ops, .left = length};

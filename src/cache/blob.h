@@ -1,6 +1,7 @@
 /*
- * Reference-counted immutable bytes: bodies in the cache, shared by all workers. Written by its
- * maker, then published; from then on read-only. Heap below 64 KiB, an anonymous mapping (with huge
+ * Reference-counted bytes: bodies in the cache, shared by all workers. Filled once, from the front,
+ * by one producer; what is filled never changes and never moves, so it may be read on any thread
+ * while the rest is still on its way. Heap below 64 KiB, an anonymous mapping (with huge
  * pages from 2 MiB on) above, so that a big body leaves no hole in the heap when it goes.
  */
 #ifndef CACHE_BLOB_H
@@ -12,11 +13,25 @@
 
 struct blob;
 
-/* `n` writable bytes, one reference; NULL when memory is short (big bodies degrade, they don't
- * abort). */
+/* `n` bytes, all of them counted as filled: the maker writes them before anybody else sees the
+ * blob. One reference; NULL when memory is short (big bodies degrade, they don't abort). */
 struct blob *blob_new(size_t n) MUST_CHECK;
 char *blob_bytes(struct blob *b);
-struct str blob_str(const struct blob *b);
+
+/*
+ * Empty, to be filled: up to exactly `length` bytes, or up to `cap` when nobody knows yet (memory
+ * is then taken as bytes come, from MAPPED_FROM on, until blob_seal()).
+ */
+struct blob *blob_new_growing(size_t length) MUST_CHECK;
+struct blob *blob_new_unbounded(size_t cap) MUST_CHECK;
+/* For the producer: where the next bytes go and how many have room there; then, that they are
+ * there; at last, that no more will come: memory beyond them is given back. */
+char *blob_room(struct blob *b, size_t *ret_n);
+void blob_grown(struct blob *b, size_t n);
+void blob_seal(struct blob *b);
+
+size_t blob_filled(const struct blob *b);  /* any thread */
+struct str blob_str(const struct blob *b); /* what is filled */
 size_t blob_footprint(
     const struct blob *b); /* bytes of memory it takes, its own record and rounding included */
 struct blob *blob_ref(struct blob *b);

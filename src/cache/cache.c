@@ -9,133 +9,19 @@
  * account, it is in exactly one map and the SIEVE list beside it. What eviction took out lives on
  * for those who hold it, outside the account.
  */
-#include "cache/cache.h"
-
-#include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/hash.h"
-#include "base/map.h"
 #include "base/panic.h"
-#include "cache/hot.h"
-#include "cache/sieve.h"
-
-enum { CACHE_SHARDS = 16, CACHE_LINE = 64 };
-
-struct entry {
-    struct cache_entry seen; /* what callers see */
-    atomic_uint refs;
-    size_t cost;
-    struct map_node node;
-    struct sieve_node sieve;
-    struct str key;
-    char bytes[]; /* of key and etag */
-};
-
-struct shard {
-    _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards all of the shard */
-    struct map map;
-    struct sieve sieve;
-    uint64_t files; /* entries without a blob */
-    uint64_t hits, misses, evictions;
-};
-
-struct cache {
-    size_t limit, max_object;
-    atomic_size_t used; /* the account: never above `limit` */
-    atomic_ullong rejected;
-    struct shard *shards;  /* owned, CACHE_SHARDS of them */
-    struct hot_table *hot; /* owned */
-};
-
-/* ---- entries ---- */
-
-static struct entry *entry_of(struct cache_entry *e)
-{
-    return container_of(e, struct entry, seen);
-}
-
-static struct str copy_to(char *to, struct str s)
-{
-    if (s.n > 0)
-        memcpy(to, s.p, s.n);
-    return (struct str){to, s.n};
-}
-
-/* One reference, the caller's. Takes what `seen` owns; its etag is copied. */
-static struct entry *entry_new(struct str key, const struct cache_entry *seen)
-{
-    size_t size = sizeof(struct entry) + key.n + seen->etag.n;
-    struct entry *e = xzalloc(size);
-
-    e->seen = *seen;
-    atomic_init(&e->refs, 1);
-    e->key = copy_to(e->bytes, key);
-    e->seen.etag = copy_to(e->bytes + key.n, seen->etag);
-    e->cost = size + seen->derived_bytes;
-    if (seen->blob != NULL)
-        e->cost += blob_footprint(seen->blob);
-    return e;
-}
-
-static void entry_free(struct entry *e)
-{
-    if (e->seen.derived != NULL && e->seen.derived_free != NULL)
-        e->seen.derived_free(e->seen.derived);
-    if (e->seen.blob == NULL)
-        close(e->seen.fd);
-    blob_unref(&e->seen.blob);
-    free(e);
-}
-
-struct cache_entry *cache_entry_ref(struct cache_entry *e)
-{
-    unsigned before = atomic_fetch_add_explicit(&entry_of(e)->refs, 1, memory_order_relaxed);
-
-    assert(before > 0);
-    return e;
-}
-
-void cache_entry_unref(struct cache_entry **e)
-{
-    struct cache_entry *gone = TAKE(*e);
-
-    if (gone != NULL &&
-        atomic_fetch_sub_explicit(&entry_of(gone)->refs, 1, memory_order_acq_rel) == 1)
-        entry_free(entry_of(gone));
-}
-
-bool cache_claim_check(struct cache_entry *e, usec_t now, usec_t interval)
-{
-    usec_t last = atomic_load_explicit(&e->checked_at, memory_order_relaxed);
-
-    if (now < last ||
-        now - last < interval) /* `last` may come from a worker whose clock is ahead */
-        return false;
-    return atomic_compare_exchange_strong_explicit(&e->checked_at, &last, now, memory_order_relaxed,
-                                                   memory_order_relaxed);
-}
+#include "cache/cache_internal.h"
 
 /* ---- shards: these are called with the lock held ---- */
-
-static uint64_t hash_of(struct str key)
-{
-    return hash_bytes(hash_process_key(), key);
-}
-
-static size_t shard_index(uint64_t hash)
-{
-    return hash >> 60; /* the chains of a shard's map use the low bits */
-}
-_Static_assert(CACHE_SHARDS == 1 << 4, "shard_index() gives 4 bits");
 
 static bool entry_matches(const struct map_node *node, const void *key)
 {
     return str_eq(MAP_ENTRY(node, const struct entry, node)->key, *(const struct str *)key);
 }
 
-static struct entry *shard_find(struct shard *s, uint64_t hash, struct str key)
+struct entry *shard_find(struct shard *s, uint64_t hash, struct str key)
 {
     struct map_node *node = map_get(&s->map, hash, entry_matches, &key);
 
@@ -147,17 +33,19 @@ static void shard_insert(struct shard *s, uint64_t hash, struct entry *e)
     cache_entry_ref(&e->seen);
     map_put(&s->map, &e->node, hash);
     sieve_add(&s->sieve, &e->sieve);
-    s->files += e->seen.blob == NULL;
+    s->files += entry_is_file(e);
+    s->blobs += e->seen.blob != NULL;
 }
 
 static void shard_forget(struct shard *s, struct entry *e)
 {
     map_remove(&s->map, &e->node);
-    s->files -= e->seen.blob == NULL;
+    s->files -= entry_is_file(e);
+    s->blobs -= e->seen.blob != NULL;
 }
 
 /* The index's reference and the room in the account are the caller's now. */
-static struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str key)
+struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str key)
 {
     struct entry *e = shard_find(s, hash, key);
 
@@ -166,6 +54,23 @@ static struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str k
     shard_forget(s, e);
     sieve_remove(&s->sieve, &e->sieve);
     return e;
+}
+
+/* The one step in which a version takes the place of another: nobody finds the key missing in
+ * between. */
+struct entry *shard_replace(struct shard *s, uint64_t hash, struct entry *e)
+{
+    struct entry *old = shard_take_out(s, hash, e->key);
+
+    shard_insert(s, hash, e);
+    return old;
+}
+
+struct cache_entry *shard_hit(struct shard *s, struct entry *e)
+{
+    s->hits++;
+    sieve_hit(&e->sieve);
+    return cache_entry_ref(&e->seen);
 }
 
 /* As shard_take_out(), for the one SIEVE gives up. */
@@ -196,12 +101,20 @@ static bool account_take(struct cache *c, size_t cost)
     return true;
 }
 
-/* Lets go of what came out of the index; no lock may be held, big blobs are unmapped here. */
-static void let_go(struct cache *c, struct entry *e)
+void cache_give_back(struct cache *c, size_t cost)
 {
-    struct cache_entry *seen = &e->seen;
+    atomic_fetch_sub_explicit(&c->used, cost, memory_order_relaxed);
+}
 
-    atomic_fetch_sub_explicit(&c->used, e->cost, memory_order_relaxed);
+/* No lock may be held: big blobs are unmapped here. */
+void cache_let_go(struct cache *c, struct entry *e)
+{
+    struct cache_entry *seen;
+
+    if (e == NULL)
+        return;
+    seen = &e->seen;
+    cache_give_back(c, e->cost);
     cache_entry_unref(&seen);
 }
 
@@ -212,14 +125,13 @@ static bool evict_one(struct cache *c, struct shard *s)
     pthread_mutex_lock(&s->lock);
     e = shard_take_victim(s);
     pthread_mutex_unlock(&s->lock);
-    if (e != NULL)
-        let_go(c, e);
+    cache_let_go(c, e);
     return e != NULL;
 }
 
 /* False when all shards are empty and there is no room still: other writers hold it for what they
  * are about to insert. */
-static bool make_room(struct cache *c, size_t first_shard, size_t cost)
+bool cache_make_room(struct cache *c, size_t first_shard, size_t cost)
 {
     unsigned empty = 0;
 
@@ -238,11 +150,14 @@ static void shard_init(struct shard *s)
     *s = (struct shard){0};
     pthread_mutex_init(&s->lock, NULL);
     map_init(&s->map);
+    map_init(&s->flights);
     sieve_init(&s->sieve);
 }
 
 static void shard_done(struct shard *s)
 {
+    assert(s->flights.count == 0); /* producers are over before the cache goes */
+    map_done(&s->flights);
     map_done(&s->map);
     pthread_mutex_destroy(&s->lock);
 }
@@ -280,38 +195,22 @@ void cache_free(struct cache **c)
 
 struct cache_entry *cache_get(struct cache *c, struct str key)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = cache_hash(key);
     struct shard *s = &c->shards[shard_index(hash)];
+    struct cache_entry *found = NULL;
     struct entry *e;
 
     pthread_mutex_lock(&s->lock);
     e = shard_find(s, hash, key);
-    if (e != NULL) {
-        s->hits++;
-        sieve_hit(&e->sieve);
-        cache_entry_ref(&e->seen);
-    } else {
+    if (e != NULL)
+        found = shard_hit(s, e);
+    else
         s->misses++;
-    }
     pthread_mutex_unlock(&s->lock);
-    return e != NULL ? &e->seen : NULL;
+    return found;
 }
 
-/* The one step in which a version takes the place of another: nobody finds the key missing in
- * between. */
-static void replace(struct cache *c, struct shard *s, uint64_t hash, struct entry *e)
-{
-    struct entry *old;
-
-    pthread_mutex_lock(&s->lock);
-    old = shard_take_out(s, hash, e->key);
-    shard_insert(s, hash, e);
-    pthread_mutex_unlock(&s->lock);
-    if (old != NULL)
-        let_go(c, old);
-}
-
-static bool is_too_large(const struct cache *c, const struct entry *e)
+bool cache_is_too_large(const struct cache *c, const struct entry *e)
 {
     return (e->seen.blob != NULL && blob_str(e->seen.blob).n > c->max_object) || e->cost > c->limit;
 }
@@ -319,11 +218,16 @@ static bool is_too_large(const struct cache *c, const struct entry *e)
 /* Into the index, if there is room for it; the caller's reference stays in every case. */
 static struct cache_entry *insert(struct cache *c, struct entry *e)
 {
-    uint64_t hash = hash_of(e->key);
+    uint64_t hash = cache_hash(e->key);
     size_t at = shard_index(hash);
+    struct shard *s = &c->shards[at];
+    struct entry *old;
 
-    if (!is_too_large(c, e) && make_room(c, at, e->cost)) {
-        replace(c, &c->shards[at], hash, e);
+    if (!cache_is_too_large(c, e) && cache_make_room(c, at, e->cost)) {
+        pthread_mutex_lock(&s->lock);
+        old = shard_replace(s, hash, e);
+        pthread_mutex_unlock(&s->lock);
+        cache_let_go(c, old);
     } else {
         atomic_fetch_add_explicit(&c->rejected, 1, memory_order_relaxed);
         cache_drop(c, e->key); /* the version that is there has been overtaken */
@@ -331,79 +235,72 @@ static struct cache_entry *insert(struct cache *c, struct entry *e)
     return &e->seen;
 }
 
-struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_version *version,
-                              struct str etag, unix_t last_modified, struct blob *blob,
-                              void *derived, void (*derived_free)(void *), size_t derived_bytes,
-                              usec_t now)
+struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_entry *what)
 {
-    assert(blob != NULL);
-    return insert(c, entry_new(key, &(struct cache_entry){.blob = blob,
-                                                          .fd = -1,
-                                                          .version = *version,
-                                                          .etag = etag,
-                                                          .last_modified = last_modified,
-                                                          .derived = derived,
-                                                          .derived_free = derived_free,
-                                                          .derived_bytes = derived_bytes,
-                                                          .checked_at = now}));
-}
+    struct entry *e = entry_new(key, what);
 
-struct cache_entry *cache_put_file(struct cache *c, struct str key,
-                                   const struct cache_version *version, struct str etag,
-                                   unix_t last_modified, int fd, usec_t now)
-{
-    struct entry *e = entry_new(key, &(struct cache_entry){.fd = fd,
-                                                           .version = *version,
-                                                           .etag = etag,
-                                                           .last_modified = last_modified,
-                                                           .checked_at = now});
-
-    e->cost += c->limit / CACHE_MAX_FILES;
+    if (entry_is_file(e))
+        e->cost += c->limit / CACHE_MAX_FILES;
     return insert(c, e);
-}
-
-static void release_entry(void *owner)
-{
-    struct cache_entry *e = owner;
-
-    cache_entry_unref(&e);
-}
-
-struct body *cache_body_new(struct arena *a, struct cache_entry *e, uint64_t first, uint64_t length)
-{
-    struct file_body *f;
-
-    if (e->blob != NULL)
-        return blob_body_new(a, e->blob, first, length);
-    assert(first <= e->version.size && length <= e->version.size - first);
-    f = ARENA_NEW(a, struct file_body);
-    if (f == NULL)
-        return NULL;
-    file_body_init(f, e->fd, first, length, release_entry, cache_entry_ref(e));
-    return &f->body;
 }
 
 void cache_drop(struct cache *c, struct str key)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = cache_hash(key);
     struct shard *s = &c->shards[shard_index(hash)];
     struct entry *e;
 
     pthread_mutex_lock(&s->lock);
     e = shard_take_out(s, hash, key);
     pthread_mutex_unlock(&s->lock);
-    if (e != NULL)
-        let_go(c, e);
+    cache_let_go(c, e);
+}
+
+/* Takes the matching entries of one shard out into a list threaded through their nodes. */
+static struct map_node *take_matching(struct shard *s, cache_match_fn match, void *arg)
+{
+    struct map_node *taken = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    MAP_FOREACH (node, &s->map) {
+        struct entry *e = MAP_ENTRY(node, struct entry, node);
+
+        if (!match(e->key, arg))
+            continue;
+        shard_forget(s, e);
+        sieve_remove(&s->sieve, &e->sieve);
+        node->next = taken;
+        taken = node;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return taken;
+}
+
+unsigned cache_purge(struct cache *c, cache_match_fn match, void *arg)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < CACHE_SHARDS; i++) {
+        struct map_node *node;
+
+        count += flights_doom(&c->shards[i], match, arg);
+        node = take_matching(&c->shards[i], match, arg);
+        for (struct map_node *next; node != NULL; node = next, count++) {
+            next = node->next;
+            cache_let_go(c, MAP_ENTRY(node, struct entry, node));
+        }
+    }
+    return count;
 }
 
 bool cache_turns_hot(struct cache *c, struct str key, unsigned threshold, usec_t now)
 {
-    return hot_count(c->hot, hash_of(key), threshold, now);
+    return hot_count(c->hot, cache_hash(key), threshold, now);
 }
 
 void cache_hot_failed(struct cache *c, struct str key)
 {
-    hot_forget(c->hot, hash_of(key));
+    hot_forget(c->hot, cache_hash(key));
 }
 
 void cache_stats(const struct cache *c, struct cache_stats *ret)
@@ -411,6 +308,7 @@ void cache_stats(const struct cache *c, struct cache_stats *ret)
     *ret =
         (struct cache_stats){.limit = c->limit,
                              .bytes = atomic_load_explicit(&c->used, memory_order_relaxed),
+                             .flights = atomic_load_explicit(&c->flights, memory_order_relaxed),
                              .rejected = atomic_load_explicit(&c->rejected, memory_order_relaxed)};
     for (int i = 0; i < CACHE_SHARDS; i++) {
         struct shard *s = &c->shards[i];
@@ -418,6 +316,7 @@ void cache_stats(const struct cache *c, struct cache_stats *ret)
         pthread_mutex_lock(&s->lock);
         ret->entries += s->map.count;
         ret->files += s->files;
+        ret->blobs += s->blobs;
         ret->hits += s->hits;
         ret->misses += s->misses;
         ret->evictions += s->evictions;

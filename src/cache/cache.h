@@ -31,16 +31,26 @@ static inline bool cache_version_eq(const struct cache_version *a, const struct 
            a->mtime_nsec == b->mtime_nsec;
 }
 
+/*
+ * Bytes in memory, or a file that is kept open, or neither: an answer without a body that is worth
+ * remembering (a 404), or only that this object is never shared (status 0).
+ */
 struct cache_entry {
-    struct blob *blob; /* owned reference; NULL when the file itself is kept open */
-    int fd;            /* owned; meaningful without a blob */
-    struct cache_version version;
-    struct str etag; /* owned */
-    unix_t last_modified;
+    struct blob *blob; /* owned reference, or NULL */
+    int fd;            /* owned: a file kept open, when `is_file` */
+    bool is_file;
+    struct cache_version version; /* of a file; of others only `size` */
+    struct str etag;              /* owned, as is `type`; "" = none */
+    struct str type;              /* Content-Type, where the origin's is believed; "" = by suffix */
+    unix_t last_modified;         /* 0: unknown */
+    uint16_t status;              /* the origin's: 200 but for what is remembered of failures */
     void *derived; /* owned: what was made from the bytes (a scanned playlist); NULL: nothing */
     void (*derived_free)(void *derived);
     size_t derived_bytes;
-    _Atomic usec_t checked_at; /* when the origin last said that this version is right */
+    _Atomic usec_t checked_at; /* files: when the folder last said that this version is right */
+    /* Objects of HTTP origins, monotonic: usable until then without asking; while it is asked for
+     * anew; when asking fails. Equal or later, in this order. */
+    _Atomic usec_t fresh_until, stale_until, error_until;
 };
 
 /*
@@ -56,24 +66,16 @@ struct cache_entry *cache_entry_ref(struct cache_entry *e);
 void cache_entry_unref(struct cache_entry **e); /* any thread */
 
 /*
- * Puts a new version in, evicting others as needed; takes `blob` and `derived` in every case.
- * Returns a reference to the entry for the caller; when it is too large for the cache the entry
- * exists all the same but is not in the index, and neither is the version it overtook.
- */
-struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_version *version,
-                              struct str etag, unix_t last_modified, struct blob *blob,
-                              void *derived, void (*derived_free)(void *), size_t derived_bytes,
-                              usec_t now);
-
-/*
- * The same for a file that is kept open instead of read: the kernel's page cache is its memory.
- * Takes `fd`. A descriptor is charged as such a share of the limit that at most CACHE_MAX_FILES are
- * open.
+ * Puts a new version in, evicting others as needed. Takes what `what` owns in every case; etag and
+ * type are copied. Returns a reference to the entry for the caller; when it is too large for the
+ * cache the entry exists all the same but is not in the index, and neither is the version it
+ * overtook.
+ *
+ * The kernel's page cache is the memory of a file that is kept open: it is charged such a share of
+ * the limit that at most CACHE_MAX_FILES are open.
  */
 enum { CACHE_MAX_FILES = 1024 };
-struct cache_entry *cache_put_file(struct cache *c, struct str key,
-                                   const struct cache_version *version, struct str etag,
-                                   unix_t last_modified, int fd, usec_t now);
+struct cache_entry *cache_put(struct cache *c, struct str key, const struct cache_entry *what);
 
 /* A range of an entry, from its blob or its file; holds a reference until done. NULL when the arena
  * is full. */
@@ -81,6 +83,11 @@ struct body *cache_body_new(struct arena *a, struct cache_entry *e, uint64_t fir
                             uint64_t length);
 
 void cache_drop(struct cache *c, struct str key); /* the object is gone at the origin */
+
+/* Takes out all whose key matches, and sees that what of them is on its way is not kept. How many
+ * there were, those on their way included. Holds each shard's lock while it looks through it. */
+typedef bool (*cache_match_fn)(struct str key, void *arg);
+unsigned cache_purge(struct cache *c, cache_match_fn match, void *arg);
 
 /*
  * True for exactly one of those who ask within `interval`: that one must check the origin;
@@ -100,6 +107,8 @@ void cache_hot_failed(struct cache *c, struct str key);
 
 struct cache_stats {
     uint64_t entries, files, bytes, limit; /* bytes <= limit, always */
+    uint64_t blobs;                        /* entries with bytes in memory */
+    uint64_t flights;                      /* objects on their way (flight.h) */
     uint64_t hits, misses, evictions, rejected;
 };
 void cache_stats(const struct cache *c, struct cache_stats *ret);

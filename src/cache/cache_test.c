@@ -27,8 +27,15 @@ static struct cache_entry *put(struct cache *c, const char *key, size_t n, char 
     assert_non_null(b);
     memset(blob_bytes(b), fill, n);
     derived_live++;
-    return cache_put(c, str_of(key), &version_1, STR("\"tag\""), 1000, b, xmalloc(10), derived_free,
-                     10, 5);
+    return cache_put(c, str_of(key),
+                     &(struct cache_entry){.blob = b,
+                                           .version = version_1,
+                                           .etag = STR("\"tag\""),
+                                           .last_modified = 1000,
+                                           .derived = xmalloc(10),
+                                           .derived_free = derived_free,
+                                           .derived_bytes = 10,
+                                           .checked_at = 5});
 }
 
 static void put_and_leave(struct cache *c, const char *key, size_t n, char fill)
@@ -89,7 +96,7 @@ static void test_keys_are_bytes(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         struct cache_entry *e =
-            cache_put(c, keys[i], &version_1, STR_NONE, 0, blob_new(i), NULL, NULL, 0, 0);
+            cache_put(c, keys[i], &(struct cache_entry){.blob = blob_new(i), .version = version_1});
 
         cache_entry_unref(&e);
     }
@@ -127,8 +134,12 @@ static void test_new_version_takes_the_place(void **state)
 {
     struct cache *c = cache_new(MB, MB);
     struct cache_entry *old = put(c, "/a", 100, 'o'), *found;
-    struct cache_entry *new =
-        cache_put(c, STR("/a"), &version_2, STR("\"2\""), 2, blob_new(50), NULL, NULL, 0, 9);
+    struct cache_entry *new = cache_put(c, STR("/a"),
+                                        &(struct cache_entry){.blob = blob_new(50),
+                                                              .version = version_2,
+                                                              .etag = STR("\"2\""),
+                                                              .last_modified = 2,
+                                                              .checked_at = 9});
 
     found = cache_get(c, STR("/a"));
     assert_ptr_equal(found, new);
@@ -300,6 +311,17 @@ static void test_turns_hot(void **state)
     end(c);
 }
 
+static struct cache_entry *put_file(struct cache *c, const char *key,
+                                    const struct cache_version *version, int fd)
+{
+    return cache_put(c, str_of(key),
+                     &(struct cache_entry){.fd = fd,
+                                           .is_file = true,
+                                           .version = *version,
+                                           .etag = STR("\"t\""),
+                                           .last_modified = 1});
+}
+
 static int open_file_of(const char *content)
 {
     char path[] = "/tmp/cache_test.XXXXXX";
@@ -321,7 +343,7 @@ static void test_a_file_is_kept_open(void **state)
     struct cache *c = cache_new(MB, MB);
     struct cache_version version = {.inode = 7, .size = 10};
     int fd = open_file_of("0123456789");
-    struct cache_entry *e = cache_put_file(c, STR("/f"), &version, STR("\"t\""), 1, fd, 0);
+    struct cache_entry *e = put_file(c, "/f", &version, fd);
     struct body_view view;
     struct body *body;
     struct arena a;
@@ -359,7 +381,7 @@ static void test_open_files_have_a_cap(void **state)
         struct cache_entry *e;
 
         snprintf(key, sizeof key, "/%d", i);
-        e = cache_put_file(c, str_of(key), &version, STR(""), 1, fcntl(fd, F_DUPFD_CLOEXEC, 3), 0);
+        e = put_file(c, key, &version, fcntl(fd, F_DUPFD_CLOEXEC, 3));
         cache_entry_unref(&e);
         assert_true(stats_of(c).entries <= CACHE_MAX_FILES);
     }

@@ -34,8 +34,13 @@ static void put_filled(struct str key, size_t n, char fill)
     struct cache_entry *e;
 
     memset(blob_bytes(b), fill, n);
-    e = cache_put(cache, key, &(struct cache_version){.inode = (uint8_t)fill, .size = n}, key, 0, b,
-                  xmalloc(1), free, 1, 0);
+    e = cache_put(cache, key,
+                  &(struct cache_entry){.blob = b,
+                                        .version = {.inode = (uint8_t)fill, .size = n},
+                                        .etag = key,
+                                        .derived = xmalloc(1),
+                                        .derived_free = free,
+                                        .derived_bytes = 1});
     cache_entry_unref(&e);
 }
 

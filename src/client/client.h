@@ -45,7 +45,7 @@ enum client_protocol {
 struct client_peer {
     const char *base;      /* "https://o1.example:8443": scheme, host, port; no path */
     const char *unix_path; /* of its socket; NULL: TCP */
-    const char *host;      /* Host field, SNI and the name in the certificate; NULL: that of `base` */
+    const char *host; /* Host field, SNI and the name in the certificate; NULL: that of `base` */
     enum client_protocol protocol;
     bool is_unverified;          /* any certificate will do */
     const char *ca_file;         /* PEM; NULL: the system's */
@@ -59,8 +59,8 @@ int client_base_check(struct str base, struct buf *error) MUST_CHECK;
 
 struct client_request {
     const struct client_peer *peer;
-    enum http_method method; /* GET, HEAD, POST */
-    struct str target;       /* "/path?query", encoded */
+    enum http_method method;         /* GET, HEAD, POST */
+    struct str target;               /* "/path?query", encoded */
     const struct http_field *fields; /* copied; Host and framing are the client's */
     unsigned field_count;
     struct str content;        /* of a POST; copied */
@@ -81,9 +81,9 @@ struct client_sink {
     /*
      * 0: whole, to the last byte that its framing promised.
      * -EHOSTUNREACH  no address for the name            -ECONNREFUSED  no connection
-     * -EKEYREJECTED  TLS failed, or the certificate     -ECONNRESET    broke off, short of its length
-     * -ETIMEDOUT     a limit above
-     * -EPROTO        not HTTP, or framed ambiguously    -EMSGSIZE      head over its limit
+     * -EKEYREJECTED  TLS failed, or the certificate     -ECONNRESET    broke off, short of its
+     * length -ETIMEDOUT     a limit above -EPROTO        not HTTP, or framed ambiguously -EMSGSIZE
+     * head over its limit
      */
     void (*end)(void *arg, struct client_transfer *t, int err);
 };
@@ -94,7 +94,8 @@ enum { CLIENT_HELD_MAX = 1 << 20 }; /* bytes that a held transfer may have taken
 struct client_transfer *client_start(struct client *c, const struct client_request *r,
                                      const struct client_sink *sink, void *arg);
 void client_proceed(struct client_transfer *t); /* legal inside data(): then it never held */
-void client_cancel(struct client_transfer **t); /* legal inside head() and data(); the connection is not reused */
+void client_cancel(
+    struct client_transfer **t); /* legal inside head() and data(); the connection is not reused */
 
 /* Was the request on its way to a connected server when it ended? False: it may be sent elsewhere
  * without the server having seen it. Valid inside end(). */
@@ -103,7 +104,8 @@ bool client_was_sent(const struct client_transfer *t);
 /* What libcurl said, for the log: "Connection refused". Valid inside end(). */
 struct str client_reason(const struct client_transfer *t);
 
-/* An absolute URL out of a Location field (RFC 9110 10.2.2) and the URL it answered; -1: malformed. */
+/* An absolute URL out of a Location field (RFC 9110 10.2.2) and the URL it answered; -1: malformed.
+ */
 int client_resolve(struct str base_url, struct str location, struct buf *ret) MUST_CHECK;
 
 struct client_stats {

@@ -100,9 +100,16 @@ static struct cache_entry *put(struct fill *f)
         return NULL;
     if (s != NULL)
         bytes = sizeof *s + playlist_footprint(s->playlist);
-    return cache_put(f->worker->gate->cache, str_of(f->key), &f->version, f->etag,
-                     f->version.mtime_sec, TAKE(f->blob), s, s != NULL ? scanned_free : NULL, bytes,
-                     loop_now(f->worker->loop));
+    return cache_put(f->worker->gate->cache, str_of(f->key),
+                     &(struct cache_entry){.blob = TAKE(f->blob),
+                                           .version = f->version,
+                                           .etag = f->etag,
+                                           .last_modified = f->version.mtime_sec,
+                                           .status = 200,
+                                           .derived = s,
+                                           .derived_free = s != NULL ? scanned_free : NULL,
+                                           .derived_bytes = bytes,
+                                           .checked_at = loop_now(f->worker->loop)});
 }
 
 static char *cstr_of(struct str s)

@@ -55,9 +55,14 @@ static void keep_open(struct req *r)
     struct cache_version version = file_version(&r->file);
     struct str etag = origin_file_etag(&r->arena, &r->file);
 
-    r->entry =
-        cache_put_file(r->worker->gate->cache, r->cache_key, &version, etag, r->file.mtime_sec,
-                       origin_file_take(&r->file), loop_now(r->worker->loop));
+    r->entry = cache_put(r->worker->gate->cache, r->cache_key,
+                         &(struct cache_entry){.fd = origin_file_take(&r->file),
+                                               .is_file = true,
+                                               .version = version,
+                                               .etag = etag,
+                                               .last_modified = version.mtime_sec,
+                                               .status = 200,
+                                               .checked_at = loop_now(r->worker->loop)});
 }
 
 /* A file that is asked for again and again: large ones stay open, small ones go into memory, behind

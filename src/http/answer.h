@@ -1,7 +1,7 @@
 /*
- * The head of a response as another server sent it: status line and fields with their line ends, one
- * after the other. Hostile until it is parsed: what cannot be framed in exactly one way is refused
- * (RFC 9112 6.3), so an origin and hlsgate never disagree on where a body ends.
+ * The head of a response as another server sent it: status line and fields with their line ends,
+ * one after the other. Hostile until it is parsed: what cannot be framed in exactly one way is
+ * refused (RFC 9112 6.3), so an origin and hlsgate never disagree on where a body ends.
  */
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
@@ -20,20 +20,20 @@ enum {
     HTTP_MAX_ANSWER_FIELDS = 128,
 };
 
-#define HTTP_ANSWER_FIELDS(X)                   \
-    X(CONTENT_LENGTH, "content-length")         \
-    X(CONTENT_RANGE, "content-range")           \
-    X(CONTENT_TYPE, "content-type")             \
-    X(CONTENT_ENCODING, "content-encoding")     \
-    X(TRANSFER_ENCODING, "transfer-encoding")   \
-    X(ETAG, "etag")                             \
-    X(LAST_MODIFIED, "last-modified")           \
-    X(CACHE_CONTROL, "cache-control")           \
-    X(EXPIRES, "expires")                       \
-    X(DATE, "date")                             \
-    X(AGE, "age")                               \
-    X(VARY, "vary")                             \
-    X(LOCATION, "location")                     \
+#define HTTP_ANSWER_FIELDS(X)                 \
+    X(CONTENT_LENGTH, "content-length")       \
+    X(CONTENT_RANGE, "content-range")         \
+    X(CONTENT_TYPE, "content-type")           \
+    X(CONTENT_ENCODING, "content-encoding")   \
+    X(TRANSFER_ENCODING, "transfer-encoding") \
+    X(ETAG, "etag")                           \
+    X(LAST_MODIFIED, "last-modified")         \
+    X(CACHE_CONTROL, "cache-control")         \
+    X(EXPIRES, "expires")                     \
+    X(DATE, "date")                           \
+    X(AGE, "age")                             \
+    X(VARY, "vary")                           \
+    X(LOCATION, "location")                   \
     X(RETRY_AFTER, "retry-after")
 
 enum http_answer_field {
@@ -63,12 +63,18 @@ struct http_answer {
 };
 
 /*
- * -EPROTO: no HTTP response head; control characters in a value; two different Content-Length, or
- * one beside Transfer-Encoding; a malformed Content-Length; a 206 without a sound Content-Range (or
- * multipart); -EMSGSIZE: over the limits above. `ret` is then undefined. `now` settles the century of
- * two-digit years. 1xx heads are the client's to drop.
+ * `head` may end with the empty line or without it. -EMSGSIZE: over the limits above. -EPROTO: no
+ * HTTP response head; a folded line, a control character; two different Content-Length, a malformed
+ * one, one beside Transfer-Encoding; a Transfer-Encoding other than "chunked" in HTTP/1.1; a 206
+ * without a sound Content-Range (or multipart), or with a Content-Length that is not the range's.
+ * `ret` is then undefined. `now` settles the century of two-digit years. 1xx heads are the client's
+ * to drop. A repeated ETag or Last-Modified counts as malformed.
  */
 int http_answer_parse(struct str head, unix_t now, struct http_answer *ret) MUST_CHECK;
+
+/* The values of a field one after the other, with `*at` 0 at first; STR_NONE after the last. */
+struct str http_answer_next(const struct http_answer *a, enum http_answer_field field,
+                            unsigned *at);
 
 /* The content as it came is the representation itself: no Content-Encoding but "identity". */
 bool http_answer_is_plain(const struct http_answer *a);

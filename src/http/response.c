@@ -134,15 +134,10 @@ static void put_date(struct cursor *c, unix_t now)
     put(c, (struct str){text, sizeof text - 1});
 }
 
-/* A line end in a field would let its author write a response of his own. HTAB is the one control
- * allowed. */
+/* A line end in a field would let its author write a response of his own. */
 static bool is_clean(struct str s)
 {
-    size_t at = scan_control(s, 0);
-
-    while (at < s.n && s.p[at] == '\t')
-        at = scan_control(s, at + 1);
-    return at == s.n;
+    return scan_control_but_tab(s) == s.n;
 }
 
 static void put_field(struct cursor *c, const struct http_field *f)

@@ -1,11 +1,11 @@
 /*
  * Several HTTP servers that hold the same files, as one origin: who is asked (balance), who is left
- * out for now (health). Belongs to the configuration snapshot, shared by all workers: the state of a
- * server is a handful of atomics.
+ * out for now (health). Belongs to the configuration snapshot, shared by all workers: the state of
+ * a server is a handful of atomics.
  *
  * Passive: `eject_after` failures in a row take a server out for `eject_time`, twice as long each
- * time it fails again right after coming back, at most `eject_max`. What counts as a failure is said
- * in origin/fetch.h. Active, when `health.interval` is set: one worker asks each server for
+ * time it fails again right after coming back, at most `eject_max`. What counts as a failure is
+ * said in origin/fetch.h. Active, when `health.interval` is set: one worker asks each server for
  * `health.path`; `fall` bad answers in a row take it out, `rise` good ones bring it back. When no
  * server is left, all are: better a try than a refusal.
  */
@@ -28,19 +28,20 @@ enum cluster_balance {
 
 /* Strings outlive the cluster: they are the snapshot's. */
 struct cluster_settings {
-    struct str name;            /* for logs and /health: the path prefix */
-    const struct str *servers;  /* "https://o1.example:8443", "http://127.0.0.1:8080", "unix:/run/o.sock" */
-    unsigned server_count;      /* 1 to CLUSTER_MAX_SERVERS */
+    struct str name; /* for logs and /health: the path prefix */
+    const struct str
+        *servers; /* "https://o1.example:8443", "http://127.0.0.1:8080", "unix:/run/o.sock" */
+    unsigned server_count; /* 1 to CLUSTER_MAX_SERVERS */
     enum cluster_balance balance;
-    struct str host;            /* Host field and SNI for all of them; "" = each server's own */
+    struct str host; /* Host field and SNI for all of them; "" = each server's own */
     enum client_protocol protocol;
     bool is_unverified;
     struct str ca_file, certificate, certificate_key; /* "" = none */
     usec_t connect_timeout, first_byte_timeout, stall_timeout;
-    usec_t deadline;     /* of a fetch with all its retries, to its head; and of each resumption */
-    unsigned retries;    /* further tries after the first one, before the head */
-    unsigned resumes;    /* of one body that breaks */
-    usec_t retry_pause;  /* before the second try of one server; doubled each time, with jitter */
+    usec_t deadline;    /* of a fetch with all its retries, to its head; and of each resumption */
+    unsigned retries;   /* further tries after the first one, before the head */
+    unsigned resumes;   /* of one body that breaks */
+    usec_t retry_pause; /* before the second try of one server; doubled each time, with jitter */
     unsigned eject_after;
     usec_t eject_time, eject_max;
     struct {
@@ -61,11 +62,11 @@ void cluster_inherit(struct cluster *c, const struct cluster *old);
 
 /* ---- health ---- */
 
-#define SERVER_STATES(X)                                                                     \
-    X(UP, "up")                                                                              \
-    X(EJECTED, "ejected")  /* failed too often; asked again when its time is over */         \
-    X(TRIAL, "trial")      /* the time is over: the next answer decides; one request at a time */ \
-    X(DOWN, "down")        /* the active checks say so */
+#define SERVER_STATES(X)                                                                         \
+    X(UP, "up")                                                                                  \
+    X(EJECTED, "ejected") /* failed too often; asked again when its time is over */              \
+    X(TRIAL, "trial")     /* the time is over: the next answer decides; one request at a time */ \
+    X(DOWN, "down")       /* the active checks say so */
 
 enum server_state {
 #define X(name, word) SERVER_##name,
@@ -80,8 +81,8 @@ struct str server_state_word(enum server_state s);
 struct server_change {
     struct str cluster, server; /* as configured */
     enum server_state from, to;
-    struct str why;      /* "connection refused", "status 503", "check passed" ...; borrowed */
-    usec_t ejected_for;  /* EJECTED */
+    struct str why;     /* "connection refused", "status 503", "check passed" ...; borrowed */
+    usec_t ejected_for; /* EJECTED */
 };
 
 struct server_view {
