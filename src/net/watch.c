@@ -125,7 +125,7 @@ struct alarm *alarm_new(struct loop *l, void (*ring)(void *arg), void *arg)
 
 void alarm_set(struct alarm *a, usec_t after)
 {
-    uint64_t msec = (after + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
+    uint64_t msec = (after + USEC_PER_MSEC - 1) / USEC_PER_MSEC + 1; /* libuv rounds now down */
 
     alarm_clear(a);
     if (after == 0) {
