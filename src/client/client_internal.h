@@ -70,6 +70,7 @@ struct client_transfer {
     struct buf text; /* of URL, target and fields, NUL-terminated, one after the other */
     struct curl_slist route, fields[REQUEST_FIELDS_MAX + 3];
     unsigned field_count;
+    bool may_be_http2;
     bool was_sent;
 
     /* The answer. */
@@ -135,7 +136,7 @@ void sockets_done(struct client *c);
 void sockets_set(struct client_transfer *t); /* what libcurl calls, but for this: */
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *client, void *unused);
 void socket_leave(struct client_transfer *t);
-void socket_note_http2(struct client_transfer *t);
+void socket_note_answer(struct client_transfer *t);
 
 /* errors.c */
 int client_error(const struct client_transfer *t, CURLcode code);

@@ -115,11 +115,11 @@ static void set_version(struct client_transfer *t, const struct client_request *
 {
     bool is_tls = strncasecmp(r->peer->base, "https:", 6) == 0;
     long version = version_of(r, is_tls);
-    bool may_share = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ||
-                     (version == CURL_HTTP_VERSION_2TLS && is_tls);
 
+    t->may_be_http2 = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ||
+                      (version == CURL_HTTP_VERSION_2TLS && is_tls);
     OPTION(t->easy, CURLOPT_HTTP_VERSION, version);
-    OPTION(t->easy, CURLOPT_PIPEWAIT, may_share ? 1L : 0L);
+    OPTION(t->easy, CURLOPT_PIPEWAIT, t->may_be_http2 ? 1L : 0L);
     /* A POST is not repeated (RFC 9110 9.2.2), which libcurl does when a connection that was there
      * turns out closed. */
     OPTION(t->easy, CURLOPT_FRESH_CONNECT, r->is_alone || r->method == HTTP_POST ? 1L : 0L);

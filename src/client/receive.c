@@ -52,6 +52,12 @@ static size_t drop_interim(struct client_transfer *t, const struct http_answer *
     return n;
 }
 
+/* HTTP/2 as libcurl writes it down; as an answer to HTTP/1 it is a lie. */
+static bool is_http2(const struct client_transfer *t)
+{
+    return str_starts(buf_str(&t->head), STR("HTTP/2 "));
+}
+
 static size_t take_head(struct client_transfer *t, size_t n)
 {
     struct http_answer a;
@@ -59,13 +65,11 @@ static size_t take_head(struct client_transfer *t, size_t n)
 
     if (r < 0)
         return refuse(t, r, r == -EMSGSIZE ? "too many fields" : "malformed head");
-    if (a.status < 200)
-        return drop_interim(t, &a, n);
-    if (str_starts(buf_str(&t->head), STR("HTTP/2 "))) {
-        t->is_http2 = true;
-        socket_note_http2(t);
-    }
-    return tell_head(t, &a, n);
+    t->is_http2 = is_http2(t);
+    if (t->is_http2 && !t->may_be_http2)
+        return refuse(t, -EPROTO, "HTTP/2 unasked");
+    socket_note_answer(t);
+    return a.status < 200 ? drop_interim(t, &a, n) : tell_head(t, &a, n);
 }
 
 static size_t take_trailer(struct client_transfer *t, size_t n)

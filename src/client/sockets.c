@@ -1,13 +1,17 @@
 /*
- * The sockets that libcurl opens. It tells which events it wants; between two requests on one
- * connection it wants none, but then the watch is left as it is: the next request would only have
- * to set it again, and what an idle connection has to say is of interest. HTTP/1: it was closed, or
- * somebody sends what nobody has asked for, which would be taken for the answer to the next request
+ * The sockets of libcurl. It tells which events it wants; between two requests on one connection it
+ * wants none, but then the watch is left as it is: the next request would only have to set it
+ * again, and what an idle connection has to say is of interest. HTTP/1: it was closed, or somebody
+ * sends what nobody has asked for, which would be taken for the answer to the next request
  * (libcurl 7.88 looks whether a connection is closed, but not what waits in it). Either way it is
  * shut down, and libcurl finds it dead. HTTP/2 may always have something to say; libcurl reads it
  * when it uses the connection next.
  *
  * More than `max_idle` connections are not kept: the one that has been idle longest is shut down.
+ *
+ * libcurl 7.88 tells when it closes a connection (on_close), but not when it gives up connecting:
+ * then the descriptor is gone before its watch, and may have come back in on_open(). So a watch is
+ * only kept beyond libcurl's wish when an answer has come on its socket.
  */
 #include "client/client_internal.h"
 
@@ -18,7 +22,7 @@ struct client_socket {
     struct map_node node; /* in client.sockets */
     struct client *client;
     int fd;
-    bool is_ours; /* opened by on_open(), closed by on_close(); else the resolver's */
+    bool has_answered; /* a connection of HTTP: on_close() will be called */
     bool is_http2;
     unsigned wanted;       /* by libcurl: WATCH_READ | WATCH_WRITE */
     struct watch *watch;   /* NULL until libcurl wants something */
@@ -38,13 +42,12 @@ static struct client_socket *find(struct client *c, int fd)
     return node != NULL ? MAP_ENTRY(node, struct client_socket, node) : NULL;
 }
 
-static struct client_socket *add(struct client *c, int fd, bool is_ours)
+static struct client_socket *add(struct client *c, int fd)
 {
     struct client_socket *s = xzalloc(sizeof *s);
 
     s->client = c;
     s->fd = fd;
-    s->is_ours = is_ours;
     list_init(&s->transfers);
     list_init(&s->idle);
     map_put(&c->sockets, &s->node, (uint64_t)fd);
@@ -126,7 +129,7 @@ void socket_leave(struct client_transfer *t)
     if (s == NULL)
         return;
     list_remove(&t->same_socket);
-    if (s->is_ours && list_is_empty(&s->transfers))
+    if (s->has_answered && list_is_empty(&s->transfers))
         set_idle(s);
 }
 
@@ -143,34 +146,48 @@ static unsigned events_of(int what)
            (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? WATCH_WRITE : 0U);
 }
 
+static void wants_nothing(struct client_socket *s)
+{
+    if (s == NULL)
+        return;
+    s->wanted = 0;
+    if (s->has_answered)
+        set_watch(s);
+    else
+        forget(s);
+}
+
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     struct client *c = arg;
     struct client_socket *s = find(c, fd);
     struct client_transfer *t = NULL;
 
-    if (s == NULL && what == CURL_POLL_REMOVE)
-        return 0;
-    if (s == NULL)
-        s = add(c, fd, false);
-    s->wanted = events_of(what);
-    if (what == CURL_POLL_REMOVE && !s->is_ours) {
-        forget(s);
+    if (what == CURL_POLL_REMOVE) {
+        wants_nothing(s);
         return 0;
     }
+    if (s == NULL)
+        s = add(c, fd);
+    s->wanted = events_of(what);
     set_watch(s);
-    if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) == CURLE_OK &&
-        t != NULL)
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+    if (t != NULL)
         join(s, t);
     return 0;
 }
 
+/* A number that is known was closed without a word, and libcurl may take what it wanted there for
+ * what it has told us of the new one. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
+    struct client_socket *known = fd >= 0 ? find(arg, fd) : NULL;
 
-    if (fd >= 0)
-        add(arg, fd, true);
+    if (known != NULL) {
+        watch_free(&known->watch);
+        set_watch(known);
+    }
     return fd; /* CURL_SOCKET_BAD is -1, too */
 }
 
@@ -178,15 +195,17 @@ static int on_close(void *arg, curl_socket_t fd)
 {
     struct client_socket *s = find(arg, fd);
 
-    assert(s != NULL && s->is_ours);
-    forget(s);
+    if (s != NULL)
+        forget(s);
     return close(fd);
 }
 
-void socket_note_http2(struct client_transfer *t)
+void socket_note_answer(struct client_transfer *t)
 {
-    if (t->socket != NULL)
-        t->socket->is_http2 = true;
+    if (t->socket == NULL)
+        return;
+    t->socket->has_answered = true;
+    t->socket->is_http2 = t->is_http2;
 }
 
 void sockets_set(struct client_transfer *t)

@@ -115,18 +115,15 @@ static void tell_end(struct client_transfer *t)
     release(t);
 }
 
-static bool is_whole(const struct client_transfer *t)
+/* libcurl is content with a head that breaks off. */
+static void judge(struct client_transfer *t)
 {
-    return t->state == TRANSFER_CONTENT &&
-           (t->length == HTTP_LENGTH_UNKNOWN || t->got == t->length);
-}
+    bool has_head = t->state == TRANSFER_CONTENT;
 
-/* What libcurl finds good may be short of what we know. */
-static int error_of(const struct client_transfer *t, CURLcode code)
-{
-    if (code != CURLE_OK)
-        return client_error(t, code);
-    return is_whole(t) ? 0 : -ECONNRESET;
+    if (has_head && (t->length == HTTP_LENGTH_UNKNOWN || t->got == t->length))
+        return;
+    t->err = -ECONNRESET;
+    t->reason = has_head ? "content ended early" : "head ended early";
 }
 
 void transfer_done(struct client_transfer *t, CURLcode code)
@@ -136,8 +133,10 @@ void transfer_done(struct client_transfer *t, CURLcode code)
         return;
     }
     t->code = code;
-    if (t->err == 0)
-        t->err = error_of(t, code);
+    if (code == CURLE_OK)
+        judge(t);
+    else if (t->err == 0)
+        t->err = client_error(t, code);
     leave_libcurl(t);
     if (t->is_held || t->rest.n > 0)
         move(t, TRANSFER_REST);
