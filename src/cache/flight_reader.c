@@ -4,8 +4,8 @@
  *
  *     IDLE ──wait──► WANTS ──news──► POSTED ──message──► IDLE
  *
- * A reader says that it waits, then looks again; the producer publishes, then looks whether somebody
- * waits. Both with full barriers: one of them sees the other.
+ * A reader says that it waits, then looks again; the producer publishes, then looks whether
+ * somebody waits. Both with full barriers: one of them sees the other.
  */
 #include <stdlib.h>
 
@@ -51,11 +51,9 @@ static void tell(struct flight_seat *s)
     list_move_all(&due, &s->readers);
     while ((link = list_take_first(&due)) != NULL) {
         struct flight_reader *r = LIST_ENTRY(link, struct flight_reader, link);
-        bool was_waiting = r->is_waiting;
 
         list_append(&s->readers, link);
-        r->is_waiting = false;
-        if (was_waiting)
+        if (r->is_waiting && !flight_wait(r, r->seen, r->filled)) /* else it goes on waiting */
             r->changed(r); /* may leave, and take others with it */
     }
 }
@@ -133,13 +131,14 @@ void flight_wake(struct flight *f)
 
 static bool has_moved(const struct flight *f, enum flight_state seen, size_t filled)
 {
-    if (flight_state(f) != seen)
-        return true;
-    return seen == FLIGHT_GROWING && filled != FLIGHT_ANY_BYTES && blob_filled(f->blob) != filled;
+    return flight_state(f) != seen || (seen == FLIGHT_GROWING && blob_filled(f->blob) > filled);
 }
 
 bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled)
 {
+    assert(seen <= FLIGHT_GROWING); /* nothing follows an end: it would wait for ever */
+    r->seen = seen;
+    r->filled = filled;
     want(r->seat);
     atomic_thread_fence(memory_order_seq_cst);
     r->is_waiting = !has_moved(r->flight, seen, filled);
@@ -151,7 +150,7 @@ static void on_deserted(struct loop_message *m)
     struct flight *f = container_of(m, struct flight, deserted);
 
     atomic_store(&f->deserted_is_posted, false);
-    if (f->producer != NULL)
+    if (f->producer != NULL && !flight_has_readers(f)) /* else somebody has joined meanwhile */
         f->producer->deserted(f->producer);
     flight_unref(&f);
 }

@@ -35,8 +35,7 @@ static void check_range(const struct http_answer *a)
     if (a->status != 206)
         return;
     assert(r->first <= r->last && r->last < r->total);
-    assert(a->content_length == HTTP_LENGTH_UNKNOWN ||
-           a->content_length == r->last - r->first + 1);
+    assert(a->content_length == HTTP_LENGTH_UNKNOWN || a->content_length == r->last - r->first + 1);
 }
 
 static void check(const struct http_answer *a, struct str head)
@@ -65,8 +64,7 @@ static void check_rewritten(const struct http_answer *a)
 
     buf_printf(&head, "%s %u\r\n", is_chunked ? "HTTP/1.1" : "HTTP/2", a->status);
     for (unsigned i = 0; i < a->field_count; i++)
-        buf_printf(&head, "%.*s:%.*s\r\n", STR_FMT(a->fields[i].name),
-                   STR_FMT(a->fields[i].value));
+        buf_printf(&head, "%.*s:%.*s\r\n", STR_FMT(a->fields[i].name), STR_FMT(a->fields[i].value));
     assert(http_answer_parse(buf_str(&head), NOW, &again) == 0);
     assert(again.status == a->status && again.content_length == a->content_length);
     assert(again.field_count == a->field_count && str_eq(again.etag, a->etag));

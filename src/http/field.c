@@ -1,4 +1,4 @@
-/* Lists and entity-tags: one pass over the value, no copies. */
+/* One pass over the value, no copies. */
 #include "http/field.h"
 
 /* Up to the comma that ends the first element. */
@@ -29,6 +29,35 @@ bool http_list_next(struct str *rest, struct str *ret)
         }
     }
     return false;
+}
+
+bool http_unquote(struct str s, struct str *ret)
+{
+    size_t i = 1;
+
+    if (s.n < 2 || s.p[0] != '"')
+        return false;
+    while (i < s.n && s.p[i] != '"')
+        i += s.p[i] == '\\' ? 2 : 1;
+    if (i != s.n - 1)
+        return false;
+    *ret = str_range(s.p + 1, s.p + i);
+    return true;
+}
+
+bool http_digits(struct str s, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_is_digit(s.p[i]))
+            return false;
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+            v = UINT64_MAX;
+    }
+    *ret = v;
+    return s.n > 0;
 }
 
 bool http_etag_next(struct str *rest, struct str *ret)

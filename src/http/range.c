@@ -51,29 +51,13 @@ static bool if_range_holds(const struct http_head *h, const struct http_validato
            t == v->last_modified;
 }
 
-/* Digits; more than 64 bits can say is the same as the most they can. */
-static bool parse_position(struct str s, uint64_t *ret)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (!ascii_is_digit(s.p[i]))
-            return false;
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
-            v = UINT64_MAX;
-    }
-    *ret = v;
-    return s.n > 0;
-}
-
 /* "-500": the last 500 bytes, or all when there are fewer. */
 static enum http_condition suffix_range(struct str digits, uint64_t length,
                                         struct http_byte_range *ret)
 {
     uint64_t n;
 
-    if (!parse_position(digits, &n))
+    if (!http_digits(digits, &n))
         return COND_FULL;
     if (n == 0)
         return COND_UNSATISFIABLE;
@@ -94,8 +78,8 @@ static enum http_condition one_range(struct str spec, uint64_t length, struct ht
     after = str_skip(spec, (size_t)dash + 1);
     if (dash == 0)
         return suffix_range(after, length, ret);
-    if (!parse_position(str_first(spec, (size_t)dash), &first) ||
-        (after.n > 0 && !parse_position(after, &last)) || last < first)
+    if (!http_digits(str_first(spec, (size_t)dash), &first) ||
+        (after.n > 0 && !http_digits(after, &last)) || last < first)
         return COND_FULL;
     if (first >= length)
         return COND_UNSATISFIABLE;
@@ -133,7 +117,15 @@ bool http_is_continuation(const struct http_head *h)
     uint64_t first;
 
     return dash > 0 && h->known[FIELD_IF_RANGE].p == NULL &&
-           parse_position(str_first(spec, (size_t)dash), &first) && first > 0;
+           http_digits(str_first(spec, (size_t)dash), &first) && first > 0;
+}
+
+struct str http_one_range(struct str field)
+{
+    struct str spec = only_byte_range(field);
+    struct http_byte_range range;
+
+    return spec.p != NULL && one_range(spec, UINT64_MAX, &range) == COND_PARTIAL ? spec : STR_NONE;
 }
 
 static enum http_condition evaluate_range(struct str field, uint64_t length,

@@ -13,7 +13,7 @@ struct client_transfer {
     void *arg;
     const struct client_peer *peer;
     usec_t patience;
-    bool has_head, is_held, is_gone, was_sent, is_in_play;
+    bool is_alone, has_head, is_held, is_gone, was_sent, is_in_play;
     int err;
     struct buf asked;
 };
@@ -166,6 +166,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->arg = arg;
     t->peer = r->peer;
     t->patience = r->first_byte_timeout;
+    t->is_alone = r->is_alone;
     t->was_sent = true;
     add_request(t, r);
     list_append(&fake.transfers, &t->link);
@@ -284,6 +285,11 @@ bool fake_is_held(const struct client_transfer *t)
     return t->is_held;
 }
 
+bool fake_is_alone(const struct client_transfer *t)
+{
+    return t->is_alone;
+}
+
 static void begin_play(struct client_transfer *t)
 {
     assert(t != NULL && !t->is_gone);
@@ -306,6 +312,7 @@ static bool end_play(struct client_transfer *t)
 
 static void end_with(struct client_transfer *t, int err, bool was_sent)
 {
+    assert(!t->is_held);
     begin_play(t);
     t->err = err;
     t->was_sent = was_sent;

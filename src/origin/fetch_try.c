@@ -4,7 +4,7 @@
  * to a number of tries and may fail, which costs the viewer little; the second goes on until its
  * deadline while any server may still have the rest, because giving up costs him the object.
  *
- * The next try never begins inside a callback of the last one's transfer: `pause` rings for it,
+ * The next try never begins inside a callback of the last one's transfer: the alarm rings for it,
  * after no time at all where there is another server.
  */
 #include <errno.h>
@@ -51,6 +51,7 @@ static void start(struct origin_fetch *f)
                                .method = f->request.is_head ? HTTP_HEAD : HTTP_GET,
                                .target = target_of(f),
                                .fields = fields.list,
+                               .is_alone = f->is_alone,
                                .first_byte_timeout = f->patience,
                                .stall_timeout = s->stall_timeout};
 
@@ -73,7 +74,7 @@ void fetch_ask(struct origin_fetch *f)
     start(f);
 }
 
-void fetch_drop(struct origin_fetch *f, enum health_event verdict, struct str why)
+void fetch_drop_transfer(struct origin_fetch *f, enum health_event verdict, struct str why)
 {
     client_cancel(&f->transfer);
     server_use_end(f->cluster, f->worker, &f->use, verdict, why);
@@ -81,17 +82,27 @@ void fetch_drop(struct origin_fetch *f, enum health_event verdict, struct str wh
 
 /* The next try */
 
-static void on_pause_over(void *arg)
+static void on_alarm(void *arg)
 {
-    fetch_ask(arg);
+    struct origin_fetch *f = arg;
+
+    if (f->state == FETCH_DRAINING)
+        fetch_stop_draining(f);
+    else
+        fetch_ask(f);
+}
+
+void fetch_set_alarm(struct origin_fetch *f, usec_t after)
+{
+    if (f->alarm == NULL)
+        f->alarm = alarm_new(f->worker->loop, on_alarm, f);
+    alarm_set(f->alarm, after);
 }
 
 static void ask_after(struct origin_fetch *f, usec_t pause)
 {
-    if (f->pause == NULL)
-        f->pause = alarm_new(f->worker->loop, on_pause_over, f);
     fetch_move(f, FETCH_PAUSING);
-    alarm_set(f->pause, pause);
+    fetch_set_alarm(f, pause);
 }
 
 /* Half of it, and up to all of it: those who failed together come back one by one. */
@@ -111,7 +122,7 @@ static usec_t pause_before_next(const struct origin_fetch *f)
                        << MIN(f->pauses, (unsigned)PAUSE_DOUBLINGS));
 }
 
-static bool is_anyone_left(const struct origin_fetch *f)
+bool fetch_is_anyone_left(const struct origin_fetch *f)
 {
     return (cluster_all(f->cluster) & ~f->wish.barred) != 0;
 }
@@ -121,7 +132,7 @@ static bool may_try(const struct origin_fetch *f, usec_t pause)
     if (loop_now(f->worker->loop) + pause >= f->deadline)
         return false;
     if (f->promise.is_given)
-        return is_anyone_left(f);
+        return fetch_is_anyone_left(f);
     return f->retries < f->cluster->settings.retries;
 }
 
@@ -133,6 +144,8 @@ static void try_again(struct origin_fetch *f, usec_t pause)
     }
     f->is_redirected = false;
     f->redirects = 0;
+    if (f->worker->tried_again != NULL)
+        f->worker->tried_again(f->worker, f->promise.is_given);
     ask_after(f, pause);
 }
 
@@ -148,17 +161,12 @@ static void retry_or_end(struct origin_fetch *f, int err, struct str reason)
     try_again(f, pause);
 }
 
-bool fetch_may_resume(const struct origin_fetch *f)
-{
-    return f->promise.may_resume && f->resumes < f->cluster->settings.resumes && is_anyone_left(f);
-}
-
-void fetch_resume(struct origin_fetch *f)
+void fetch_resume(struct origin_fetch *f, server_set avoided)
 {
     f->resumes++;
     f->deadline = loop_now(f->worker->loop) + f->cluster->settings.deadline;
     f->pauses = 0;
-    f->wish.tried = server_bit(server_index(f->cluster, f->asked));
+    f->wish.tried = avoided;
     try_again(f, pause_before_next(f));
 }
 
@@ -168,7 +176,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 {
     unsigned server = server_index(f->cluster, f->asked);
 
-    fetch_drop(f, HEALTH_ANSWERED, why);
+    fetch_drop_transfer(f, HEALTH_ANSWERED, why);
     if (f->promise.is_given) {
         f->wish.barred |= server_bit(server);
         retry_or_end(f, -ECONNRESET, why);
@@ -183,7 +191,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 
 static void go_to(struct origin_fetch *f, unsigned server)
 {
-    fetch_drop(f, HEALTH_ANSWERED, STR_NONE);
+    fetch_drop_transfer(f, HEALTH_ANSWERED, STR_NONE);
     f->is_redirected = true;
     f->redirect_server = server;
     f->redirects++;
@@ -214,7 +222,7 @@ static void first_head(struct origin_fetch *f, const struct http_answer *a)
     if (why.p != NULL) {
         refuse(f, -EPROTO, why);
     } else if (status_is_failure(a->status) && may_try(f, pause)) {
-        fetch_drop(f, HEALTH_FAILED, STR_NONE);
+        fetch_drop_transfer(f, HEALTH_FAILED, STR_NONE);
         f->retries++;
         try_again(f, pause);
     } else {
@@ -230,7 +238,7 @@ static void head_of_rest(struct origin_fetch *f, const struct http_answer *a)
     if (why.p == NULL) {
         fetch_move(f, FETCH_FLOWING);
     } else if (a->status >= 500) {
-        fetch_drop(f, HEALTH_ANSWERED, why);
+        fetch_drop_transfer(f, HEALTH_ANSWERED, why);
         retry_or_end(f, -ECONNRESET, why);
     } else {
         refuse(f, -ECONNRESET, why);

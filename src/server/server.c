@@ -128,8 +128,8 @@ static int make_workers(struct server *s)
             log_error("cannot listen: %s", strerror(-r));
             return -1;
         }
-        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, &s->limit, fds,
-                                   (unsigned)settings->listen.count);
+        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, s->worker_count, &s->limit,
+                                   fds, (unsigned)settings->listen.count);
         s->gate.workers[i] = s->workers[i]->gate;
     }
     s->gate.worker_count = s->worker_count;
@@ -213,6 +213,7 @@ static void reload(struct server *s)
     } else {
         log_set_level((enum log_level)next->settings.log.level);
         store_set_rules(s->store, &next->rules->store);
+        rules_inherit(next->rules, s->snapshot->rules);
         for (unsigned i = 0; i < s->started_count; i++)
             worker_reload(s->workers[i], next);
         snapshot_unref(&s->snapshot);
