@@ -8,9 +8,10 @@
 #include "gate/journal.h"
 #include "gate/viewer_cache.h"
 
-void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api)
+void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
+               const struct api *api)
 {
-    *g = (struct gate){.cache = cache, .store = store, .api = api};
+    *g = (struct gate){.cache = cache, .disk = disk, .store = store, .api = api};
     g->started = clock_monotonic();
     g->started_unix = clock_unix();
 }
