@@ -2,6 +2,8 @@
 #ifndef ORIGIN_CLUSTER_TESTING_H
 #define ORIGIN_CLUSTER_TESTING_H
 
+#include <stdio.h>
+
 #include "base/test.h"
 #include "origin/cluster_internal.h"
 

@@ -74,9 +74,9 @@ static void set_time(usec_t now)
     loop_turn(fake.loop);
 }
 
-static void ring(struct alarm *a)
+static void ring(struct alarm *a, usec_t late)
 {
-    set_time(MAX(fake.now, a->at));
+    set_time(MAX(fake.now, a->at) + late);
     a->is_set = false;
     a->ring(a->arg);
     loop_turn(fake.loop);
@@ -88,7 +88,7 @@ void fake_time_passes(usec_t time)
     struct alarm *a;
 
     while ((a = first_alarm()) != NULL && a->at <= end)
-        ring(a);
+        ring(a, 0);
     set_time(end);
 }
 
@@ -97,8 +97,16 @@ bool fake_next_alarm(void)
     struct alarm *a = first_alarm();
 
     if (a != NULL)
-        ring(a);
+        ring(a, 0);
     return a != NULL;
+}
+
+void fake_late_alarm(usec_t late)
+{
+    struct alarm *a = first_alarm();
+
+    assert(a != NULL);
+    ring(a, late);
 }
 
 usec_t fake_now(void)

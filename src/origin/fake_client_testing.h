@@ -20,6 +20,7 @@ void fake_finish(void); /* nothing may be under way or set */
 void fake_time_passes(usec_t time);
 /* As much as the next alarm needs; false: none is set. */
 bool fake_next_alarm(void);
+void fake_late_alarm(usec_t late); /* ... and more */
 usec_t fake_now(void);
 
 unsigned fake_live(void);                            /* transfers under way */
