@@ -30,7 +30,7 @@ static struct {
     struct loop *loop;
     usec_t now;
     struct list transfers, alarms;
-    unsigned started, cancelled, plays;
+    unsigned started, cancelled, dropped, plays;
 } fake;
 
 #define TRANSFER(link_) LIST_ENTRY(link_, struct client_transfer, link)
@@ -193,6 +193,12 @@ void client_proceed(struct client_transfer *t)
 void client_cancel(struct client_transfer **t)
 {
     fake.cancelled++;
+    leave(TAKE(*t));
+}
+
+void client_drop(struct client_transfer **t)
+{
+    fake.dropped++;
     leave(TAKE(*t));
 }
 

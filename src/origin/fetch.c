@@ -104,9 +104,11 @@ void fetch_content_ended(struct origin_fetch *f, int err, struct str reason)
 {
     bool is_length_known = f->promise.length != HTTP_LENGTH_UNKNOWN;
     bool is_whole = is_length_known ? f->got == f->promise.length : err == 0;
+    bool is_ours = err == -ENOBUFS; /* see CLIENT_HELD_MAX */
 
-    server_use_end(f->cluster, f->worker, &f->use, is_whole ? HEALTH_ANSWERED : HEALTH_FAILED,
-                   reason);
+    f->is_alone |= is_ours;
+    server_use_end(f->cluster, f->worker, &f->use,
+                   is_whole || is_ours ? HEALTH_ANSWERED : HEALTH_FAILED, reason);
     if (is_whole)
         fetch_finish(f, 0, STR_NONE);
     else if (err == 0)
@@ -162,6 +164,21 @@ void origin_fetch_cancel(struct origin_fetch **fetch)
         return;
     if (f->transfer != NULL)
         fetch_drop(f, f->state == FETCH_FLOWING ? HEALTH_ANSWERED : HEALTH_LET_GO, STR_NONE);
+    leave(f);
+}
+
+void origin_fetch_drop(struct origin_fetch **fetch)
+{
+    struct origin_fetch *f = TAKE(*fetch);
+
+    if (f == NULL)
+        return;
+    if (f->state == FETCH_FLOWING) {
+        client_drop(&f->transfer);
+        server_use_end(f->cluster, f->worker, &f->use, HEALTH_ANSWERED, STR_NONE);
+    } else if (f->transfer != NULL) {
+        fetch_drop(f, HEALTH_LET_GO, STR_NONE);
+    }
     leave(f);
 }
 

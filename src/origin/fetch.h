@@ -74,11 +74,8 @@ void origin_fetch_set_sink(struct origin_fetch *f, const struct origin_sink *sin
 void origin_fetch_proceed(struct origin_fetch *f); /* after a data() that answered false */
 void origin_fetch_cancel(struct origin_fetch **f); /* legal inside head() and data() */
 
-/*
- * Nothing more of it is wanted, but its connection may be used again: what is left is read and
- * thrown away, up to ORIGIN_DROP_MAX bytes; beyond, it is cancelled. Legal wherever a cancel is.
- */
-enum { ORIGIN_DROP_MAX = 64 * 1024 };
+/* Nothing more of it is wanted, but its connection may be used again: see client_drop(). Legal
+ * wherever a cancel is. */
 void origin_fetch_drop(struct origin_fetch **f);
 
 /* Which server answered, and how often it took another try or a resumption: for the log. */

@@ -59,6 +59,7 @@ struct origin_fetch {
     struct promise promise;
     uint64_t got;
     bool is_held;
+    bool is_alone; /* HTTP/2 could not be held: the rest comes on a connection of its own */
 
     char reason[FETCH_REASON_MAX];
     char text[];

@@ -52,6 +52,7 @@ static void start(struct origin_fetch *f)
                                .target = target_of(f),
                                .fields = fields.list,
                                .first_byte_timeout = f->patience,
+                               .is_alone = f->is_alone,
                                .stall_timeout = s->stall_timeout};
 
     request_fields(&f->request, f->promise.is_given ? &f->promise : NULL, f->got, &fields);
@@ -125,6 +126,13 @@ static bool may_try(const struct origin_fetch *f, usec_t pause)
     return f->retries < f->cluster->settings.retries;
 }
 
+static void count_try(struct origin_fetch *f, unsigned *count, bool is_resumption)
+{
+    ++*count;
+    if (f->worker->tried_again != NULL)
+        f->worker->tried_again(f->worker, is_resumption);
+}
+
 static void try_again(struct origin_fetch *f, usec_t pause)
 {
     if (pause > 0) { /* all have been tried: the next round */
@@ -144,7 +152,7 @@ static void retry_or_end(struct origin_fetch *f, int err, struct str reason)
         fetch_finish(f, err, reason);
         return;
     }
-    f->retries++;
+    count_try(f, &f->retries, false);
     try_again(f, pause);
 }
 
@@ -155,7 +163,7 @@ bool fetch_may_resume(const struct origin_fetch *f)
 
 void fetch_resume(struct origin_fetch *f)
 {
-    f->resumes++;
+    count_try(f, &f->resumes, true);
     f->deadline = loop_now(f->worker->loop) + f->cluster->settings.deadline;
     f->pauses = 0;
     f->wish.tried = server_bit(server_index(f->cluster, f->asked));
@@ -215,7 +223,7 @@ static void first_head(struct origin_fetch *f, const struct http_answer *a)
         refuse(f, -EPROTO, why);
     } else if (status_is_failure(a->status) && may_try(f, pause)) {
         fetch_drop(f, HEALTH_FAILED, STR_NONE);
-        f->retries++;
+        count_try(f, &f->retries, false);
         try_again(f, pause);
     } else {
         fetch_pass_head(f, a);
