@@ -1,6 +1,6 @@
 /*
- * The cache from outside: what it holds of playlists, and how to have objects forgotten before their
- * time.
+ * The cache from outside: what it holds of playlists, and how to have objects forgotten before
+ * their time.
  */
 #include "admin/endpoints.h"
 

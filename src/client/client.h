@@ -114,9 +114,10 @@ void client_proceed(struct client_transfer *t);
 void client_cancel(struct client_transfer **t);
 
 /*
- * Nobody wants the rest of its content, but its connection may be used again: the client reads on by
- * itself, and throws away, up to CLIENT_DROP_MAX bytes and CLIENT_DROP_TIME long. Where that would
- * not do, and before a head, it is a cancel. Legal where a cancel is; no callback comes any more.
+ * Nobody wants the rest of its content, but its connection may be used again: the client reads on
+ * by itself, and throws away, up to CLIENT_DROP_MAX bytes and CLIENT_DROP_TIME long. Where that
+ * would not do, and before a head, it is a cancel. Legal where a cancel is; no callback comes any
+ * more.
  */
 enum { CLIENT_DROP_MAX = 64 * 1024 };
 #define CLIENT_DROP_TIME (5 * USEC_PER_SEC)

@@ -87,9 +87,9 @@ static void test_a_miss_is_asked_for_once_and_kept(void **state)
 
 static void test_only_what_the_origin_needs_reaches_it_and_the_key(void **state)
 {
-    static const char *const same[] = {
-        "/s/a%20b.ts?v=2&uid=u&token=x&w=%2f", "/s/a%20b.ts?v=2&expires=1&CMCD=bl%3D1&w=%2f",
-        "/s/a%20b.ts?gate=x&scope=%2Fs%2F&v=2&&w=%2f"};
+    static const char *const same[] = {"/s/a%20b.ts?v=2&uid=u&token=x&w=%2f",
+                                       "/s/a%20b.ts?v=2&expires=1&CMCD=bl%3D1&w=%2f",
+                                       "/s/a%20b.ts?gate=x&scope=%2Fs%2F&v=2&&w=%2f"};
     struct world w;
 
     open_world(&w, ALL_OPEN "cache: { header: on }\n");
@@ -204,9 +204,10 @@ static void test_a_fetch_that_is_nearly_done_goes_on(void **state)
 
 struct age_case {
     const char *fields;
-    int64_t after;     /* seconds */
-    const char *word;  /* of the second request */
-    const char *match; /* If-None-Match of the second request to the origin; NULL: it is not asked */
+    int64_t after;    /* seconds */
+    const char *word; /* of the second request */
+    const char
+        *match; /* If-None-Match of the second request to the origin; NULL: it is not asked */
 };
 
 static void test_ages(void **state)
@@ -672,9 +673,9 @@ static void test_purged_objects_are_asked_for_again(void **state)
         struct purge by;
         unsigned count; /* of /v/a/1.ts, /v/a/2.ts?x=1, /v/b/1.ts */
     } cases[] = {
-        {{.path = STR("/v/a/1.ts")}, 1},     {{.path = STR("/v/a/2.ts")}, 1},
-        {{.path = STR("/v/a/")}, 0},         {{.prefix = STR("/v/a/")}, 2},
-        {{.prefix = STR("/")}, 3},           {{.stream_key = STR("b")}, 1},
+        {{.path = STR("/v/a/1.ts")}, 1},    {{.path = STR("/v/a/2.ts")}, 1},
+        {{.path = STR("/v/a/")}, 0},        {{.prefix = STR("/v/a/")}, 2},
+        {{.prefix = STR("/")}, 3},          {{.stream_key = STR("b")}, 1},
         {{.stream_key = STR("nobody")}, 0},
     };
 

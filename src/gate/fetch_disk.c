@@ -1,7 +1,7 @@
 /*
  * The disk tier, from a fetch's side: asked before the origin is, given what the origin sent, told
- * what it has said goodbye to. What is read from there lands like an answer of the origin's while it
- * is fresh; else it is the stale version that the origin is asked about.
+ * what it has said goodbye to. What is read from there lands like an answer of the origin's while
+ * it is fresh; else it is the stale version that the origin is asked about.
  */
 #include "gate/fetch_internal.h"
 #include "gate/kept.h"

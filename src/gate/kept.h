@@ -11,7 +11,8 @@
 /* `now` on both clocks. */
 void kept_write(const struct cache_entry *e, usec_t now, unix_t unix_now, struct buf *ret);
 
-/* Fills what kept_write() had; strings are borrowed from `meta`. -1: not ours, or of another version. */
+/* Fills what kept_write() had; strings are borrowed from `meta`. -1: not ours, or of another
+ * version. */
 int kept_read(struct str meta, usec_t now, unix_t unix_now, struct cache_entry *ret) MUST_CHECK;
 
 #endif

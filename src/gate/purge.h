@@ -12,8 +12,8 @@ struct purge {
 };
 
 /*
- * Takes them out of memory and off the disk, for all workers; what is under way is not kept. How many
- * objects that were in memory, and in `ret_disk` on the disk. What has been sent to viewers is
+ * Takes them out of memory and off the disk, for all workers; what is under way is not kept. How
+ * many objects that were in memory, and in `ret_disk` on the disk. What has been sent to viewers is
  * theirs.
  */
 unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p,
