@@ -42,6 +42,7 @@ const struct step *run_purge(struct req *r)
 {
     struct purge p = {0};
     struct input in;
+    unsigned in_memory, on_disk;
     json_t *o;
     bool is_right;
 
@@ -51,8 +52,10 @@ const struct step *run_purge(struct req *r)
     if (!is_right)
         return api_error(r, OUT_API_BAD_REQUEST, in.error);
     o = json_object();
+    in_memory = cache_purge_by(r->worker, r->rules, &p, &on_disk);
     json_put_bool(o, "success", true);
-    json_put_int(o, "purged", cache_purge_by(r->worker, r->rules, &p));
+    json_put_int(o, "purged", in_memory);
+    json_put_int(o, "purged_on_disk", on_disk);
     return api_answer(r, OUT_OK, o);
 }
 

@@ -171,6 +171,28 @@ json_t *json_of_cache(const struct cache *cache)
     return o;
 }
 
+/* Only where there is one. */
+static void put_disk(json_t *o, struct disk *disk)
+{
+    struct disk_stats s;
+    json_t *d;
+
+    if (disk == NULL)
+        return;
+    d = json_object();
+    disk_stats(disk, &s);
+    json_put_int(d, "objects", (int64_t)s.objects);
+    json_put_int(d, "bytes", (int64_t)s.bytes);
+    json_put_int(d, "limit", (int64_t)s.limit);
+    json_put_int(d, "queued", (int64_t)s.queued);
+    json_put_int(d, "loading", s.loading);
+    json_put_bool(d, "is_complete", s.is_complete);
+#define X(name, text) json_put_int(d, #name, (int64_t)s.name);
+    DISK_COUNTERS(X)
+#undef X
+    json_put(o, "disk", d);
+}
+
 static json_t *json_of_store(struct store *store)
 {
     json_t *o = json_object();
@@ -199,6 +221,7 @@ const struct step *run_stats(struct req *r)
     json_put(o, "outcomes", outcomes_of(r));
     json_put(o, "classes", classes_of(r));
     json_put(o, "cache", json_of_cache(r->worker->gate->cache));
+    put_disk(o, r->worker->gate->disk);
     json_put(o, "store", json_of_store(r->worker->gate->store));
     json_put_int(o, "log_dropped", (int64_t)log_dropped());
     return api_answer(r, OUT_OK, o);

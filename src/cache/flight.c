@@ -66,6 +66,11 @@ bool flight_is_private(const struct flight *f)
     return f->key.p == NULL;
 }
 
+struct str flight_key(const struct flight *f)
+{
+    return f->key;
+}
+
 /* ---- references ---- */
 
 struct flight *flight_new(struct cache *c, struct loop *l)

@@ -58,6 +58,7 @@ enum cache_found cache_look_up(struct cache *c, struct str key, usec_t now, stru
 struct flight *flight_new_private(struct cache *c, struct loop *l, struct flight_reader *r);
 
 bool flight_is_private(const struct flight *f);
+struct str flight_key(const struct flight *f); /* STR_NONE: private */
 
 struct flight *flight_ref(struct flight *f);
 void flight_unref(struct flight **f); /* any thread; accepts NULL */

@@ -180,12 +180,21 @@ struct client *client_new(struct loop *l, const struct client_limits *limits)
     loop_task_init(&c->turn, on_turn);
     list_init(&c->todo);
     list_init(&c->spare);
+    list_init(&c->dropped);
     sockets_init(c);
     find_system_ca(c);
     c->shared = curl_share_init();
     must_share(curl_share_setopt(c->shared, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS));
     must_share(curl_share_setopt(c->shared, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION));
     return c;
+}
+
+static void cancel_dropped(struct list *link)
+{
+    struct client_transfer *t = LIST_ENTRY(link, struct client_transfer, dropped);
+
+    list_remove(link);
+    client_cancel(&t);
 }
 
 void client_free(struct client **c)
@@ -195,6 +204,8 @@ void client_free(struct client **c)
 
     if (client == NULL)
         return;
+    while ((link = list_first(&client->dropped)) != NULL)
+        cancel_dropped(link);
     loop_task_cancel(&client->turn);
     on_turn(&client->turn); /* those that were cancelled in this turn */
     assert(client->stats.transfers == 0);

@@ -31,8 +31,9 @@ struct client {
     usec_t idle_since; /* when the last transfer left `multi` */
 
     struct loop_task turn;
-    struct list todo;  /* of client_transfer.todo: what the turn's end has to see to */
-    struct list spare; /* of client_transfer.todo, too: those in the state SPARE */
+    struct list todo;    /* of client_transfer.todo: what the turn's end has to see to */
+    struct list spare;   /* of client_transfer.todo, too: those in the state SPARE */
+    struct list dropped; /* of client_transfer.dropped: read to their end for nobody */
     unsigned spare_count;
 
     struct map sockets;       /* of client_socket.node, by descriptor */
@@ -60,7 +61,10 @@ struct client_transfer {
     struct client *client;
     enum transfer_state state; /* transfer.c moves it */
     struct list todo;          /* in client.todo, or in client.spare */
-    CURL *easy;                /* owned */
+    struct list dropped;       /* in client.dropped */
+    bool is_dropped;
+    uint64_t drop_left; /* bytes that are still read */
+    CURL *easy;         /* owned */
     bool is_in_multi;
     const struct client_sink *sink;
     void *arg;

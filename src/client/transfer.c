@@ -44,6 +44,7 @@ static struct client_transfer *transfer_new(struct client *c)
 
     t->client = c;
     list_init(&t->todo);
+    list_init(&t->dropped);
     list_init(&t->same_socket);
     t->easy = curl_easy_init();
     assert(t->easy != NULL);
@@ -93,6 +94,7 @@ static void release(struct client_transfer *t)
 
     leave_libcurl(t);
     list_remove(&t->todo);
+    list_remove(&t->dropped);
     alarm_clear(t->alarm);
     buf_done(&t->head);
     buf_done(&t->rest);
@@ -180,9 +182,11 @@ static void on_alarm(void *arg)
     tell_end(t);
 }
 
+/* Who is dropped has its time, and no more of it for each byte. */
 void transfer_note_progress(struct client_transfer *t)
 {
-    t->progress = loop_now(t->client->loop);
+    if (!t->is_dropped)
+        t->progress = loop_now(t->client->loop);
 }
 
 void transfer_note_head(struct client_transfer *t)
@@ -245,6 +249,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->sink = sink;
     t->arg = arg;
     t->was_sent = t->is_http2 = t->is_held = t->is_paused = t->has_proceeded = false;
+    t->is_dropped = false;
     t->err = 0;
     t->reason = NULL;
     t->interim = 0;
@@ -283,6 +288,53 @@ void client_cancel(struct client_transfer **t)
     move(transfer, TRANSFER_OVER);
     alarm_clear(transfer->alarm);
     client_todo(transfer->client, transfer);
+}
+
+/* Dropped */
+
+static bool on_unwanted(void *arg, struct client_transfer *t, struct str bytes)
+{
+    uint64_t *left = &t->drop_left;
+
+    *left -= MIN(*left, bytes.n);
+    if (*left == 0 && t->got != t->length)
+        client_cancel(&(struct client_transfer *){t});
+    return true;
+}
+
+static void on_unwanted_end(void *arg, struct client_transfer *t, int err)
+{
+    (void)err; /* whole or not */
+}
+
+/* A stream of HTTP/2 is reset without harm to its connection. */
+static bool is_worth_reading(const struct client_transfer *t)
+{
+    bool has_head = t->state == TRANSFER_CONTENT || t->state == TRANSFER_REST;
+
+    return has_head && !t->is_http2 &&
+           (t->length == HTTP_LENGTH_UNKNOWN || t->length - t->got <= CLIENT_DROP_MAX);
+}
+
+void client_drop(struct client_transfer **t)
+{
+    static const struct client_sink sink = {NULL, on_unwanted, on_unwanted_end};
+    struct client_transfer *transfer = TAKE(*t);
+
+    if (transfer == NULL)
+        return;
+    if (!is_worth_reading(transfer)) {
+        client_cancel(&transfer);
+        return;
+    }
+    transfer->sink = &sink;
+    transfer->drop_left = CLIENT_DROP_MAX;
+    transfer->stall_timeout = CLIENT_DROP_TIME;
+    transfer_note_progress(transfer);
+    transfer->is_dropped = true;
+    list_append(&transfer->client->dropped, &transfer->dropped);
+    client_proceed(transfer);
+    set_alarm(transfer);
 }
 
 bool client_was_sent(const struct client_transfer *t)

@@ -120,9 +120,12 @@ static enum cache_word word_of(const struct req *r)
 {
     if (flight_is_private(r->reader.flight))
         return CACHE_WORD_BYPASS;
-    if (flight_state(r->reader.flight) == FLIGHT_LANDED &&
-        flight_entry(r->reader.flight) == r->stale)
-        return CACHE_WORD_HIT; /* it has proved right */
+    if (flight_state(r->reader.flight) == FLIGHT_LANDED) {
+        const struct cache_entry *e = flight_entry(r->reader.flight);
+
+        if (e == r->stale || e->is_from_disk)
+            return CACHE_WORD_HIT; /* it has proved right */
+    }
     return r->is_leader ? CACHE_WORD_MISS : CACHE_WORD_JOIN;
 }
 

@@ -681,12 +681,13 @@ static void test_purged_objects_are_asked_for_again(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w;
+        unsigned on_disk;
 
         open_world(&w, ALL_OPEN);
         fetched(&w, "/v/a/1.ts", "", "1");
         fetched(&w, "/v/a/2.ts?x=1", "", "2");
         fetched(&w, "/v/b/1.ts", "", "3");
-        assert_int_equal(cache_purge_by(w.worker, w.rules, &cases[i].by), cases[i].count);
+        assert_int_equal(cache_purge_by(w.worker, w.rules, &cases[i].by, &on_disk), cases[i].count);
         fetched(&w, "/v/a/1.ts", "", "1");
         fetched(&w, "/v/a/2.ts?x=1", "", "2");
         fetched(&w, "/v/b/1.ts", "", "3");
@@ -700,10 +701,11 @@ static void test_what_is_purged_under_way_is_served_but_not_kept(void **state)
     struct purge by = {.path = STR(SEGMENT)};
     struct world w;
     struct asking *a;
+    unsigned on_disk;
 
     open_world(&w, ALL_OPEN);
     a = begin(&w, SEGMENT);
-    assert_int_equal(cache_purge_by(w.worker, w.rules, &by), 1);
+    assert_int_equal(cache_purge_by(w.worker, w.rules, &by, &on_disk), 1);
     origin_answer(origin_asked(0), "200", "", "old");
     assert_str(end(a).body, "old");
     assert_str(fetched(&w, SEGMENT, "", "new").body, "new");

@@ -8,44 +8,22 @@
  *                 │      not to be shared: the leader takes the answer over, the others ask alone
  *                 └──►   anything else, or no head at all: the flight is lost
  */
-#include "gate/fetch.h"
+#include "gate/fetch_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gate/lifetime.h"
 #include "gate/pass.h"
-#include "gate/scanned.h"
 #include "gate/steps.h"
 
 /* How long it is remembered that an object is not shared: its viewers then don't wait in line. */
 #define ALONE_TIME (120 * USEC_PER_SEC)
 
-struct fetch {
-    struct flight_producer producer;
-    struct list link; /* in worker->fetches */
-    struct gate_worker *worker;
-    struct rules_era *era; /* held: the cluster is its */
-    const struct origin_route *route;
-    struct flight *flight;       /* the reference of flight_produce() */
-    struct origin_fetch *origin; /* owned */
-    struct req *leader;          /* NULL: none, or no more */
-    struct cache_entry *stale;   /* reference; NULL: asked for without a condition */
-    struct arena arena;          /* of the strings of `request` */
-    struct origin_request request;
-    bool is_playlist, is_blocking; /* blocking: a playlist reload with _HLS_ directives */
-    struct playlist_place place;   /* of a playlist */
-    struct lifetime lifetime;      /* from the head on */
-    unix_t asked;
-};
-
 enum {
-    FETCH_ARENA_CAP =
-        64 * 1024,   /* a target, a User-Agent: parts of a head of HTTP_MAX_HEAD_BYTES */
+    FETCH_ARENA_CAP = 64 * 1024, /* a target, a User-Agent: parts of a head of
+                                    HTTP_MAX_HEAD_BYTES */
     VALUE_MAX = 256, /* of an ETag or a type that is kept; longer ones are no better than none */
 };
-
-static void ask_origin(struct fetch *f);
 
 /* ---- the end ---- */
 
@@ -60,6 +38,7 @@ static void fetch_free(struct fetch **f)
         old->leader->leads = NULL;
     list_remove(&old->link);
     origin_fetch_drop(&old->origin);
+    disk_load_done(&old->load);
     cache_entry_unref(&old->stale);
     playlist_place_done(&old->place);
     arena_done(&old->arena);
@@ -69,10 +48,16 @@ static void fetch_free(struct fetch **f)
 
 static void lose(struct fetch *f, enum outcome why)
 {
-    if (f->stale != NULL)
-        lifetime_excuse(f->stale, loop_now(f->worker->loop));
     flight_lose(f->flight, (int)why);
     fetch_free(&f);
+}
+
+/* The origin could not, or would not. */
+static void fail(struct fetch *f, enum outcome why)
+{
+    if (f->stale != NULL)
+        lifetime_excuse(f->stale, loop_now(f->worker->loop));
+    lose(f, why);
 }
 
 static void cancel(struct fetch *f, enum outcome why)
@@ -175,6 +160,7 @@ static void go_alone(struct fetch *f, const struct http_answer *a, usec_t rememb
         leader->leads = NULL;
     if (can_take)
         flight_leave(&leader->reader);
+    fetch_forget_stored(f);
     flight_send_alone(f->flight, loop_now(f->worker->loop), remember);
     if (can_take)
         pass_take_over(leader, TAKE(f->origin), a); /* the leader may be gone after this */
@@ -257,7 +243,7 @@ static void on_not_modified(struct fetch *f, const struct http_answer *a)
     if (a->etag.p != NULL && !str_eq(a->etag, e->etag)) {
         origin_fetch_drop(&f->origin);
         cache_entry_unref(&f->stale);
-        ask_origin(f);
+        fetch_ask_origin(f);
         return;
     }
     lifetime_cap_playlist(&f->lifetime, e, f->is_blocking);
@@ -274,12 +260,12 @@ static void on_failure(struct fetch *f, const struct http_answer *a)
     struct cache_entry what = {.status = a->status};
 
     if (!is_kept) {
-        lose(f, o);
+        fail(f, o);
         return;
     }
     lifetime_store(&f->lifetime, &what);
-    flight_land(f->flight, &what, f->lifetime.may_share);
-    fetch_free(&f);
+    fetch_forget_stored(f);
+    fetch_land(f, &what);
 }
 
 static void on_head(void *arg, struct origin_fetch *o, const struct http_answer *a)
@@ -322,6 +308,14 @@ static bool on_data(void *arg, struct origin_fetch *o, struct str bytes)
     return true;
 }
 
+void fetch_land(struct fetch *f, const struct cache_entry *what)
+{
+    bool is_kept = f->lifetime.may_share && !flight_is_private(f->flight);
+
+    flight_land(f->flight, what, is_kept);
+    fetch_free(&f);
+}
+
 static void land(struct fetch *f)
 {
     const struct flight_head *head = flight_head(f->flight);
@@ -337,8 +331,8 @@ static void land(struct fetch *f)
     }
     lifetime_cap_playlist(&f->lifetime, &what, f->is_blocking);
     lifetime_store(&f->lifetime, &what);
-    flight_land(f->flight, &what, f->lifetime.may_share && !flight_is_private(f->flight));
-    fetch_free(&f);
+    fetch_store(f, &what);
+    fetch_land(f, &what);
 }
 
 static void on_end(void *arg, struct origin_fetch *o, int err)
@@ -350,12 +344,12 @@ static void on_end(void *arg, struct origin_fetch *o, int err)
     if (err == 0 && has_begun)
         land(f);
     else
-        lose(f, has_begun ? OUT_ORIGIN_BROKE : outcome_of_origin(err));
+        fail(f, has_begun ? OUT_ORIGIN_BROKE : outcome_of_origin(err));
 }
 
 /* ---- the beginning ---- */
 
-static void ask_origin(struct fetch *f)
+void fetch_ask_origin(struct fetch *f)
 {
     static const struct origin_sink sink = {on_head, on_data, on_end};
     struct origin_request request = f->request;
@@ -427,5 +421,6 @@ void fetch_begin(struct req *r, struct flight *flight, struct cache_entry *stale
         f->leader = r;
         r->leads = f;
     }
-    ask_origin(f);
+    if (!fetch_load(f))
+        fetch_ask_origin(f);
 }

@@ -8,9 +8,10 @@
 #include "gate/journal.h"
 #include "gate/viewer_cache.h"
 
-void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api)
+void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
+               const struct api *api)
 {
-    *g = (struct gate){.cache = cache, .store = store, .api = api};
+    *g = (struct gate){.cache = cache, .disk = disk, .store = store, .api = api};
     g->started = clock_monotonic();
     g->started_unix = clock_unix();
 }
@@ -110,7 +111,6 @@ void gate_worker_free(struct gate_worker **w)
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
     assert(list_is_empty(&old->fetches));
     stop_checks(old, old->era->rules);
-    origin_worker_done(&old->origins);
     end_era(old->era);
     token_scratch_free(&old->scratch);
     viewer_cache_free(&old->viewers);

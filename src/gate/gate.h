@@ -10,6 +10,7 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "cache/cache.h"
+#include "cache/disk.h"
 #include "gate/outcome.h"
 #include "gate/rules.h"
 #include "gate/stats.h"
@@ -40,6 +41,7 @@ struct api {
 
 struct gate {
     struct cache *cache;   /* not owned */
+    struct disk *disk;     /* not owned; NULL: no disk tier */
     struct store *store;   /* not owned */
     const struct api *api; /* not owned; NULL: no API */
     struct counter_registry counters;
@@ -80,7 +82,8 @@ struct gate_worker {
     unsigned number;
 };
 
-void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api);
+void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
+               const struct api *api);
 void gate_done(struct gate *g);
 
 /* On the worker's thread. Takes none of its arguments. Worker 0 does the active checks of origins.

@@ -112,11 +112,11 @@ const struct conf_field pool_fields[] = {
 };
 
 static const struct conf_field disk_fields[] = {
-    CONF_F(struct disk_settings, path, conf_path, .def = "",
+    CONF_F(struct disk_tier_settings, path, conf_path, .def = "",
            .doc = "A folder of its own for objects of HTTP origins; empty: none. It survives a "
                   "restart, and everything read from it is verified."),
-    CONF_F(struct disk_settings, size, conf_size, .def = "10GiB", .min = "1MiB", .max = "1000TiB",
-           .doc = "The most it may hold."),
+    CONF_F(struct disk_tier_settings, size, conf_size, .def = "10GiB", .min = "1MiB",
+           .max = "1000TiB", .doc = "The most it may hold."),
     CONF_END,
 };
 

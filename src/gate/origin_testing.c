@@ -86,11 +86,6 @@ void origin_worker_init(struct origin_worker *w, struct loop *l, struct client *
     list_init(&w->fetches);
 }
 
-void origin_worker_done(struct origin_worker *w)
-{
-    assert_true(list_is_empty(&w->fetches));
-}
-
 /* ---- for tests ---- */
 
 void origin_forget_asked(void)

@@ -28,9 +28,11 @@ static bool matches(struct str key, void *arg)
     return str_eq(stream_key_of(m->rules->stream_key, path), m->purge->stream_key);
 }
 
-unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p)
+unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p,
+                        unsigned *ret_disk)
 {
     struct matching m = {rules, p};
 
+    *ret_disk = w->gate->disk != NULL ? disk_purge(w->gate->disk, matches, &m) : 0;
     return cache_purge(w->gate->cache, matches, &m);
 }

@@ -12,10 +12,12 @@ struct purge {
 };
 
 /*
- * Takes them out of the cache of all workers; what is under way to it is not kept. How many objects
- * that were. What has been sent to viewers is theirs.
+ * Takes them out of memory and off the disk, for all workers; what is under way is not kept. How
+ * many objects that were in memory, and in `ret_disk` on the disk. What has been sent to viewers is
+ * theirs.
  */
-unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p);
+unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p,
+                        unsigned *ret_disk);
 
 /* The path in a key of the cache, as locate.c makes them. */
 struct str cache_key_path(struct str key);

@@ -58,6 +58,6 @@ enum playlist_error scanned_add(struct gate_worker *w, struct str text, struct p
 
     gate_count(w, e == PLAYLIST_NOT_HLS ? STAT_PLAYLISTS_NOT_HLS : STAT_PLAYLISTS_SCANNED, 1);
     if (e == PLAYLIST_OK)
-        keep(what, list, TAKE(p->authority));
+        keep(what, list, xstrdup(p->authority));
     return e;
 }

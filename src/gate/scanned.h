@@ -20,7 +20,7 @@ void playlist_place_done(struct playlist_place *p);
 
 /*
  * Scans `text`, which must live as long as what is made of it, and sets what->derived. What is no
- * playlist has none: it is passed through untouched. Takes the place's authority.
+ * playlist has none: it is passed through untouched.
  * PLAYLIST_TOO_MANY: it cannot be personalised, and must not be served without.
  */
 enum playlist_error scanned_add(struct gate_worker *w, struct str text, struct playlist_place *p,

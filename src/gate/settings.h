@@ -116,7 +116,7 @@ struct pool_settings {
     uint64_t buffer;
 };
 
-struct disk_settings {
+struct disk_tier_settings {
     struct str path; /* "" = none */
     uint64_t size;
 };
@@ -127,7 +127,7 @@ struct cache_settings {
     usec_t check;
     usec_t ttl, negative_ttl, stale_while_revalidate, stale_if_error;
     bool header;
-    struct disk_settings disk;
+    struct disk_tier_settings disk;
 };
 
 struct playlist_settings {

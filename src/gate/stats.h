@@ -40,6 +40,7 @@
     X(FETCH_RETRIES,         COUNTER, "further tries before an answer") \
     X(FETCH_RESUMES,         COUNTER, "bodies resumed after they had broken off") \
     X(FETCHES_REVALIDATED,   COUNTER, "stale objects that proved right (304)") \
+    X(FETCHES_FROM_DISK,     COUNTER, "objects found in the disk tier") \
     X(SERVERS_EJECTED,       COUNTER, "servers of HTTP origins left out after failures or checks") \
     X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back")
 /* clang-format on */

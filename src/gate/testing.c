@@ -184,7 +184,7 @@ static void open_world(struct world *w, const char *http, const char *settings)
     w->loop = loop_new();
     w->cache = cache_new(CACHE_SIZE, CACHE_SIZE / 4);
     w->api = (struct api){endpoints, ARRAY_LEN(endpoints), authorize, w};
-    gate_init(&w->gate, w->cache, w->store, &w->api);
+    gate_init(&w->gate, w->cache, NULL, w->store, &w->api);
     w->store_worker = store_worker_new(w->store, w->loop);
     w->era = (struct rules_era){.rules = w->rules, .over = era_over};
     w->client = client_new(w->loop, &(struct client_limits){.max_connections = 8, .max_idle = 8});

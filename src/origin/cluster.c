@@ -120,7 +120,6 @@ static struct cluster *new_from(const struct cluster_settings *s)
 {
     struct cluster *c = xzalloc(sizeof *c + s->server_count * sizeof c->servers[0]);
 
-    atomic_init(&c->refs, 1);
     c->settings = *s;
     c->rules = (struct health_rules){s->eject_after, s->eject_time, s->eject_max};
     c->host = cstr_of(s->host);
@@ -150,19 +149,15 @@ int cluster_new(const struct cluster_settings *s, struct cluster **ret, int *ret
     return 0;
 }
 
-struct cluster *cluster_ref(struct cluster *c)
-{
-    atomic_fetch_add(&c->refs, 1);
-    return c;
-}
-
-void cluster_unref(struct cluster **c)
+void cluster_free(struct cluster **c)
 {
     struct cluster *cluster = TAKE(*c);
 
-    if (atomic_fetch_sub(&cluster->refs, 1) > 1)
+    if (cluster == NULL)
         return;
+    assert(cluster->checker == NULL);
     for (unsigned i = 0; i < cluster->settings.server_count; i++) {
+        assert(atomic_load(&cluster->servers[i].under_way) == 0);
         free(cluster->servers[i].base);
         free(cluster->servers[i].unix_path);
     }
@@ -171,16 +166,6 @@ void cluster_unref(struct cluster **c)
     free(cluster->certificate);
     free(cluster->certificate_key);
     xfree_p(&cluster);
-}
-
-void cluster_free(struct cluster **c)
-{
-    if (*c == NULL)
-        return;
-    assert((*c)->checker == NULL);
-    for (unsigned i = 0; i < (*c)->settings.server_count; i++)
-        assert(atomic_load(&(*c)->servers[i].under_way) == 0);
-    cluster_unref(c);
 }
 
 /* A new configuration */

@@ -24,7 +24,6 @@ struct server {
 struct checker;
 
 struct cluster {
-    _Atomic unsigned refs; /* its owner's, and one for each answer that is being thrown away */
     struct cluster_settings settings;
     struct health_rules rules;
     char *host, *ca_file, *certificate, *certificate_key; /* owned; NULL: none */
@@ -32,11 +31,6 @@ struct cluster {
     struct checker *checker; /* the checking worker's; NULL: none runs */
     struct server servers[];
 };
-
-/* Keeps what transfers need of it: its servers' peers. Nothing else may be used without the owner's
- * reference, for it borrows from the snapshot. */
-struct cluster *cluster_ref(struct cluster *c);
-void cluster_unref(struct cluster **c); /* any thread */
 
 /* A set of servers: bit i is server i. */
 typedef uint64_t server_set;

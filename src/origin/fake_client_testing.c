@@ -30,7 +30,7 @@ static struct {
     struct loop *loop;
     usec_t now;
     struct list transfers, alarms;
-    unsigned started, cancelled, plays;
+    unsigned started, cancelled, dropped, plays;
 } fake;
 
 #define TRANSFER(link_) LIST_ENTRY(link_, struct client_transfer, link)
@@ -197,6 +197,13 @@ void client_cancel(struct client_transfer **t)
     leave(TAKE(*t));
 }
 
+void client_drop(struct client_transfer **t)
+{
+    assert((*t)->has_head);
+    fake.dropped++;
+    leave(TAKE(*t));
+}
+
 bool client_was_sent(const struct client_transfer *t)
 {
     return t->was_sent;
@@ -255,6 +262,11 @@ unsigned fake_started(void)
 unsigned fake_cancelled(void)
 {
     return fake.cancelled;
+}
+
+unsigned fake_dropped(void)
+{
+    return fake.dropped;
 }
 
 struct client_transfer *fake_transfer(unsigned nth)

@@ -26,6 +26,7 @@ usec_t fake_now(void);
 unsigned fake_live(void);                            /* transfers under way */
 unsigned fake_started(void);                         /* since fake_start() */
 unsigned fake_cancelled(void);                       /* the same */
+unsigned fake_dropped(void);                         /* the same; those are gone, too */
 struct client_transfer *fake_transfer(unsigned nth); /* of those under way, the oldest first */
 
 /* What was asked for. */

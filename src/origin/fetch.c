@@ -15,6 +15,12 @@
 #include "origin/redirect.h"
 #include "origin/request.h"
 
+void origin_worker_init(struct origin_worker *w, struct loop *l, struct client *c)
+{
+    *w = (struct origin_worker){.loop = l, .client = c};
+    list_init(&w->fetches);
+}
+
 /* States */
 
 #define TO(state) (1u << FETCH_##state)
@@ -22,8 +28,7 @@
 static const unsigned legal_moves[FETCH_STATE_COUNT] = {
     [FETCH_PAUSING] = TO(ASKED) | TO(ENDED),
     [FETCH_ASKED] = TO(PAUSING) | TO(FLOWING) | TO(ENDED),
-    [FETCH_FLOWING] = TO(PAUSING) | TO(DRAINING) | TO(ENDED),
-    [FETCH_DRAINING] = TO(ENDED),
+    [FETCH_FLOWING] = TO(PAUSING) | TO(ENDED),
     [FETCH_ENDED] = 0,
 };
 
@@ -45,8 +50,6 @@ static void free_fetch(struct loop_task *task)
 static void leave(struct origin_fetch *f)
 {
     assert(f->transfer == NULL && f->use.server == NULL);
-    if (f->state == FETCH_DRAINING)
-        cluster_unref(&f->cluster);
     fetch_move(f, FETCH_ENDED);
     list_remove(&f->link);
     alarm_free(&f->alarm);
@@ -69,26 +72,13 @@ void fetch_pass_head(struct origin_fetch *f, const struct http_answer *a)
     f->sink->head(f->arg, f, a);
 }
 
-static bool pass(struct origin_fetch *f, struct str bytes)
-{
-    bool goes_on;
-
-    f->got += bytes.n;
-    goes_on = f->sink->data(f->arg, f, bytes);
-    return goes_on || f->state != FETCH_FLOWING;
-}
-
 bool fetch_pass_content(struct origin_fetch *f, struct str bytes)
 {
-    if (f->state == FETCH_DRAINING) {
-        f->drained += bytes.n;
-        if (f->drained > ORIGIN_DROP_MAX)
-            fetch_stop_draining(f);
-        return true;
+    if (bytes.n <= f->promise.length - f->got) {
+        f->got += bytes.n;
+        return f->sink->data(f->arg, f, bytes);
     }
-    if (bytes.n <= f->promise.length - f->got)
-        return pass(f, bytes);
-    fetch_drop_transfer(f, HEALTH_ANSWERED, STR_NONE);
+    fetch_cut(f, HEALTH_ANSWERED, STR_NONE);
     fetch_finish(f, -EPROTO, STR("more content than announced"));
     return true;
 }
@@ -119,10 +109,6 @@ void fetch_content_ended(struct origin_fetch *f, int err, struct str reason)
 {
     bool is_good = is_whole(f, err) || err == -ENOBUFS;
 
-    if (f->state == FETCH_DRAINING) {
-        leave(f);
-        return;
-    }
     server_use_end(f->cluster, f->worker, &f->use, is_good ? HEALTH_ANSWERED : HEALTH_FAILED,
                    reason);
     if (is_whole(f, err))
@@ -174,9 +160,15 @@ void origin_fetch_cancel(struct origin_fetch **fetch)
     if (f == NULL)
         return;
     if (f->transfer != NULL)
-        fetch_drop_transfer(f, f->state == FETCH_FLOWING ? HEALTH_ANSWERED : HEALTH_LET_GO,
-                            STR_NONE);
+        fetch_cut(f, f->state == FETCH_FLOWING ? HEALTH_ANSWERED : HEALTH_LET_GO, STR_NONE);
     leave(f);
+}
+
+void origin_fetch_drop(struct origin_fetch **fetch)
+{
+    if (*fetch != NULL && (*fetch)->state == FETCH_FLOWING)
+        fetch_let_go(*fetch, HEALTH_ANSWERED, STR_NONE);
+    origin_fetch_cancel(fetch);
 }
 
 struct str origin_fetch_server(const struct origin_fetch *f)
@@ -197,52 +189,4 @@ unsigned origin_fetch_retries(const struct origin_fetch *f)
 unsigned origin_fetch_resumes(const struct origin_fetch *f)
 {
     return f->resumes;
-}
-
-/* Dropping */
-
-static bool is_worth_draining(const struct origin_fetch *f)
-{
-    return f->state == FETCH_FLOWING && (f->promise.length == HTTP_LENGTH_UNKNOWN ||
-                                         f->promise.length - f->got <= ORIGIN_DROP_MAX);
-}
-
-void origin_fetch_drop(struct origin_fetch **fetch)
-{
-    struct origin_fetch *f = *fetch;
-
-    if (f == NULL || !is_worth_draining(f)) {
-        origin_fetch_cancel(fetch);
-        return;
-    }
-    *fetch = NULL;
-    server_use_end(f->cluster, f->worker, &f->use, HEALTH_ANSWERED, STR_NONE);
-    f->cluster = cluster_ref(f->cluster);
-    fetch_move(f, FETCH_DRAINING);
-    fetch_set_alarm(f, ORIGIN_DROP_TIME);
-    client_proceed(f->transfer);
-}
-
-void fetch_stop_draining(struct origin_fetch *f)
-{
-    client_cancel(&f->transfer);
-    leave(f);
-}
-
-/* The worker */
-
-void origin_worker_init(struct origin_worker *w, struct loop *l, struct client *c)
-{
-    *w = (struct origin_worker){.loop = l, .client = c};
-    list_init(&w->fetches);
-}
-
-void origin_worker_done(struct origin_worker *w)
-{
-    LIST_FOREACH_SAFE (link, &w->fetches) {
-        struct origin_fetch *f = LIST_ENTRY(link, struct origin_fetch, link);
-
-        assert(f->state == FETCH_DRAINING);
-        fetch_stop_draining(f);
-    }
 }

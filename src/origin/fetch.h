@@ -38,7 +38,6 @@ struct origin_worker {
 };
 
 void origin_worker_init(struct origin_worker *w, struct loop *l, struct client *c);
-void origin_worker_done(struct origin_worker *w); /* all fetches must have ended, or been dropped */
 
 struct origin_request {
     bool is_head;                                                 /* HEAD instead of GET */
@@ -76,13 +75,8 @@ void origin_fetch_set_sink(struct origin_fetch *f, const struct origin_sink *sin
 void origin_fetch_proceed(struct origin_fetch *f); /* after a data() that answered false */
 void origin_fetch_cancel(struct origin_fetch **f); /* legal inside head() and data() */
 
-/*
- * Nothing more of it is wanted, but its connection may be used again: what is left is read and
- * thrown away, up to ORIGIN_DROP_MAX bytes, and for ORIGIN_DROP_TIME; beyond, it is cancelled.
- * Legal wherever a cancel is. The cluster may be freed right after.
- */
-enum { ORIGIN_DROP_MAX = 64 * 1024 };
-#define ORIGIN_DROP_TIME (5 * USEC_PER_SEC)
+/* Nothing more of it is wanted, but its connection may be used again: see client_drop(). Legal
+ * wherever a cancel is. */
 void origin_fetch_drop(struct origin_fetch **f);
 
 /* Which server answered, and how often it took another try or a resumption: for the log. */

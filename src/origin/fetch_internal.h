@@ -9,16 +9,15 @@
 /*
  * With a promise given, PAUSING and ASKED are those of a resumption.
  *
- *     PAUSING ◄──► ASKED ──► FLOWING ──► DRAINING
+ *     PAUSING ◄──► ASKED ──► FLOWING       any ──► ENDED
  *        ▲                      │
- *        └──────────────────────┘             any ──► ENDED
+ *        └──────────────────────┘
  */
-#define FETCH_STATES(X)                                                                       \
-    X(PAUSING)  /* nothing is under way; the alarm will ring, or the first try is to begin */ \
-    X(ASKED)    /* a transfer without a head yet */                                           \
-    X(FLOWING)  /* its content goes to the sink */                                            \
-    X(DRAINING) /* dropped: its content is thrown away */                                     \
-    X(ENDED)    /* freed at the end of the turn */
+#define FETCH_STATES(X)                                                                      \
+    X(PAUSING) /* nothing is under way; the alarm will ring, or the first try is to begin */ \
+    X(ASKED)   /* a transfer without a head yet */                                           \
+    X(FLOWING) /* its content goes to the sink */                                            \
+    X(ENDED)   /* freed at the end of the turn */
 
 enum fetch_state {
 #define X(name) FETCH_##name,
@@ -32,15 +31,15 @@ enum { FETCH_REASON_MAX = 128 };
 struct origin_fetch {
     struct list link; /* in the worker's */
     struct origin_worker *worker;
-    struct cluster *cluster;        /* the owner's; DRAINING: a reference */
+    struct cluster *cluster;
     const struct origin_sink *sink; /* the owner's, as is `arg` */
     void *arg;
     struct origin_request request; /* strings in `text` */
 
     enum fetch_state state;           /* fetch_move() */
-    struct client_transfer *transfer; /* ASKED, FLOWING, DRAINING */
-    struct server_use use;            /* ASKED, FLOWING */
-    struct alarm *alarm;              /* owned; NULL until it is needed */
+    struct client_transfer *transfer; /* ASKED, FLOWING */
+    struct server_use use;            /* the same */
+    struct alarm *alarm;              /* owned; NULL until the first pause */
     struct loop_task free_task;
 
     /* The try under way, or the next one. */
@@ -59,8 +58,7 @@ struct origin_fetch {
     bool is_alone;   /* held too long for HTTP/2: the rest over a connection of its own */
 
     struct promise promise;
-    uint64_t got;     /* of the content, passed on */
-    uint64_t drained; /* thrown away */
+    uint64_t got; /* of the content, passed on */
 
     char reason[FETCH_REASON_MAX];
     char text[];
@@ -72,14 +70,14 @@ void fetch_finish(struct origin_fetch *f, int err, struct str reason);
 void fetch_pass_head(struct origin_fetch *f, const struct http_answer *a);
 bool fetch_pass_content(struct origin_fetch *f, struct str bytes);
 void fetch_content_ended(struct origin_fetch *f, int err, struct str reason);
-void fetch_stop_draining(struct origin_fetch *f);
 
 /* ---- fetch_try.c: from a try to its head ---- */
 
 void fetch_ask(struct origin_fetch *f);
-void fetch_set_alarm(struct origin_fetch *f, usec_t after); /* PAUSING: asks; DRAINING: stops */
-/* Ends the transfer under way without looking at the rest of it. */
-void fetch_drop_transfer(struct origin_fetch *f, enum health_event verdict, struct str why);
+/* Both end the transfer under way without a look at the rest of it. */
+void fetch_cut(struct origin_fetch *f, enum health_event verdict, struct str why);
+/* ... its connection may be used again */
+void fetch_let_go(struct origin_fetch *f, enum health_event verdict, struct str why);
 bool fetch_is_anyone_left(const struct origin_fetch *f); /* who may be asked for the rest */
 /* Asks for it, not at `avoided` if there are others. Never ends the fetch within the call. */
 void fetch_resume(struct origin_fetch *f, server_set avoided);

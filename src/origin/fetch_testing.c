@@ -5,14 +5,6 @@ struct fetch_world world;
 
 static bool is_starting;
 
-/* As a request does that lets go of its configuration with it. */
-static void drop(struct test_fetch *t)
-{
-    origin_fetch_drop(&t->f);
-    assert_null(t->f);
-    world_free_cluster();
-}
-
 static void on_head(void *arg, struct origin_fetch *f, const struct http_answer *a)
 {
     struct test_fetch *t = arg;
@@ -25,7 +17,7 @@ static void on_head(void *arg, struct origin_fetch *f, const struct http_answer 
     if (t->cancels_in_head)
         origin_fetch_cancel(&t->f);
     if (t->drops_in_head)
-        drop(t);
+        origin_fetch_drop(&t->f);
 }
 
 static bool on_data(void *arg, struct origin_fetch *f, struct str bytes)
@@ -39,7 +31,7 @@ static bool on_data(void *arg, struct origin_fetch *f, struct str bytes)
     if (t->cancels_in_data)
         origin_fetch_cancel(&t->f);
     else if (t->drops_in_data)
-        drop(t);
+        origin_fetch_drop(&t->f);
     else if (t->proceeds_inside)
         origin_fetch_proceed(f);
     return !t->holds;
@@ -96,18 +88,12 @@ void world_start(unsigned servers, void (*adjust)(struct cluster_settings *s))
     buf_init(&world.t.etag, 1024);
 }
 
-void world_free_cluster(void)
-{
-    cluster_free(&world.cluster); /* nothing is under way at any server */
-}
-
 void world_finish(void)
 {
     assert_null(world.t.f);
-    origin_worker_done(&world.worker);
     assert_true(list_is_empty(&world.worker.fetches));
     fake_finish();
-    world_free_cluster();
+    cluster_free(&world.cluster); /* nothing is under way at any server */
     loop_free(&world.loop);
     buf_done(&world.t.got);
     buf_done(&world.t.etag);

@@ -38,7 +38,6 @@ extern struct fetch_world world;
 /* `adjust` may be NULL. */
 void world_start(unsigned servers, void (*adjust)(struct cluster_settings *s));
 void world_finish(void); /* nothing may be left of anything */
-void world_free_cluster(void);
 
 void world_fetch(const struct origin_request *r);
 void world_get(void); /* "/a/1.ts" for anybody */

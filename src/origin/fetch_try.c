@@ -15,7 +15,8 @@
 #include "origin/redirect.h"
 #include "origin/request.h"
 
-enum { PAUSE_DOUBLINGS = 5 }; /* the longest pause is 32 times the first */
+enum { PAUSE_DOUBLINGS = 5 };          /* the longest pause is 32 times the first */
+#define PAUSE_MIN (10 * USEC_PER_MSEC) /* a resumption must not turn into a flood of tries */
 
 static void on_head(void *arg, struct client_transfer *t, const struct http_answer *a);
 static bool on_data(void *arg, struct client_transfer *t, struct str bytes);
@@ -33,7 +34,7 @@ static void pick(struct origin_fetch *f)
         cluster_pick_server(f->cluster, f->worker, f->redirect_server, &f->use);
     else
         is_picked = cluster_pick(f->cluster, f->worker, &f->wish, &f->use);
-    assert(is_picked); /* may_try() has looked */
+    assert(is_picked); /* may_retry() has looked */
     f->asked = f->use.server;
     f->wish.tried |= server_bit(server_index(f->cluster, f->asked));
 }
@@ -74,9 +75,15 @@ void fetch_ask(struct origin_fetch *f)
     start(f);
 }
 
-void fetch_drop_transfer(struct origin_fetch *f, enum health_event verdict, struct str why)
+void fetch_cut(struct origin_fetch *f, enum health_event verdict, struct str why)
 {
     client_cancel(&f->transfer);
+    server_use_end(f->cluster, f->worker, &f->use, verdict, why);
+}
+
+void fetch_let_go(struct origin_fetch *f, enum health_event verdict, struct str why)
+{
+    client_drop(&f->transfer);
     server_use_end(f->cluster, f->worker, &f->use, verdict, why);
 }
 
@@ -84,25 +91,15 @@ void fetch_drop_transfer(struct origin_fetch *f, enum health_event verdict, stru
 
 static void on_alarm(void *arg)
 {
-    struct origin_fetch *f = arg;
-
-    if (f->state == FETCH_DRAINING)
-        fetch_stop_draining(f);
-    else
-        fetch_ask(f);
-}
-
-void fetch_set_alarm(struct origin_fetch *f, usec_t after)
-{
-    if (f->alarm == NULL)
-        f->alarm = alarm_new(f->worker->loop, on_alarm, f);
-    alarm_set(f->alarm, after);
+    fetch_ask(arg);
 }
 
 static void ask_after(struct origin_fetch *f, usec_t pause)
 {
+    if (f->alarm == NULL)
+        f->alarm = alarm_new(f->worker->loop, on_alarm, f);
     fetch_move(f, FETCH_PAUSING);
-    fetch_set_alarm(f, pause);
+    alarm_set(f->alarm, pause);
 }
 
 /* Half of it, and up to all of it: those who failed together come back one by one. */
@@ -116,10 +113,11 @@ static usec_t with_jitter(usec_t pause)
 
 static usec_t pause_before_next(const struct origin_fetch *f)
 {
+    usec_t first = MAX(f->cluster->settings.retry_pause, PAUSE_MIN);
+
     if (cluster_offers_another(f->cluster, &f->wish, loop_now(f->worker->loop)))
         return 0;
-    return with_jitter(f->cluster->settings.retry_pause
-                       << MIN(f->pauses, (unsigned)PAUSE_DOUBLINGS));
+    return with_jitter(first << MIN(f->pauses, (unsigned)PAUSE_DOUBLINGS));
 }
 
 bool fetch_is_anyone_left(const struct origin_fetch *f)
@@ -127,13 +125,22 @@ bool fetch_is_anyone_left(const struct origin_fetch *f)
     return (cluster_all(f->cluster) & ~f->wish.barred) != 0;
 }
 
-static bool may_try(const struct origin_fetch *f, usec_t pause)
+static bool may_retry(const struct origin_fetch *f, usec_t *ret_pause)
 {
-    if (loop_now(f->worker->loop) + pause >= f->deadline)
+    bool has_tries =
+        f->promise.is_given ? fetch_is_anyone_left(f) : f->retries < f->cluster->settings.retries;
+
+    if (!has_tries)
         return false;
-    if (f->promise.is_given)
-        return fetch_is_anyone_left(f);
-    return f->retries < f->cluster->settings.retries;
+    *ret_pause = pause_before_next(f);
+    return loop_now(f->worker->loop) + *ret_pause < f->deadline;
+}
+
+static void count_try(struct origin_fetch *f, unsigned *count, bool is_resumption)
+{
+    ++*count;
+    if (f->worker->tried_again != NULL)
+        f->worker->tried_again(f->worker, is_resumption);
 }
 
 static void try_again(struct origin_fetch *f, usec_t pause)
@@ -144,26 +151,28 @@ static void try_again(struct origin_fetch *f, usec_t pause)
     }
     f->is_redirected = false;
     f->redirects = 0;
-    if (f->worker->tried_again != NULL)
-        f->worker->tried_again(f->worker, f->promise.is_given);
     ask_after(f, pause);
+}
+
+static void retry(struct origin_fetch *f, usec_t pause)
+{
+    count_try(f, &f->retries, false);
+    try_again(f, pause);
 }
 
 static void retry_or_end(struct origin_fetch *f, int err, struct str reason)
 {
-    usec_t pause = pause_before_next(f);
+    usec_t pause;
 
-    if (!may_try(f, pause)) {
+    if (may_retry(f, &pause))
+        retry(f, pause);
+    else
         fetch_finish(f, err, reason);
-        return;
-    }
-    f->retries++;
-    try_again(f, pause);
 }
 
 void fetch_resume(struct origin_fetch *f, server_set avoided)
 {
-    f->resumes++;
+    count_try(f, &f->resumes, true);
     f->deadline = loop_now(f->worker->loop) + f->cluster->settings.deadline;
     f->pauses = 0;
     f->wish.tried = avoided;
@@ -176,7 +185,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 {
     unsigned server = server_index(f->cluster, f->asked);
 
-    fetch_drop_transfer(f, HEALTH_ANSWERED, why);
+    fetch_cut(f, HEALTH_ANSWERED, why);
     if (f->promise.is_given) {
         f->wish.barred |= server_bit(server);
         retry_or_end(f, -ECONNRESET, why);
@@ -191,7 +200,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 
 static void go_to(struct origin_fetch *f, unsigned server)
 {
-    fetch_drop_transfer(f, HEALTH_ANSWERED, STR_NONE);
+    fetch_let_go(f, HEALTH_ANSWERED, STR_NONE);
     f->is_redirected = true;
     f->redirect_server = server;
     f->redirects++;
@@ -216,15 +225,14 @@ static void follow(struct origin_fetch *f, struct str location)
 /* The last one that may be tried has the word, busy or not. */
 static void first_head(struct origin_fetch *f, const struct http_answer *a)
 {
-    usec_t pause = pause_before_next(f);
     struct str why = judge_answer(&f->request, a, loop_unix(f->worker->loop));
+    usec_t pause;
 
     if (why.p != NULL) {
         refuse(f, -EPROTO, why);
-    } else if (status_is_failure(a->status) && may_try(f, pause)) {
-        fetch_drop_transfer(f, HEALTH_FAILED, STR_NONE);
-        f->retries++;
-        try_again(f, pause);
+    } else if (status_is_failure(a->status) && may_retry(f, &pause)) {
+        fetch_let_go(f, HEALTH_FAILED, STR_NONE);
+        retry(f, pause);
     } else {
         fetch_pass_head(f, a);
     }
@@ -238,7 +246,7 @@ static void head_of_rest(struct origin_fetch *f, const struct http_answer *a)
     if (why.p == NULL) {
         fetch_move(f, FETCH_FLOWING);
     } else if (a->status >= 500) {
-        fetch_drop_transfer(f, HEALTH_ANSWERED, why);
+        fetch_let_go(f, HEALTH_ANSWERED, why);
         retry_or_end(f, -ECONNRESET, why);
     } else {
         refuse(f, -ECONNRESET, why);
