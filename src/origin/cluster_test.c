@@ -336,6 +336,23 @@ static void a_head_decides_a_trial(void **state)
     cluster_free(&c);
 }
 
+/* From its head on it is a request like others: its end says nothing of what came later. */
+static void the_end_of_a_trial_decides_nothing(void **state)
+{
+    struct cluster *c = cluster_of(1);
+    struct server_use u;
+
+    fail_times(c, 0, 3);
+    fake_time_passes(USEC_PER_SEC);
+    cluster_pick_server(c, &worker, 0, &u);
+    server_use_head(c, &worker, &u, 200);
+    fail_times(c, 0, 3);
+    buf_clear(&told);
+    server_use_end(c, &worker, &u, HEALTH_ANSWERED, STR_NONE);
+    assert_int_equal(test_state(c, 0, loop), SERVER_EJECTED);
+    cluster_free(&c);
+}
+
 static void statuses_that_are_failures(void **state)
 {
     for (unsigned status = 200; status < 600; status++) {
@@ -440,7 +457,7 @@ static void a_new_configuration_inherits(void **state)
     struct str later[] = {STR("http://c"), STR("http://new"), STR("http://b"), STR("http://a")};
     struct cluster_settings s = test_settings(later, 4);
     struct cluster *old = cluster_of(3), *c = test_cluster(&s);
-    struct server_use trial;
+    struct server_use trial, another;
     struct server_view v;
 
     fail_times(old, 0, 3); /* out */
@@ -463,8 +480,10 @@ static void a_new_configuration_inherits(void **state)
     fail_times(c, 2, 1);
     assert_told("b: up > ejected 1000ms (Connection refused)\n");
     cluster_view(c, 0, loop_now(loop), &v);
-    assert_int_equal(v.under_way, 0);  /* that is the old one's */
-    use_server(c, 0, HEALTH_ANSWERED); /* and so is its trial: this is another one */
+    assert_int_equal(v.under_way, 0); /* that is the old one's, and so is its trial */
+    cluster_pick_server(c, &worker, 0, &another);
+    assert_int_equal(another.kind, USE_TRIAL);
+    server_use_end(c, &worker, &another, HEALTH_ANSWERED, why_of(HEALTH_ANSWERED));
     assert_told("c: trial > up (it is well)\n");
     server_use_end(old, &worker, &trial, HEALTH_LET_GO, STR_NONE);
     cluster_free(&old);
@@ -508,8 +527,8 @@ TEST_MAIN(UNIT(servers_of_all_kinds), UNIT(what_is_not_set_is_null), UNIT(bad_se
           UNIT(bad_settings), UNIT(those_that_were_tried_come_last),
           UNIT(a_server_that_is_out_is_no_alternative), UNIT(least_counts_what_is_under_way),
           UNIT(failures_in_a_row_eject), UNIT(one_request_is_the_trial),
-          UNIT(a_head_decides_a_trial), UNIT(statuses_that_are_failures),
-          UNIT(a_status_is_told_as_the_reason), UNIT(better_a_try_than_a_refusal),
-          UNIT(an_answer_from_before_the_ejection_is_old), UNIT(views),
-          UNIT(a_new_configuration_inherits),
+          UNIT(a_head_decides_a_trial), UNIT(the_end_of_a_trial_decides_nothing),
+          UNIT(statuses_that_are_failures), UNIT(a_status_is_told_as_the_reason),
+          UNIT(better_a_try_than_a_refusal), UNIT(an_answer_from_before_the_ejection_is_old),
+          UNIT(views), UNIT(a_new_configuration_inherits),
           UNIT(a_server_that_is_down_stays_so_where_checks_go_on), UNIT(nobody_need_be_told))
