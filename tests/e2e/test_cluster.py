@@ -5,7 +5,7 @@ import re
 import pytest
 
 from support.gate import http_origin
-from support.origin import close, data, folder, gone, head, reset, rx, stall, tx
+from support.origin import close, data, head, reset, rx, stall, tx
 from support.streams import bytes_of
 from support.wait import until
 

@@ -2,7 +2,7 @@
 import pytest
 
 from support.gate import KEYS, http_origin
-from support.origin import data, folder, head, rx, tx
+from support.origin import data, head, rx, tx
 from support.streams import bytes_of
 
 MOVIES = [f"/v/2026-01-02/{name}/hd/s{i}.ts" for name in ("movie1", "movie10", "movie2") for i in (0, 1)]

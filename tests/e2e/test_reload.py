@@ -1,5 +1,4 @@
 """SIGHUP: a new configuration without dropping a viewer, or none at all when it has a mistake."""
-import signal
 import threading
 
 import pytest
