@@ -205,6 +205,9 @@ class Gate:
     def cache(self):
         return self.stats()["cache"]
 
+    def disk(self):
+        return self.cache()["disk"]
+
     def servers(self):
         """What /health says of the servers of origins: as configured -> its state and figures."""
         origins = self.api("GET", "/health", key="viewer").json["origins"]
