@@ -198,7 +198,7 @@ def test_purge_reaches_it(start, origin, what):
     gate.start()
     is_ready(gate)
     gone = PATHS[:1] if "path" in what else PATHS[::3]
-    assert gate.purge(**what) == len(gone)
+    assert gate.purge("purged_on_disk", **what) == len(gone)
     assert hits(gate) == len(PATHS) - len(gone)
 
 

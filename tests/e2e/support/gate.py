@@ -206,7 +206,7 @@ class Gate:
         return self.stats()["cache"]
 
     def disk(self):
-        return self.cache()["disk"]
+        return self.stats()["disk"]
 
     def servers(self):
         """What /health says of the servers of origins: as configured -> its state and figures."""
@@ -216,11 +216,11 @@ class Gate:
     def wait_state(self, origin, state):
         until(lambda: self.servers()[origin.url]["state"] == state, f"{origin.url} is {state}")
 
-    def purge(self, **what):
-        """How many objects went."""
+    def purge(self, tier="purged", **what):
+        """How many objects went out of memory, or, `purged_on_disk`, from there."""
         response = self.api("POST", "/api/cache/purge", what, key="operator")
         assert response.status == 200, response.text
-        return response.json["purged"]
+        return response.json[tier]
 
     def denied_log(self):
         return self.api("GET", "/api/access-logs/denied", key="viewer").json
