@@ -1,23 +1,16 @@
 /*
  * Active checks: one worker asks each server for `health.path`, an interval apart. The runs of good
  * and bad answers are this worker's alone; what they add up to is news of the server like any
- * other.
- *
- * A check is decided by its head, but its content is read too, so that the connection can be used
- * again; a check that is not through by the next round is given up.
+ * other. A check is decided by its head.
  */
 #include <stdio.h>
 
 #include "origin/cluster_internal.h"
 
-enum { CHECK_CONTENT_MAX = 64 * 1024 }; /* more is not read: a film is no health page */
-
 struct check {
     struct cluster *cluster;
     struct server *server;
     struct client_transfer *transfer; /* NULL: none is under way */
-    bool is_decided;                  /* the one under way */
-    size_t content;                   /* bytes of it so far */
     unsigned good, bad;               /* in a row */
 };
 
@@ -32,7 +25,6 @@ static void decide(struct check *k, bool is_good, struct str why)
     const struct cluster_settings *s = &k->cluster->settings;
     struct origin_worker *w = k->cluster->checker->worker;
 
-    k->is_decided = true;
     k->good = is_good ? k->good + 1 : 0;
     k->bad = is_good ? 0 : k->bad + 1;
     if (k->good >= s->health.rise)
@@ -43,21 +35,18 @@ static void decide(struct check *k, bool is_good, struct str why)
 
 static void on_head(void *arg, struct client_transfer *t, const struct http_answer *a)
 {
-    char why[32];
+    struct check *k = arg;
     bool is_good = a->status >= 200 && a->status <= 399;
+    char why[32];
 
+    client_drop(&k->transfer);
     snprintf(why, sizeof why, "check: status %u", a->status);
-    decide(arg, is_good, is_good ? STR("check passed") : str_of(why));
+    decide(k, is_good, is_good ? STR("check passed") : str_of(why));
 }
 
 static bool on_data(void *arg, struct client_transfer *t, struct str bytes)
 {
-    struct check *k = arg;
-
-    k->content += bytes.n;
-    if (k->content > CHECK_CONTENT_MAX)
-        client_cancel(&k->transfer);
-    return true;
+    WRONG("content of a check that was dropped");
 }
 
 static void on_end(void *arg, struct client_transfer *t, int err)
@@ -67,8 +56,6 @@ static void on_end(void *arg, struct client_transfer *t, int err)
     char why[128];
 
     k->transfer = NULL;
-    if (k->is_decided)
-        return;
     snprintf(why, sizeof why, "check: %.*s", STR_FMT(reason));
     decide(k, false, str_of(why));
 }
@@ -90,8 +77,6 @@ static void start(struct check *k)
                                .first_byte_timeout = s->health.timeout,
                                .stall_timeout = s->health.timeout};
 
-    k->is_decided = false;
-    k->content = 0;
     k->transfer = client_start(k->cluster->checker->worker->client, &r, &check_sink, k);
 }
 
@@ -99,15 +84,9 @@ static void on_round(void *arg)
 {
     struct cluster *c = arg;
 
-    for (unsigned i = 0; i < c->settings.server_count; i++) {
-        struct check *k = &c->checker->checks[i];
-
-        if (k->transfer != NULL && !k->is_decided)
-            continue; /* a timeout longer than the interval: it decides when it is over */
-        if (k->transfer != NULL)
-            client_cancel(&k->transfer);
-        start(k);
-    }
+    for (unsigned i = 0; i < c->settings.server_count; i++)
+        if (c->checker->checks[i].transfer == NULL) /* a timeout may be longer than the interval */
+            start(&c->checker->checks[i]);
 }
 
 void cluster_check_start(struct cluster *c, struct origin_worker *w)

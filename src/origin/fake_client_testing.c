@@ -13,7 +13,7 @@ struct client_transfer {
     void *arg;
     const struct client_peer *peer;
     usec_t patience;
-    bool has_head, is_held, is_gone, was_sent, is_in_play;
+    bool is_alone, has_head, is_held, is_gone, was_sent, is_in_play;
     int err;
     struct buf asked;
 };
@@ -166,6 +166,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->arg = arg;
     t->peer = r->peer;
     t->patience = r->first_byte_timeout;
+    t->is_alone = r->is_alone;
     t->was_sent = true;
     add_request(t, r);
     list_append(&fake.transfers, &t->link);
@@ -198,6 +199,7 @@ void client_cancel(struct client_transfer **t)
 
 void client_drop(struct client_transfer **t)
 {
+    assert((*t)->has_head);
     fake.dropped++;
     leave(TAKE(*t));
 }
@@ -262,6 +264,11 @@ unsigned fake_cancelled(void)
     return fake.cancelled;
 }
 
+unsigned fake_dropped(void)
+{
+    return fake.dropped;
+}
+
 struct client_transfer *fake_transfer(unsigned nth)
 {
     LIST_FOREACH (link, &fake.transfers)
@@ -290,6 +297,11 @@ bool fake_is_held(const struct client_transfer *t)
     return t->is_held;
 }
 
+bool fake_is_alone(const struct client_transfer *t)
+{
+    return t->is_alone;
+}
+
 static void begin_play(struct client_transfer *t)
 {
     assert(t != NULL && !t->is_gone);
@@ -312,6 +324,7 @@ static bool end_play(struct client_transfer *t)
 
 static void end_with(struct client_transfer *t, int err, bool was_sent)
 {
+    assert(!t->is_held);
     begin_play(t);
     t->err = err;
     t->was_sent = was_sent;

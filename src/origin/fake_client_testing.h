@@ -26,6 +26,7 @@ usec_t fake_now(void);
 unsigned fake_live(void);                            /* transfers under way */
 unsigned fake_started(void);                         /* since fake_start() */
 unsigned fake_cancelled(void);                       /* the same */
+unsigned fake_dropped(void);                         /* the same; those are gone, too */
 struct client_transfer *fake_transfer(unsigned nth); /* of those under way, the oldest first */
 
 /* What was asked for. */
@@ -33,12 +34,13 @@ const char *fake_base(const struct client_transfer *t);
 const char *fake_asked(const struct client_transfer *t); /* "GET /a\nRange: bytes=0-\n" */
 usec_t fake_patience(const struct client_transfer *t);
 bool fake_is_held(const struct client_transfer *t);
+bool fake_is_alone(const struct client_transfer *t);
 
 /* Plays. A head is written with "\n" for line ends; one that http_answer_parse() refuses ends the
  * transfer with -EPROTO. False: the transfer is gone. */
 bool fake_head(struct client_transfer *t, const char *head);
 bool fake_data(struct client_transfer *t, struct str bytes); /* not while it is held */
-void fake_end(struct client_transfer *t, int err);
-void fake_end_unsent(struct client_transfer *t, int err); /* client_was_sent() answers false */
+void fake_end(struct client_transfer *t, int err);           /* the same */
+void fake_end_unsent(struct client_transfer *t, int err);    /* client_was_sent() answers false */
 
 #endif

@@ -2,8 +2,9 @@
  * A fetch as its owner sees it: states, content, end. How a try comes to a head is fetch_try.c's;
  * what may go on where another body broke off is promise.c's.
  *
- * Invariants: a transfer is under way exactly in ASKED and FLOWING, and with it goes the use of a
- * server. Bytes reach the sink in FLOWING alone, and never more than were promised.
+ * Invariants: in ASKED and FLOWING, and only there, a transfer is under way that is a use of its
+ * server. Bytes reach the sink in FLOWING alone, and never more than were promised. Holding is the
+ * client's: it is passed on, and nothing comes while it lasts.
  */
 #include "origin/fetch.h"
 
@@ -27,8 +28,7 @@ void origin_worker_init(struct origin_worker *w, struct loop *l, struct client *
 static const unsigned legal_moves[FETCH_STATE_COUNT] = {
     [FETCH_PAUSING] = TO(ASKED) | TO(ENDED),
     [FETCH_ASKED] = TO(PAUSING) | TO(FLOWING) | TO(ENDED),
-    [FETCH_FLOWING] = TO(PAUSING) | TO(HELD_BACK) | TO(ENDED),
-    [FETCH_HELD_BACK] = TO(PAUSING) | TO(ENDED),
+    [FETCH_FLOWING] = TO(PAUSING) | TO(ENDED),
     [FETCH_ENDED] = 0,
 };
 
@@ -52,7 +52,7 @@ static void leave(struct origin_fetch *f)
     assert(f->transfer == NULL && f->use.server == NULL);
     fetch_move(f, FETCH_ENDED);
     list_remove(&f->link);
-    alarm_free(&f->pause);
+    alarm_free(&f->alarm);
     loop_defer(f->worker->loop, &f->free_task);
 }
 
@@ -74,42 +74,44 @@ void fetch_pass_head(struct origin_fetch *f, const struct http_answer *a)
 
 bool fetch_pass_content(struct origin_fetch *f, struct str bytes)
 {
-    bool goes_on;
-
-    if (f->promise.length - f->got < bytes.n) {
-        fetch_drop(f, HEALTH_ANSWERED, STR_NONE);
-        fetch_finish(f, -EPROTO, STR("more content than announced"));
-        return true;
+    if (bytes.n <= f->promise.length - f->got) {
+        f->got += bytes.n;
+        return f->sink->data(f->arg, f, bytes);
     }
-    f->got += bytes.n;
-    f->is_held = true; /* unless the sink says otherwise, or proceeds in there */
-    goes_on = f->sink->data(f->arg, f, bytes);
-    if (f->state != FETCH_ENDED && goes_on)
-        f->is_held = false;
-    return goes_on;
+    fetch_cut(f, HEALTH_ANSWERED, STR_NONE);
+    fetch_finish(f, -EPROTO, STR("more content than announced"));
+    return true;
 }
 
+/* Who holds over HTTP/2 makes the client give up: no server's fault, and each time a lot has come
+ * (client/client.h), so it is not held to `resumes`. */
 static void break_off(struct origin_fetch *f, int err, struct str reason)
 {
-    if (!fetch_may_resume(f))
-        fetch_finish(f, err, reason);
-    else if (f->is_held) /* no server need keep bytes ready for a sink that does not take them */
-        fetch_move(f, FETCH_HELD_BACK);
+    bool is_ours = err == -ENOBUFS;
+    server_set avoided = is_ours ? 0 : server_bit(server_index(f->cluster, f->asked));
+
+    f->is_alone |= is_ours;
+    f->breaks += !is_ours;
+    if (f->promise.may_resume && f->breaks <= f->cluster->settings.resumes &&
+        fetch_is_anyone_left(f))
+        fetch_resume(f, avoided);
     else
-        fetch_resume(f);
+        fetch_finish(f, err, reason);
 }
 
 /* A transfer that breaks after its last byte has done its work: what was promised is there. */
+static bool is_whole(const struct origin_fetch *f, int err)
+{
+    return f->promise.length == HTTP_LENGTH_UNKNOWN ? err == 0 : f->got == f->promise.length;
+}
+
 void fetch_content_ended(struct origin_fetch *f, int err, struct str reason)
 {
-    bool is_length_known = f->promise.length != HTTP_LENGTH_UNKNOWN;
-    bool is_whole = is_length_known ? f->got == f->promise.length : err == 0;
-    bool is_ours = err == -ENOBUFS; /* see CLIENT_HELD_MAX */
+    bool is_good = is_whole(f, err) || err == -ENOBUFS;
 
-    f->is_alone |= is_ours;
-    server_use_end(f->cluster, f->worker, &f->use,
-                   is_whole || is_ours ? HEALTH_ANSWERED : HEALTH_FAILED, reason);
-    if (is_whole)
+    server_use_end(f->cluster, f->worker, &f->use, is_good ? HEALTH_ANSWERED : HEALTH_FAILED,
+                   reason);
+    if (is_whole(f, err))
         fetch_finish(f, 0, STR_NONE);
     else if (err == 0)
         break_off(f, -ECONNRESET, STR("less content than announced"));
@@ -147,12 +149,7 @@ void origin_fetch_set_sink(struct origin_fetch *f, const struct origin_sink *sin
 
 void origin_fetch_proceed(struct origin_fetch *f)
 {
-    if (!f->is_held)
-        return;
-    f->is_held = false;
-    if (f->state == FETCH_HELD_BACK)
-        fetch_resume(f);
-    else
+    if (f->state == FETCH_FLOWING)
         client_proceed(f->transfer);
 }
 
@@ -163,23 +160,15 @@ void origin_fetch_cancel(struct origin_fetch **fetch)
     if (f == NULL)
         return;
     if (f->transfer != NULL)
-        fetch_drop(f, f->state == FETCH_FLOWING ? HEALTH_ANSWERED : HEALTH_LET_GO, STR_NONE);
+        fetch_cut(f, f->state == FETCH_FLOWING ? HEALTH_ANSWERED : HEALTH_LET_GO, STR_NONE);
     leave(f);
 }
 
 void origin_fetch_drop(struct origin_fetch **fetch)
 {
-    struct origin_fetch *f = TAKE(*fetch);
-
-    if (f == NULL)
-        return;
-    if (f->state == FETCH_FLOWING) {
-        client_drop(&f->transfer);
-        server_use_end(f->cluster, f->worker, &f->use, HEALTH_ANSWERED, STR_NONE);
-    } else if (f->transfer != NULL) {
-        fetch_drop(f, HEALTH_LET_GO, STR_NONE);
-    }
-    leave(f);
+    if (*fetch != NULL && (*fetch)->state == FETCH_FLOWING)
+        fetch_let_go(*fetch, HEALTH_ANSWERED, STR_NONE);
+    origin_fetch_cancel(fetch);
 }
 
 struct str origin_fetch_server(const struct origin_fetch *f)

@@ -61,7 +61,8 @@ struct origin_sink {
     /*
      * 0: whole. Before a head: -EHOSTUNREACH, -ECONNREFUSED, -ECONNRESET (no server could be
      * reached), -EKEYREJECTED, -ETIMEDOUT, -EPROTO (the last answer was malformed), -ELOOP (a
-     * redirect that leads out, or on and on). After it: the body broke and cannot be resumed.
+     * redirect that leads out, or on and on). After it: the body broke and cannot be resumed; when
+     * it was held for too long over HTTP/2 (client/client.h), -ENOBUFS.
      */
     void (*end)(void *arg, struct origin_fetch *f, int err);
 };

@@ -9,16 +9,15 @@
 /*
  * With a promise given, PAUSING and ASKED are those of a resumption.
  *
- *     PAUSING ◄──► ASKED ───► FLOWING ───► HELD_BACK
- *        ▲                       │             │
- *        └───────────────────────┴─────────────┘       any ──► ENDED
+ *     PAUSING ◄──► ASKED ──► FLOWING       any ──► ENDED
+ *        ▲                      │
+ *        └──────────────────────┘
  */
-#define FETCH_STATES(X)                                                                            \
-    X(PAUSING)   /* nothing is under way; `pause` will ring, or the first try is about to begin */ \
-    X(ASKED)     /* a transfer without a head yet */                                               \
-    X(FLOWING)   /* its content goes to the sink */                                                \
-    X(HELD_BACK) /* it broke off while the sink held: resumed when that proceeds */                \
-    X(ENDED)     /* gone for its owner; freed at the end of the turn */
+#define FETCH_STATES(X)                                                                      \
+    X(PAUSING) /* nothing is under way; the alarm will ring, or the first try is to begin */ \
+    X(ASKED)   /* a transfer without a head yet */                                           \
+    X(FLOWING) /* its content goes to the sink */                                            \
+    X(ENDED)   /* freed at the end of the turn */
 
 enum fetch_state {
 #define X(name) FETCH_##name,
@@ -40,7 +39,7 @@ struct origin_fetch {
     enum fetch_state state;           /* fetch_move() */
     struct client_transfer *transfer; /* ASKED, FLOWING */
     struct server_use use;            /* the same */
-    struct alarm *pause;              /* owned; NULL until the first pause */
+    struct alarm *alarm;              /* owned; NULL until the first pause */
     struct loop_task free_task;
 
     /* The try under way, or the next one. */
@@ -55,11 +54,11 @@ struct origin_fetch {
 
     unsigned pauses; /* in a row: each twice as long */
     unsigned retries, resumes;
+    unsigned breaks; /* those resumptions that were a server's fault */
+    bool is_alone;   /* held too long for HTTP/2: the rest over a connection of its own */
 
     struct promise promise;
-    uint64_t got;
-    bool is_held;
-    bool is_alone; /* HTTP/2 could not be held: the rest comes on a connection of its own */
+    uint64_t got; /* of the content, passed on */
 
     char reason[FETCH_REASON_MAX];
     char text[];
@@ -68,7 +67,6 @@ struct origin_fetch {
 void fetch_move(struct origin_fetch *f, enum fetch_state to);
 /* The end but for a cancel; no transfer is under way any more. */
 void fetch_finish(struct origin_fetch *f, int err, struct str reason);
-
 void fetch_pass_head(struct origin_fetch *f, const struct http_answer *a);
 bool fetch_pass_content(struct origin_fetch *f, struct str bytes);
 void fetch_content_ended(struct origin_fetch *f, int err, struct str reason);
@@ -76,9 +74,12 @@ void fetch_content_ended(struct origin_fetch *f, int err, struct str reason);
 /* ---- fetch_try.c: from a try to its head ---- */
 
 void fetch_ask(struct origin_fetch *f);
-/* Ends the transfer under way without looking at the rest of it. */
-void fetch_drop(struct origin_fetch *f, enum health_event verdict, struct str why);
-bool fetch_may_resume(const struct origin_fetch *f);
-void fetch_resume(struct origin_fetch *f); /* never ends it within the call */
+/* Both end the transfer under way without a look at the rest of it. */
+void fetch_cut(struct origin_fetch *f, enum health_event verdict, struct str why);
+/* ... its connection may be used again */
+void fetch_let_go(struct origin_fetch *f, enum health_event verdict, struct str why);
+bool fetch_is_anyone_left(const struct origin_fetch *f); /* who may be asked for the rest */
+/* Asks for it, not at `avoided` if there are others. Never ends the fetch within the call. */
+void fetch_resume(struct origin_fetch *f, server_set avoided);
 
 #endif

@@ -188,7 +188,8 @@ static void busy_servers(void **state)
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         world_start(2, NULL);
         world_get();
-        assert_false(fake_head(asked(), heads[i])); /* cancelled: its content is not waited for */
+        assert_false(fake_head(asked(), heads[i])); /* its content is not waited for */
+        assert_int_equal(fake_dropped(), 1);
         deliver(asked_again());
         assert_string_equal(world.t.server, "http://b");
         assert_int_equal(atomic_load(&world.cluster->servers[0].failures), 1);
@@ -213,9 +214,29 @@ static void the_same_server_after_a_pause(void **state)
         }
         deliver(asked());
         assert_int_equal(world.t.retries, 2);
+        assert_int_equal(world.retries_told, 2);
+        assert_int_equal(world.resumes_told, 0);
         world_finish();
     }
     world_start(1, NULL);
+}
+
+static void no_pause(struct cluster_settings *s)
+{
+    s->retry_pause = 0;
+}
+
+/* Nobody is flooded with tries, whatever is configured. */
+static void there_is_always_a_pause(void **state)
+{
+    usec_t before;
+
+    world_start(1, no_pause);
+    world_get();
+    before = fake_now();
+    fake_end(asked(), -ECONNREFUSED);
+    deliver(asked_again());
+    assert_in_range(fake_now() - before, 5 * USEC_PER_MSEC, 10 * USEC_PER_MSEC);
 }
 
 /* Three servers, all tried: then the pause, and all are there again. */
@@ -481,7 +502,7 @@ static void a_redirect_to_another_server(void **state)
     assert_int_equal(asked_server(), 2);
     assert_string_equal(fake_asked(asked()), "GET /again\nAccept-Encoding: identity\n");
     deliver(asked());
-    assert_int_equal(world.t.retries, 0);
+    assert_int_equal(world.t.retries + world.retries_told, 0);
     assert_string_equal(world.t.server, "http://c");
 }
 
@@ -579,6 +600,53 @@ static void cancel_in_data(void **state)
     assert_int_equal(world.t.ends, 0);
 }
 
+/* What is left is for the client to read or not; nothing of it comes here. */
+static void drop_while_it_flows(void **state)
+{
+    world_start(1, NULL);
+    world_get();
+    assert_true(fake_head(asked(), OK));
+    assert_true(fake_data(asked(), object(0, 10)));
+    origin_fetch_drop(&world.t.f);
+    assert_null(world.t.f);
+    assert_int_equal(fake_live(), 0);
+    assert_int_equal(fake_dropped(), 1);
+    assert_int_equal(fake_cancelled(), 0);
+    assert_int_equal(world.t.ends, 0);
+    origin_fetch_drop(&world.t.f); /* accepts NULL */
+}
+
+static void drop_in_head_and_data(void **state)
+{
+    world_start(1, NULL);
+    world.t.drops_in_head = true;
+    world_get();
+    assert_false(fake_head(asked(), OK));
+    assert_int_equal(fake_dropped(), 1);
+    world_finish();
+
+    world_start(1, NULL);
+    world.t.drops_in_data = true;
+    world_get();
+    assert_true(fake_head(asked(), OK));
+    assert_false(fake_data(asked(), object(0, 10)));
+    assert_int_equal(fake_dropped(), 1);
+    assert_int_equal(world.t.ends, 0);
+}
+
+static void drop_without_an_answer_is_a_cancel(void **state)
+{
+    world_start(1, NULL);
+    world_get();
+    origin_fetch_drop(&world.t.f);
+    assert_int_equal(fake_cancelled(), 1);
+    world_get();
+    fake_end(asked(), -ECONNREFUSED);
+    origin_fetch_drop(&world.t.f);
+    assert_false(fake_next_alarm());
+    assert_int_equal(fake_dropped(), 0);
+}
+
 static void holding(void **state)
 {
     world_start(1, NULL);
@@ -605,19 +673,6 @@ static void proceeding_inside_is_not_holding(void **state)
     fake_data(asked(), object(60, 40));
     fake_end(asked(), 0);
     assert_ended(0, "");
-}
-
-static void the_end_comes_while_held(void **state)
-{
-    world_start(1, NULL);
-    world.t.holds = true;
-    world_get();
-    assert_true(fake_head(asked(), OK));
-    assert_true(fake_data(asked(), object(0, 100)));
-    assert_true(fake_is_held(asked()));
-    fake_end(asked(), 0);
-    assert_ended(0, "");
-    assert_got(0, 100);
 }
 
 /* The cache takes over where the request's own sink began. */
@@ -689,7 +744,7 @@ TEST_MAIN(UNIT(a_plain_fetch), UNIT(only_what_is_given_is_sent), UNIT(an_empty_v
           UNIT(a_value_that_ends_its_line_is_not_sent), UNIT(the_request_is_copied),
           UNIT(a_head_has_no_content), UNIT(whatever_a_server_says_is_the_answer),
           UNIT(not_modified), UNIT(content_of_unknown_length), UNIT(another_server_at_once),
-          UNIT(busy_servers), UNIT(the_same_server_after_a_pause),
+          UNIT(busy_servers), UNIT(the_same_server_after_a_pause), UNIT(there_is_always_a_pause),
           UNIT(the_next_round_after_a_pause), UNIT(the_last_error_counts),
           UNIT(a_head_over_its_limit_is_malformed), UNIT(the_last_busy_answer_is_the_answer),
           UNIT(no_second_try_when_none_is_allowed), UNIT(patience_ends_at_the_deadline),
@@ -700,5 +755,6 @@ TEST_MAIN(UNIT(a_plain_fetch), UNIT(only_what_is_given_is_sent), UNIT(an_empty_v
           UNIT(a_redirect_that_leads_out), UNIT(redirects_on_and_on),
           UNIT(a_redirect_that_leads_to_a_dead_server), UNIT(a_redirect_carries_the_range),
           UNIT(cancel_while_asked), UNIT(cancel_in_a_pause), UNIT(cancel_in_head),
-          UNIT(cancel_in_data), UNIT(holding), UNIT(proceeding_inside_is_not_holding),
-          UNIT(the_end_comes_while_held), UNIT(another_sink), UNIT(one_stream_one_server))
+          UNIT(cancel_in_data), UNIT(drop_while_it_flows), UNIT(drop_in_head_and_data),
+          UNIT(drop_without_an_answer_is_a_cancel), UNIT(holding),
+          UNIT(proceeding_inside_is_not_holding), UNIT(another_sink), UNIT(one_stream_one_server))

@@ -16,6 +16,8 @@ static void on_head(void *arg, struct origin_fetch *f, const struct http_answer 
     buf_add(&t->etag, a->etag);
     if (t->cancels_in_head)
         origin_fetch_cancel(&t->f);
+    if (t->drops_in_head)
+        origin_fetch_drop(&t->f);
 }
 
 static bool on_data(void *arg, struct origin_fetch *f, struct str bytes)
@@ -25,8 +27,11 @@ static bool on_data(void *arg, struct origin_fetch *f, struct str bytes)
     assert_ptr_equal(f, t->f);
     assert_int_equal(t->heads, 1);
     buf_add(&t->got, bytes);
+    t->pieces++;
     if (t->cancels_in_data)
         origin_fetch_cancel(&t->f);
+    else if (t->drops_in_data)
+        origin_fetch_drop(&t->f);
     else if (t->proceeds_inside)
         origin_fetch_proceed(f);
     return !t->holds;
@@ -55,6 +60,15 @@ static void on_change(struct origin_worker *w, const struct server_change *chang
     world.changes++;
 }
 
+static void on_tried_again(struct origin_worker *w, bool is_resumption)
+{
+    assert_ptr_equal(w, &world.worker);
+    if (is_resumption)
+        world.resumes_told++;
+    else
+        world.retries_told++;
+}
+
 void world_start(unsigned servers, void (*adjust)(struct cluster_settings *s))
 {
     struct cluster_settings s;
@@ -64,6 +78,7 @@ void world_start(unsigned servers, void (*adjust)(struct cluster_settings *s))
     fake_start(world.loop);
     origin_worker_init(&world.worker, world.loop, NULL);
     world.worker.changed = on_change;
+    world.worker.tried_again = on_tried_again;
     test_server_names(world.names, servers);
     s = test_settings(world.names, servers);
     if (adjust != NULL)
@@ -75,8 +90,8 @@ void world_start(unsigned servers, void (*adjust)(struct cluster_settings *s))
 
 void world_finish(void)
 {
-    assert_true(list_is_empty(&world.worker.fetches));
     assert_null(world.t.f);
+    assert_true(list_is_empty(&world.worker.fetches));
     fake_finish();
     cluster_free(&world.cluster); /* nothing is under way at any server */
     loop_free(&world.loop);

@@ -13,13 +13,14 @@ enum { OBJECT_SIZE = 10000 };
 /* What the sink has seen, and how it is to behave. */
 struct test_fetch {
     struct origin_fetch *f; /* NULL once it has ended or was cancelled */
-    unsigned heads, ends, status;
+    unsigned heads, pieces, ends, status;
     int err;
     struct buf got, etag;
     char reason[160], server[32];
     unsigned retries, resumes;
 
     bool cancels_in_head, cancels_in_data;
+    bool drops_in_head, drops_in_data;
     bool holds, proceeds_inside;
 };
 
@@ -29,7 +30,7 @@ struct fetch_world {
     struct cluster *cluster;
     struct str names[CLUSTER_MAX_SERVERS];
     struct test_fetch t;
-    unsigned changes;
+    unsigned changes, retries_told, resumes_told;
 };
 
 extern struct fetch_world world;

@@ -4,7 +4,7 @@
  * to a number of tries and may fail, which costs the viewer little; the second goes on until its
  * deadline while any server may still have the rest, because giving up costs him the object.
  *
- * The next try never begins inside a callback of the last one's transfer: `pause` rings for it,
+ * The next try never begins inside a callback of the last one's transfer: the alarm rings for it,
  * after no time at all where there is another server.
  */
 #include <errno.h>
@@ -15,7 +15,8 @@
 #include "origin/redirect.h"
 #include "origin/request.h"
 
-enum { PAUSE_DOUBLINGS = 5 }; /* the longest pause is 32 times the first */
+enum { PAUSE_DOUBLINGS = 5 };          /* the longest pause is 32 times the first */
+#define PAUSE_MIN (10 * USEC_PER_MSEC) /* a resumption must not turn into a flood of tries */
 
 static void on_head(void *arg, struct client_transfer *t, const struct http_answer *a);
 static bool on_data(void *arg, struct client_transfer *t, struct str bytes);
@@ -33,7 +34,7 @@ static void pick(struct origin_fetch *f)
         cluster_pick_server(f->cluster, f->worker, f->redirect_server, &f->use);
     else
         is_picked = cluster_pick(f->cluster, f->worker, &f->wish, &f->use);
-    assert(is_picked); /* may_try() has looked */
+    assert(is_picked); /* may_retry() has looked */
     f->asked = f->use.server;
     f->wish.tried |= server_bit(server_index(f->cluster, f->asked));
 }
@@ -51,8 +52,8 @@ static void start(struct origin_fetch *f)
                                .method = f->request.is_head ? HTTP_HEAD : HTTP_GET,
                                .target = target_of(f),
                                .fields = fields.list,
-                               .first_byte_timeout = f->patience,
                                .is_alone = f->is_alone,
+                               .first_byte_timeout = f->patience,
                                .stall_timeout = s->stall_timeout};
 
     request_fields(&f->request, f->promise.is_given ? &f->promise : NULL, f->got, &fields);
@@ -74,25 +75,31 @@ void fetch_ask(struct origin_fetch *f)
     start(f);
 }
 
-void fetch_drop(struct origin_fetch *f, enum health_event verdict, struct str why)
+void fetch_cut(struct origin_fetch *f, enum health_event verdict, struct str why)
 {
     client_cancel(&f->transfer);
     server_use_end(f->cluster, f->worker, &f->use, verdict, why);
 }
 
+void fetch_let_go(struct origin_fetch *f, enum health_event verdict, struct str why)
+{
+    client_drop(&f->transfer);
+    server_use_end(f->cluster, f->worker, &f->use, verdict, why);
+}
+
 /* The next try */
 
-static void on_pause_over(void *arg)
+static void on_alarm(void *arg)
 {
     fetch_ask(arg);
 }
 
 static void ask_after(struct origin_fetch *f, usec_t pause)
 {
-    if (f->pause == NULL)
-        f->pause = alarm_new(f->worker->loop, on_pause_over, f);
+    if (f->alarm == NULL)
+        f->alarm = alarm_new(f->worker->loop, on_alarm, f);
     fetch_move(f, FETCH_PAUSING);
-    alarm_set(f->pause, pause);
+    alarm_set(f->alarm, pause);
 }
 
 /* Half of it, and up to all of it: those who failed together come back one by one. */
@@ -106,24 +113,27 @@ static usec_t with_jitter(usec_t pause)
 
 static usec_t pause_before_next(const struct origin_fetch *f)
 {
+    usec_t first = MAX(f->cluster->settings.retry_pause, PAUSE_MIN);
+
     if (cluster_offers_another(f->cluster, &f->wish, loop_now(f->worker->loop)))
         return 0;
-    return with_jitter(f->cluster->settings.retry_pause
-                       << MIN(f->pauses, (unsigned)PAUSE_DOUBLINGS));
+    return with_jitter(first << MIN(f->pauses, (unsigned)PAUSE_DOUBLINGS));
 }
 
-static bool is_anyone_left(const struct origin_fetch *f)
+bool fetch_is_anyone_left(const struct origin_fetch *f)
 {
     return (cluster_all(f->cluster) & ~f->wish.barred) != 0;
 }
 
-static bool may_try(const struct origin_fetch *f, usec_t pause)
+static bool may_retry(const struct origin_fetch *f, usec_t *ret_pause)
 {
-    if (loop_now(f->worker->loop) + pause >= f->deadline)
+    bool has_tries =
+        f->promise.is_given ? fetch_is_anyone_left(f) : f->retries < f->cluster->settings.retries;
+
+    if (!has_tries)
         return false;
-    if (f->promise.is_given)
-        return is_anyone_left(f);
-    return f->retries < f->cluster->settings.retries;
+    *ret_pause = pause_before_next(f);
+    return loop_now(f->worker->loop) + *ret_pause < f->deadline;
 }
 
 static void count_try(struct origin_fetch *f, unsigned *count, bool is_resumption)
@@ -144,29 +154,28 @@ static void try_again(struct origin_fetch *f, usec_t pause)
     ask_after(f, pause);
 }
 
-static void retry_or_end(struct origin_fetch *f, int err, struct str reason)
+static void retry(struct origin_fetch *f, usec_t pause)
 {
-    usec_t pause = pause_before_next(f);
-
-    if (!may_try(f, pause)) {
-        fetch_finish(f, err, reason);
-        return;
-    }
     count_try(f, &f->retries, false);
     try_again(f, pause);
 }
 
-bool fetch_may_resume(const struct origin_fetch *f)
+static void retry_or_end(struct origin_fetch *f, int err, struct str reason)
 {
-    return f->promise.may_resume && f->resumes < f->cluster->settings.resumes && is_anyone_left(f);
+    usec_t pause;
+
+    if (may_retry(f, &pause))
+        retry(f, pause);
+    else
+        fetch_finish(f, err, reason);
 }
 
-void fetch_resume(struct origin_fetch *f)
+void fetch_resume(struct origin_fetch *f, server_set avoided)
 {
     count_try(f, &f->resumes, true);
     f->deadline = loop_now(f->worker->loop) + f->cluster->settings.deadline;
     f->pauses = 0;
-    f->wish.tried = server_bit(server_index(f->cluster, f->asked));
+    f->wish.tried = avoided;
     try_again(f, pause_before_next(f));
 }
 
@@ -176,7 +185,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 {
     unsigned server = server_index(f->cluster, f->asked);
 
-    fetch_drop(f, HEALTH_ANSWERED, why);
+    fetch_cut(f, HEALTH_ANSWERED, why);
     if (f->promise.is_given) {
         f->wish.barred |= server_bit(server);
         retry_or_end(f, -ECONNRESET, why);
@@ -191,7 +200,7 @@ static void refuse(struct origin_fetch *f, int err, struct str why)
 
 static void go_to(struct origin_fetch *f, unsigned server)
 {
-    fetch_drop(f, HEALTH_ANSWERED, STR_NONE);
+    fetch_let_go(f, HEALTH_ANSWERED, STR_NONE);
     f->is_redirected = true;
     f->redirect_server = server;
     f->redirects++;
@@ -216,15 +225,14 @@ static void follow(struct origin_fetch *f, struct str location)
 /* The last one that may be tried has the word, busy or not. */
 static void first_head(struct origin_fetch *f, const struct http_answer *a)
 {
-    usec_t pause = pause_before_next(f);
     struct str why = judge_answer(&f->request, a, loop_unix(f->worker->loop));
+    usec_t pause;
 
     if (why.p != NULL) {
         refuse(f, -EPROTO, why);
-    } else if (status_is_failure(a->status) && may_try(f, pause)) {
-        fetch_drop(f, HEALTH_FAILED, STR_NONE);
-        count_try(f, &f->retries, false);
-        try_again(f, pause);
+    } else if (status_is_failure(a->status) && may_retry(f, &pause)) {
+        fetch_let_go(f, HEALTH_FAILED, STR_NONE);
+        retry(f, pause);
     } else {
         fetch_pass_head(f, a);
     }
@@ -238,7 +246,7 @@ static void head_of_rest(struct origin_fetch *f, const struct http_answer *a)
     if (why.p == NULL) {
         fetch_move(f, FETCH_FLOWING);
     } else if (a->status >= 500) {
-        fetch_drop(f, HEALTH_ANSWERED, why);
+        fetch_let_go(f, HEALTH_ANSWERED, why);
         retry_or_end(f, -ECONNRESET, why);
     } else {
         refuse(f, -ECONNRESET, why);
