@@ -42,6 +42,7 @@ static struct disk *disk_new(const struct disk_settings *s)
     d->settings = *s;
     d->folder.root = d->folder.identity = -1;
     disk_index_init(&d->index);
+    disk_removed_init(&d->removed);
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->wake, NULL);
     list_init(&d->queue);
@@ -82,6 +83,7 @@ void disk_close(struct disk **d)
     stop_thread(old);
     assert(list_is_empty(&old->queue) && list_is_empty(&old->doomed) && old->queued == 0);
     disk_index_done(&old->index);
+    disk_removed_done(&old->removed);
     disk_folder_done(&old->folder);
     pthread_cond_destroy(&old->wake);
     pthread_mutex_destroy(&old->lock);
@@ -196,14 +198,12 @@ static unsigned cancel_jobs(struct disk *d, cache_match_fn match, void *arg, str
 /* With the lock held. NULL: whatever is found from now on. */
 static void note_removed(struct disk *d, const uint64_t *hash)
 {
-    struct disk_removed *r = &d->removed;
-
     if (atomic_load(&d->is_complete))
         return;
-    if (hash != NULL && r->count < ARRAY_LEN(r->hashes))
-        r->hashes[r->count++] = *hash;
+    if (hash != NULL)
+        disk_removed_add(&d->removed, *hash);
     else
-        r->is_everything = true;
+        d->removed.is_everything = true;
 }
 
 static void free_jobs(struct list *jobs)

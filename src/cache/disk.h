@@ -53,7 +53,10 @@ struct disk_settings {
  */
 int disk_open(const struct disk_settings *s, struct disk **ret, struct buf *error) MUST_CHECK;
 
-/* Writes what is queued, deletes what is doomed. No load may be under way. Accepts NULL. */
+/*
+ * Writes what is queued, unless the folder has not been looked through yet, and deletes what was
+ * removed. No load may be under way. Accepts NULL.
+ */
 void disk_close(struct disk **d);
 
 /* In memory alone. Counts a miss when it is not there. */

@@ -94,6 +94,21 @@ int disk_folder_unlink(const struct disk_folder *f, uint64_t hash, uint64_t numb
 typedef bool (*disk_visit_fn)(void *arg, uint64_t hash, uint64_t number);
 int disk_folder_visit(const struct disk_folder *f, disk_visit_fn visit, void *arg) MUST_CHECK;
 
+/* ---- what may not come in any more: disk_removed.c ---- */
+
+/* Removals in the seconds after a start; with more of them, whatever is found counts as removed. */
+enum { DISK_MAX_REMOVED = 64 * 1024 };
+
+struct disk_removed {
+    struct map hashes;  /* owned; of bare map_nodes */
+    bool is_everything; /* nobody knows what, or too much */
+};
+
+void disk_removed_init(struct disk_removed *r);
+void disk_removed_done(struct disk_removed *r);
+void disk_removed_add(struct disk_removed *r, uint64_t hash);
+bool disk_removed_has(const struct disk_removed *r, uint64_t hash);
+
 /* ---- all of it ---- */
 
 /* What waits to be written. */
@@ -104,13 +119,6 @@ struct disk_job {
     struct str key, meta;
     bool is_cancelled; /* removed while it is being written */
     char text[];       /* key and meta */
-};
-
-/* What was removed while the folder is being looked through, so that it does not come in later. */
-struct disk_removed {
-    uint64_t hashes[256];
-    unsigned count;
-    bool is_everything; /* more than that, or nobody knows what */
 };
 
 struct disk {
@@ -126,15 +134,16 @@ struct disk {
 
     pthread_t thread;
     bool has_thread;
-    uint64_t last_number; /* the thread's own */
+    uint64_t last_number; /* the thread's own, as is the next */
+    bool was_cut_short;   /* stopped before it had looked at every file */
 
     pthread_mutex_t lock; /* guards what follows; taken before the index's, never after it */
     pthread_cond_t wake;
-    struct list queue;        /* owned; of disk_job.link */
-    uint64_t queued;          /* bytes of these and of `writing` */
-    struct disk_job *writing; /* the thread's; it may be cancelled */
-    struct list doomed;       /* owned; of disk_entry.link: to be unlinked */
-    struct disk_removed removed;
+    struct list queue;           /* owned; of disk_job.link */
+    uint64_t queued;             /* bytes of these and of `writing` */
+    struct disk_job *writing;    /* the thread's; it may be cancelled */
+    struct list doomed;          /* owned; of disk_entry.link: to be unlinked */
+    struct disk_removed removed; /* while the folder is being looked through */
 };
 
 /* What says nothing about the file. */

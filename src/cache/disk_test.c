@@ -1,18 +1,12 @@
 /* What is stored comes back, up to the limits, also after a restart. */
 #include <errno.h>
 
+#include "cache/disk_internal.h"
 #include "cache/disk_testing.h"
 
 enum { KB = 1024, BLOCK = 4096 };
 
 #define META STR("etag and such")
-
-static struct str numbered(const char *prefix, int i)
-{
-    static _Thread_local char text[64];
-
-    return (struct str){text, (size_t)snprintf(text, sizeof text, "%s%d", prefix, i)};
-}
 
 static void what_is_stored_is_loaded(void **state)
 {
@@ -73,7 +67,7 @@ static void the_account_is_what_the_files_take(void **state)
     uint64_t sum = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        world_store(numbered("/", (int)i), META, sizes[i]);
+        world_store(world_key("/", (int)i), META, sizes[i]);
         world_settle();
         assert_int_equal(world_files(), i + 1);
         assert_int_equal(world_stats().bytes, world_found.blocks);
@@ -83,7 +77,7 @@ static void the_account_is_what_the_files_take(void **state)
     world_reopen();
     assert_int_equal(world_stats().bytes, sum);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
-        disk_remove(world.disk, numbered("/", (int)i));
+        disk_remove(world.disk, world_key("/", (int)i));
     DISK_UNTIL(world_stats().bytes == 0);
     assert_int_equal(world_files(), 0);
 }
@@ -93,7 +87,7 @@ static void the_limit_holds(void **state)
     world.settings.limit = 20 * BLOCK;
     world_reopen();
     for (int i = 0; i < 200; i++) {
-        world_store(numbered("/", i), META, 100 + (size_t)i * 37 % (5 * BLOCK));
+        world_store(world_key("/", i), META, 100 + (size_t)i * 37 % (5 * BLOCK));
         assert_true(world_stats().bytes <= 20 * BLOCK);
     }
     world_settle();
@@ -111,7 +105,7 @@ static void what_is_asked_for_stays(void **state)
     world_store(STR("/hot"), META, 100);
     world_settle();
     for (int i = 0; i < 300; i++) {
-        world_store(numbered("/", i), META, 100);
+        world_store(world_key("/", i), META, 100);
         world_settle();
         assert_int_equal(world_load(STR("/hot"), META, 100), 0);
     }
@@ -121,7 +115,7 @@ static void what_is_asked_for_stays(void **state)
 static void a_smaller_limit_after_a_restart(void **state)
 {
     for (int i = 0; i < 100; i++)
-        world_store(numbered("/", i), META, 100);
+        world_store(world_key("/", i), META, 100);
     world_settle();
     world.settings.limit = 30 * BLOCK;
     world_reopen();
@@ -236,15 +230,15 @@ static void purged(void **state)
     char prefix[] = "/live/";
 
     for (int i = 0; i < 100; i++) {
-        world_store(numbered("/live/", i), META, 10);
-        world_store(numbered("/vod/", i), META, 10);
+        world_store(world_key("/live/", i), META, 10);
+        world_store(world_key("/vod/", i), META, 10);
     }
     world_settle();
     assert_int_equal(disk_purge(world.disk, begins_with, prefix), 100);
     assert_int_equal(disk_purge(world.disk, begins_with, prefix), 0);
     for (int i = 0; i < 100; i++) {
-        assert_false(disk_has(world.disk, numbered("/live/", i)));
-        assert_true(disk_has(world.disk, numbered("/vod/", i)));
+        assert_false(disk_has(world.disk, world_key("/live/", i)));
+        assert_true(disk_has(world.disk, world_key("/vod/", i)));
     }
     DISK_UNTIL(world_files() == 100);
     world_reopen();
@@ -258,7 +252,7 @@ static void purged_on_the_way(void **state)
     unsigned count;
 
     for (int i = 0; i < 100; i++)
-        world_store(numbered("/live/", i), META, 100 * KB);
+        world_store(world_key("/live/", i), META, 100 * KB);
     count = disk_purge(world.disk, begins_with, prefix);
     assert_int_equal(count, 100);
     world_settle();
@@ -272,12 +266,12 @@ static void removed_before_it_was_found(void **state)
     char prefix[] = "/";
 
     for (int i = 0; i < 1000; i++)
-        world_store(numbered("/", i), META, 10);
+        world_store(world_key("/", i), META, 10);
     world_settle();
     disk_close(&world.disk);
     world_open();
     for (int i = 0; i < 100; i++)
-        disk_remove(world.disk, numbered("/", i * 10));
+        disk_remove(world.disk, world_key("/", i * 10));
     world_reopen();
     assert_int_equal(world_stats().objects, 900);
     assert_false(disk_has(world.disk, STR("/990")));
@@ -290,20 +284,37 @@ static void removed_before_it_was_found(void **state)
     assert_int_equal(world_files(), 0);
 }
 
-/* More than are remembered one by one. */
-static void very_many_removed_before_they_were_found(void **state)
+/* Among them many that never were in the folder, as a gate removes what it does not keep. */
+static void others_stay_whatever_is_removed_meanwhile(void **state)
 {
     for (int i = 0; i < 500; i++)
-        world_store(numbered("/", i), META, 10);
+        world_store(world_key("/", i), META, 10);
     world_settle();
     disk_close(&world.disk);
     world_open();
-    for (int i = 0; i < 450; i++)
-        disk_remove(world.disk, numbered("/", i));
+    for (int i = 0; i < 20000; i++)
+        disk_remove(world.disk, world_key("/live/", i % 10000));
+    disk_remove(world.disk, STR("/7"));
     world_settle();
-    for (int i = 0; i < 450; i++)
-        assert_false(disk_has(world.disk, numbered("/", i)));
-    assert_true(world_stats().objects <= 50);
+    assert_false(disk_has(world.disk, STR("/7")));
+    assert_int_equal(world_stats().objects, 499);
+}
+
+/* Past the cap, everything that is found counts as removed. */
+static void removals_have_a_cap(void **state)
+{
+    struct disk_removed r;
+
+    disk_removed_init(&r);
+    for (uint64_t i = 0; i < DISK_MAX_REMOVED; i++) {
+        disk_removed_add(&r, i * 7);
+        disk_removed_add(&r, i * 7);
+    }
+    assert_true(disk_removed_has(&r, 0) && disk_removed_has(&r, 7 * (DISK_MAX_REMOVED - 1)));
+    assert_false(disk_removed_has(&r, 7 * DISK_MAX_REMOVED) || disk_removed_has(&r, 1));
+    disk_removed_add(&r, 7 * DISK_MAX_REMOVED);
+    assert_true(disk_removed_has(&r, 1));
+    disk_removed_done(&r);
 }
 
 static void a_load_that_is_cancelled(void **state)
@@ -350,11 +361,11 @@ static void a_load_beside_a_removal(void **state)
 static void closing_loses_nothing(void **state)
 {
     for (int i = 0; i < 100; i++)
-        world_store(numbered("/", i), META, 100 * KB);
+        world_store(world_key("/", i), META, 100 * KB);
     world_reopen();
     assert_int_equal(world_stats().objects, 100);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(world_load(numbered("/", i), META, 100 * KB), 0);
+        assert_int_equal(world_load(world_key("/", i), META, 100 * KB), 0);
 }
 
 TEST_MAIN(WORLD_TEST(what_is_stored_is_loaded), WORLD_TEST(what_is_not_there),
@@ -365,6 +376,6 @@ TEST_MAIN(WORLD_TEST(what_is_stored_is_loaded), WORLD_TEST(what_is_not_there),
           WORLD_TEST(what_is_too_large_is_dropped), WORLD_TEST(removed),
           WORLD_TEST(removed_on_the_way), WORLD_TEST(purged), WORLD_TEST(purged_on_the_way),
           WORLD_TEST(removed_before_it_was_found),
-          WORLD_TEST(very_many_removed_before_they_were_found),
-          WORLD_TEST(a_load_that_is_cancelled), WORLD_TEST(a_load_beside_a_removal),
-          WORLD_TEST(closing_loses_nothing))
+          WORLD_TEST(others_stay_whatever_is_removed_meanwhile),
+          cmocka_unit_test(removals_have_a_cap), WORLD_TEST(a_load_that_is_cancelled),
+          WORLD_TEST(a_load_beside_a_removal), WORLD_TEST(closing_loses_nothing))

@@ -97,6 +97,14 @@ static inline int world_teardown(void **state)
 
 /* ---- objects: the bytes of one follow from its key and size ---- */
 
+/* "/live/7"; good until the next call on this thread. */
+static inline struct str world_key(const char *prefix, int i)
+{
+    static _Thread_local char text[64];
+
+    return (struct str){text, (size_t)snprintf(text, sizeof text, "%s%d", prefix, i)};
+}
+
 static inline void world_fill(char *to, size_t n, struct str key)
 {
     for (size_t i = 0; i < n; i++)

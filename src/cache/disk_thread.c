@@ -88,15 +88,6 @@ static int read_head(struct disk *d, uint64_t hash, uint64_t number, struct disk
     return r;
 }
 
-/* With the lock held. */
-static bool was_removed(const struct disk_removed *r, uint64_t hash)
-{
-    for (unsigned i = 0; i < r->count; i++)
-        if (r->hashes[i] == hash)
-            return true;
-    return r->is_everything;
-}
-
 static void add_found(struct disk *d, uint64_t hash, uint64_t number, const struct disk_object *o)
 {
     uint64_t cost = disk_file_cost(o->key.n, o->meta.n, o->length);
@@ -109,7 +100,7 @@ static void add_found(struct disk *d, uint64_t hash, uint64_t number, const stru
         return;
     }
     pthread_mutex_lock(&d->lock);
-    if (!was_removed(&d->removed, hash))
+    if (!disk_removed_has(&d->removed, hash))
         loser = disk_index_put(&d->index, e);
     pthread_mutex_unlock(&d->lock);
     if (loser != NULL)
@@ -130,7 +121,17 @@ static void look_at(struct disk *d, uint64_t hash, uint64_t number)
     disk_object_done(&o);
 }
 
-/* A stop waits for what was promised to go. */
+static bool was_removed(struct disk *d, uint64_t hash)
+{
+    bool was;
+
+    pthread_mutex_lock(&d->lock);
+    was = disk_removed_has(&d->removed, hash);
+    pthread_mutex_unlock(&d->lock);
+    return was;
+}
+
+/* A stop waits until what was removed is gone, for which names are enough. */
 static bool may_stop(struct disk *d)
 {
     bool is_owing;
@@ -138,7 +139,7 @@ static bool may_stop(struct disk *d)
     if (!atomic_load(&d->is_stopping))
         return false;
     pthread_mutex_lock(&d->lock);
-    is_owing = d->removed.count > 0 || d->removed.is_everything;
+    is_owing = d->removed.hashes.count > 0 || d->removed.is_everything;
     pthread_mutex_unlock(&d->lock);
     return !is_owing;
 }
@@ -147,10 +148,16 @@ static bool visit(void *arg, uint64_t hash, uint64_t number)
 {
     struct disk *d = arg;
 
+    d->was_cut_short = atomic_load(&d->is_stopping);
+    if (may_stop(d))
+        return false;
     d->last_number = MAX(d->last_number, number);
     unlink_doomed(d);
-    look_at(d, hash, number);
-    return !may_stop(d);
+    if (was_removed(d, hash))
+        (void)disk_folder_unlink(&d->folder, hash, number);
+    else if (!d->was_cut_short)
+        look_at(d, hash, number);
+    return true;
 }
 
 /* ---- writing ---- */
@@ -217,7 +224,7 @@ static void begin(struct disk *d)
     if (r < 0 && r != -ECANCELED)
         DISK_COUNT(d, failed);
     pthread_mutex_lock(&d->lock);
-    atomic_store(&d->is_complete, r != -ECANCELED);
+    atomic_store(&d->is_complete, !d->was_cut_short);
     pthread_mutex_unlock(&d->lock);
 }
 

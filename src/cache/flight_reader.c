@@ -24,23 +24,26 @@ struct flight_seat {
     _Atomic unsigned char state;
 };
 
-static void seat_free(struct flight_seat *s)
-{
-    struct flight *f = s->flight;
-
-    assert(list_is_empty(&s->readers));
-    pthread_mutex_lock(&f->lock);
-    list_remove(&s->link);
-    pthread_mutex_unlock(&f->lock);
-    free(s);
-    flight_unref(&f);
-}
-
-/* Not while it is told, nor when a message is still to come: that frees it then. */
+/*
+ * Not while it is told, nor when a message is still to come: that frees it then. Whoever posts
+ * holds the lock, so what has no message when it leaves the list gets none.
+ */
 static void seat_free_when_empty(struct flight_seat *s)
 {
-    if (list_is_empty(&s->readers) && !s->is_telling && atomic_load(&s->state) != SEAT_POSTED)
-        seat_free(s);
+    struct flight *f = s->flight;
+    bool is_posted;
+
+    if (!list_is_empty(&s->readers) || s->is_telling)
+        return;
+    pthread_mutex_lock(&f->lock);
+    is_posted = atomic_load(&s->state) == SEAT_POSTED;
+    if (!is_posted)
+        list_remove(&s->link);
+    pthread_mutex_unlock(&f->lock);
+    if (is_posted)
+        return;
+    free(s);
+    flight_unref(&f);
 }
 
 static void tell(struct flight_seat *s)
