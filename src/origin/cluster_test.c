@@ -179,14 +179,33 @@ static void bad_servers(void **state)
 static void bad_settings(void **state)
 {
     struct cluster_settings none = test_settings(names, 0), many = test_settings(names, 65),
-                            key = test_settings(names, 1), checks = test_settings(names, 1);
+                            key = test_settings(names, 1);
 
     refuse(&none, -1, "an origin has 1 to 64 servers");
     refuse(&many, -1, "an origin has 1 to 64 servers");
     key.certificate_key = STR("/k.pem");
     refuse(&key, -1, "a certificate_key without a certificate");
-    checks.health.interval = 1;
-    refuse(&checks, -1, "checks need a health.path that begins with \"/\"");
+}
+
+static void bad_paths_of_checks(void **state)
+{
+    static const char *const paths[] = {"", "ping", "/a b", "/a\r\nCookie: b"};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct cluster_settings s = test_settings(names, 1);
+
+        s.health.interval = 1;
+        s.health.path = str_of(paths[i]);
+        refuse(&s, -1, "checks need a health.path that begins with \"/\", without spaces");
+    }
+}
+
+static void a_bad_host(void **state)
+{
+    struct cluster_settings s = test_settings(names, 1);
+
+    s.host = STR("video.example/x");
+    refuse(&s, -1, "http://video.example/x is no server (in host: it is a name, or name:port)");
 }
 
 /* Choosing */
@@ -524,11 +543,12 @@ static void nobody_need_be_told(void **state)
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 TEST_MAIN(UNIT(servers_of_all_kinds), UNIT(what_is_not_set_is_null), UNIT(bad_servers),
-          UNIT(bad_settings), UNIT(those_that_were_tried_come_last),
-          UNIT(a_server_that_is_out_is_no_alternative), UNIT(least_counts_what_is_under_way),
-          UNIT(failures_in_a_row_eject), UNIT(one_request_is_the_trial),
-          UNIT(a_head_decides_a_trial), UNIT(the_end_of_a_trial_decides_nothing),
-          UNIT(statuses_that_are_failures), UNIT(a_status_is_told_as_the_reason),
-          UNIT(better_a_try_than_a_refusal), UNIT(an_answer_from_before_the_ejection_is_old),
-          UNIT(views), UNIT(a_new_configuration_inherits),
+          UNIT(bad_settings), UNIT(bad_paths_of_checks), UNIT(a_bad_host),
+          UNIT(those_that_were_tried_come_last), UNIT(a_server_that_is_out_is_no_alternative),
+          UNIT(least_counts_what_is_under_way), UNIT(failures_in_a_row_eject),
+          UNIT(one_request_is_the_trial), UNIT(a_head_decides_a_trial),
+          UNIT(the_end_of_a_trial_decides_nothing), UNIT(statuses_that_are_failures),
+          UNIT(a_status_is_told_as_the_reason), UNIT(better_a_try_than_a_refusal),
+          UNIT(an_answer_from_before_the_ejection_is_old), UNIT(views),
+          UNIT(a_new_configuration_inherits),
           UNIT(a_server_that_is_down_stays_so_where_checks_go_on), UNIT(nobody_need_be_told))
