@@ -33,9 +33,10 @@ enum {
     X(OVER_LIMIT, "more memory than the cache may take")
 
 /* What must happen, or the test has shown nothing. */
-#define SIGHTS(X)                                                                                \
-    X(FRESH)                                                                                     \
-    X(STALE) X(JOINED) X(BEGUN) X(REFRESHED) X(MARK) X(WHOLE) X(RANGE) X(LANDED) X(SAME) X(LOST) \
+#define SIGHTS(X)                                                                       \
+    X(FRESH)                                                                            \
+    X(STALE)                                                                            \
+    X(JOINED) X(BEGUN) X(REFRESHED) X(MARK) X(WHOLE) X(RANGE) X(LANDED) X(SAME) X(LOST) \
         X(BROKE_OFF) X(ALONE) X(LEFT) X(DESERTED) X(CLOSED) X(PURGED) X(REFUSED)
 
 enum wrong {
