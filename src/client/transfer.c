@@ -55,7 +55,7 @@ static struct client_transfer *transfer_new(struct client *c)
 
 void transfer_free(struct client_transfer *t)
 {
-    assert(t->state == TRANSFER_SPARE && !t->is_in_multi);
+    assert(t->state == TRANSFER_SPARE && !t->is_in_lane);
     curl_easy_cleanup(t->easy);
     alarm_free(&t->alarm);
     buf_done(&t->text);
@@ -72,18 +72,25 @@ static struct client_transfer *take_spare(struct client *c)
     return LIST_ENTRY(link, struct client_transfer, todo);
 }
 
-static void leave_libcurl(struct client_transfer *t)
+static void enter_lane(struct client_transfer *t)
+{
+    t->is_in_lane = true;
+    lane_add(t->lane, t->easy);
+}
+
+static void leave_lane(struct client_transfer *t)
 {
     long opened = 0;
 
-    if (!t->is_in_multi)
+    if (!t->is_in_lane)
         return;
-    t->is_in_multi = false;
+    t->is_in_lane = false;
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
     t->client->stats.connections += (uint64_t)opened;
     t->client->stats.reused += t->was_sent && opened == 0;
-    client_remove(t->client, t->easy);
+    lane_remove(t->lane, t->easy);
     socket_leave(t);
+    client_note_idle(t->client);
 }
 
 /* The last thing that happens to it: nobody else knows of it any more. */
@@ -91,7 +98,7 @@ static void release(struct client_transfer *t)
 {
     struct client *c = t->client;
 
-    leave_libcurl(t);
+    leave_lane(t);
     list_remove(&t->todo);
     alarm_clear(t->alarm);
     buf_done(&t->head);
@@ -132,12 +139,19 @@ void transfer_done(struct client_transfer *t, CURLcode code)
         release(t);
         return;
     }
+    if (t->falls_back) {
+        leave_lane(t);
+        t->falls_back = false;
+        options_fall_back(t);
+        enter_lane(t);
+        return;
+    }
     t->code = code;
     if (code == CURLE_OK)
         judge(t);
     else if (t->err == 0)
         t->err = client_error(t, code);
-    leave_libcurl(t);
+    leave_lane(t);
     if (t->is_held || t->rest.n > 0)
         move(t, TRANSFER_REST);
     else
@@ -176,7 +190,7 @@ static void on_alarm(void *arg)
     }
     t->err = -ETIMEDOUT;
     t->reason = t->state == TRANSFER_CONTENT ? "no more content in time" : "no answer in time";
-    leave_libcurl(t);
+    leave_lane(t);
     tell_end(t);
 }
 
@@ -202,16 +216,14 @@ static void unpause(struct client_transfer *t)
         transfer_done(t, code);
 }
 
-/* Back from a hold, unless it was held again meanwhile. */
+/* Back from a hold, unless it was held again meanwhile; or not alone on its connection any more. */
 static void resume(struct client_transfer *t)
 {
     if (!t->is_held)
         receive_tell_rest(t);
-    if (t->is_held || t->state == TRANSFER_OVER)
-        return;
-    if (t->state == TRANSFER_REST)
+    if (t->state == TRANSFER_REST && !t->is_held)
         tell_end(t);
-    else if (t->is_paused)
+    else if (t->state == TRANSFER_CONTENT && t->is_paused && (!t->is_held || socket_is_shared(t)))
         unpause(t);
 }
 
@@ -220,8 +232,7 @@ void transfer_act(struct client_transfer *t)
     switch (t->state) {
     case TRANSFER_STARTING:
         move(t, TRANSFER_HEAD);
-        t->is_in_multi = true;
-        client_add(t->client, t->easy);
+        enter_lane(t);
         break;
     case TRANSFER_CONTENT:
     case TRANSFER_REST:
@@ -244,7 +255,8 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
 
     t->sink = sink;
     t->arg = arg;
-    t->was_sent = t->is_http2 = t->is_held = t->is_paused = t->has_proceeded = false;
+    t->was_sent = t->falls_back = false;
+    t->is_held = t->is_paused = t->has_proceeded = false;
     t->err = 0;
     t->reason = NULL;
     t->interim = 0;
