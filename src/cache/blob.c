@@ -3,7 +3,8 @@
  * mapping of their own, which goes back to the kernel at once when the last reference goes,
  * whatever the heap around it looks like. One that grows to an unknown length is a mapping as long
  * as it may become: the kernel gives it pages as they are written, and its bytes never move, so
- * readers need no lock. blob_seal() cuts off what was not needed.
+ * readers need no lock. blob_seal() cuts off what was not needed. Every such mapping is one of the
+ * 65530 that Linux lets a process have, so what turns out small is not kept in one.
  *
  * Invariants: refs > 0 while anybody can see the blob; bytes below `filled` do not change. The last
  * reference may be dropped on any thread; acq_rel on the count orders every use of the bytes before
@@ -24,7 +25,8 @@ struct blob {
     atomic_uint refs;
     atomic_size_t filled; /* bytes that readers may see; only the producer moves it */
     size_t cap;           /* bytes it may become */
-    size_t mapped;        /* length of the mapping behind `bytes`; 0: they are `here` */
+    size_t taken;         /* bytes of memory at `bytes` */
+    bool is_mapped;       /* they are a mapping; else they are `here` */
     char *bytes;
     char here[];
 };
@@ -83,7 +85,7 @@ static struct blob *new_mapped(char *p, size_t length)
     struct blob *b = p != NULL ? malloc(sizeof *b) : NULL;
 
     if (b != NULL)
-        *b = (struct blob){.mapped = length, .bytes = p};
+        *b = (struct blob){.is_mapped = true, .taken = length, .bytes = p};
     else if (p != NULL)
         munmap(p, length);
     return b;
@@ -94,7 +96,7 @@ static struct blob *new_on_heap(size_t n)
     struct blob *b = malloc(sizeof *b + n);
 
     if (b != NULL)
-        *b = (struct blob){.bytes = b->here};
+        *b = (struct blob){.taken = n, .bytes = b->here};
     return b;
 }
 
@@ -172,15 +174,27 @@ void blob_seal(struct blob *b)
     size_t used = MAX(page_rounded(blob_filled(b)), (size_t)PAGE);
 
     b->cap = blob_filled(b);
-    if (used >= b->mapped)
+    if (!b->is_mapped || used >= b->taken)
         return;
-    munmap(b->bytes + used, b->mapped - used);
-    b->mapped = used;
+    if (munmap(b->bytes + used, b->taken - used) == 0) /* or there are too many mappings */
+        b->taken = used;
+}
+
+struct blob *blob_compact(struct blob *b)
+{
+    struct str s = blob_str(b);
+    bool is_compact = b->is_mapped ? s.n >= MAPPED_FROM : s.n == b->taken;
+    struct blob *copy = is_compact ? NULL : blob_new(s.n);
+
+    if (copy == NULL)
+        return blob_ref(b);
+    memcpy(copy->bytes, s.p, s.n);
+    return copy;
 }
 
 size_t blob_footprint(const struct blob *b)
 {
-    return sizeof *b + (b->mapped > 0 ? b->mapped : b->cap);
+    return sizeof *b + b->taken;
 }
 
 struct blob *blob_ref(struct blob *b)
@@ -197,8 +211,8 @@ void blob_unref(struct blob **b)
 
     if (gone == NULL || atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) > 1)
         return;
-    if (gone->mapped > 0)
-        munmap(gone->bytes, gone->mapped);
+    if (gone->is_mapped)
+        munmap(gone->bytes, gone->taken);
     free(gone);
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }

@@ -25,15 +25,18 @@ char *blob_bytes(struct blob *b);
 struct blob *blob_new_growing(size_t length) MUST_CHECK;
 struct blob *blob_new_unbounded(size_t cap) MUST_CHECK;
 /* For the producer: where the next bytes go and how many have room there; then, that they are
- * there; at last, that no more will come: memory beyond them is given back. */
+ * there; at last, that no more will come: whole pages beyond them are given back. */
 char *blob_room(struct blob *b, size_t *ret_n);
 void blob_grown(struct blob *b, size_t n);
 void blob_seal(struct blob *b);
+/* What to keep of a sealed one: a reference to it, or, when few bytes sit in much memory, to a
+ * copy. */
+struct blob *blob_compact(struct blob *b);
 
 size_t blob_filled(const struct blob *b);  /* any thread */
 struct str blob_str(const struct blob *b); /* what is filled */
-size_t blob_footprint(
-    const struct blob *b); /* bytes of memory it takes, its own record and rounding included */
+/* Bytes of memory it takes, its own record and rounding included. */
+size_t blob_footprint(const struct blob *b);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob **b); /* any thread; accepts NULL, clears the pointer */
 long blob_live(void);             /* gauge: blobs in the process */

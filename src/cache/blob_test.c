@@ -2,6 +2,8 @@
 
 #include "base/test.h"
 
+enum { PAGE = 4096, RECORD_MAX = 64 };
+
 static const size_t sizes[] = {0,      1,       4095,          4096,    65535,         65536,
                                65537,  1 << 20, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 3000000,
                                5 << 20};
@@ -25,7 +27,7 @@ static void test_sizes(void **state)
         assert_int_equal(blob_str(b).n, sizes[i]);
         assert_ptr_equal(blob_str(b).p, blob_bytes(b));
         assert_true(blob_footprint(b) > sizes[i]);
-        assert_true(blob_footprint(b) <= sizes[i] + 4096 + 64);
+        assert_true(blob_footprint(b) <= sizes[i] + PAGE + RECORD_MAX);
         if (sizes[i] >= 2 << 20) /* else no huge page */
             assert_int_equal((uintptr_t)blob_bytes(b) % (2 << 20), 0);
         blob_unref(&b);

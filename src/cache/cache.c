@@ -66,9 +66,8 @@ struct entry *shard_replace(struct shard *s, uint64_t hash, struct entry *e)
     return old;
 }
 
-struct cache_entry *shard_hit(struct shard *s, struct entry *e)
+struct cache_entry *shard_use(struct entry *e)
 {
-    s->hits++;
     sieve_hit(&e->sieve);
     return cache_entry_ref(&e->seen);
 }
@@ -129,12 +128,13 @@ static bool evict_one(struct cache *c, struct shard *s)
     return e != NULL;
 }
 
-/* False when all shards are empty and there is no room still: other writers hold it for what they
- * are about to insert. */
+/* False when all shards are empty and there is no room still: it is held for what is under way. */
 bool cache_make_room(struct cache *c, size_t first_shard, size_t cost)
 {
     unsigned empty = 0;
 
+    if (cost > c->limit) /* nothing is gained by evicting everything */
+        return false;
     for (size_t at = first_shard; !account_take(c, cost); at++) {
         empty = evict_one(c, &c->shards[at % CACHE_SHARDS]) ? 0 : empty + 1;
         if (empty == CACHE_SHARDS)
@@ -202,10 +202,12 @@ struct cache_entry *cache_get(struct cache *c, struct str key)
 
     pthread_mutex_lock(&s->lock);
     e = shard_find(s, hash, key);
-    if (e != NULL)
-        found = shard_hit(s, e);
-    else
+    if (e != NULL) {
+        s->hits++;
+        found = shard_use(e);
+    } else {
         s->misses++;
+    }
     pthread_mutex_unlock(&s->lock);
     return found;
 }
@@ -283,7 +285,7 @@ unsigned cache_purge(struct cache *c, cache_match_fn match, void *arg)
     for (int i = 0; i < CACHE_SHARDS; i++) {
         struct map_node *node;
 
-        count += flights_doom(&c->shards[i], match, arg);
+        count += flights_unlist(&c->shards[i], match, arg);
         node = take_matching(&c->shards[i], match, arg);
         for (struct map_node *next; node != NULL; node = next, count++) {
             next = node->next;

@@ -39,6 +39,7 @@ struct cache_entry {
     struct blob *blob; /* owned reference, or NULL */
     int fd;            /* owned: a file kept open, when `is_file` */
     bool is_file;
+    bool is_from_disk;            /* out of the disk tier, not from its origin */
     struct cache_version version; /* of a file; of others only `size` */
     struct str etag;              /* owned, as is `type`; "" = none */
     struct str type;              /* Content-Type, where the origin's is believed; "" = by suffix */
@@ -84,8 +85,9 @@ struct body *cache_body_new(struct arena *a, struct cache_entry *e, uint64_t fir
 
 void cache_drop(struct cache *c, struct str key); /* the object is gone at the origin */
 
-/* Takes out all whose key matches, and sees that what of them is on its way is not kept. How many
- * there were, those on their way included. Holds each shard's lock while it looks through it. */
+/* Takes out all whose key matches. What of them is on its way goes on for those who read it, but
+ * nobody joins it from now on, and it is not kept. How many there were, those on their way
+ * included. Holds each shard's lock while it looks through it. */
 typedef bool (*cache_match_fn)(struct str key, void *arg);
 unsigned cache_purge(struct cache *c, cache_match_fn match, void *arg);
 

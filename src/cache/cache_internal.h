@@ -59,6 +59,12 @@ static inline bool entry_is_file(const struct entry *e)
     return e->seen.is_file;
 }
 
+/* It says only that the object is not shared. */
+static inline bool entry_is_mark(const struct entry *e)
+{
+    return e->seen.status == 0 && e->seen.blob == NULL && !e->seen.is_file;
+}
+
 /* ---- cache.c ---- */
 
 static inline uint64_t cache_hash(struct str key)
@@ -74,8 +80,7 @@ _Static_assert(CACHE_SHARDS == 1 << 4, "shard_index() gives 4 bits");
 
 /* With the shard's lock held. */
 struct entry *shard_find(struct shard *s, uint64_t hash, struct str key);
-/* The caller's reference, counted as a hit. */
-struct cache_entry *shard_hit(struct shard *s, struct entry *e);
+struct cache_entry *shard_use(struct entry *e); /* a reference for the caller; SIEVE hears of it */
 /* Puts `e` in the place of the version that is there, which is the caller's to let go of once the
  * lock is free. Room for it must have been taken. */
 struct entry *shard_replace(struct shard *s, uint64_t hash, struct entry *e);
@@ -84,12 +89,13 @@ struct entry *shard_take_out(struct shard *s, uint64_t hash, struct str key);
 /* Without any lock. */
 bool cache_make_room(struct cache *c, size_t first_shard, size_t cost);
 void cache_give_back(struct cache *c, size_t cost); /* room that was taken */
-void cache_let_go(struct cache *c, struct entry *e); /* of what came out of the index; accepts NULL */
+void cache_let_go(struct cache *c,
+                  struct entry *e); /* of what came out of the index; accepts NULL */
 bool cache_is_too_large(const struct cache *c, const struct entry *e);
 
-/* ---- flight.c ---- */
+/* ---- flight_index.c ---- */
 
-/* What of the shard is on its way and matches is not kept when it lands. How many. Takes the lock. */
-unsigned flights_doom(struct shard *s, cache_match_fn match, void *arg);
+/* What of the shard is on its way and matches leaves the index. How many. Takes the lock. */
+unsigned flights_unlist(struct shard *s, cache_match_fn match, void *arg);
 
 #endif

@@ -1,10 +1,6 @@
 #include "cache/cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/test.h"
 
@@ -277,25 +273,6 @@ static void test_references_outlive_eviction_and_cache(void **state)
     assert_int_equal(derived_live, 0);
 }
 
-static void test_claim_check(void **state)
-{
-    static const struct {
-        usec_t now;
-        bool is_claimed;
-    } cases[] = {{5, false}, {104, false}, {105, true}, {105, false}, {100, false},
-                 {0, false}, {204, false}, {300, true}, {301, false}, {UINT64_MAX, true}};
-    struct cache *c = cache_new(MB, MB);
-    struct cache_entry *e = put(c, "/a", 1, 'x');
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_true(cache_claim_check(e, cases[i].now, 100) == cases[i].is_claimed);
-        if (cases[i].is_claimed)
-            assert_int_equal(atomic_load(&e->checked_at), cases[i].now);
-    }
-    cache_entry_unref(&e);
-    end(c);
-}
-
 static void test_turns_hot(void **state)
 {
     struct cache *c = cache_new(MB, MB);
@@ -311,92 +288,111 @@ static void test_turns_hot(void **state)
     end(c);
 }
 
-static struct cache_entry *put_file(struct cache *c, const char *key,
-                                    const struct cache_version *version, int fd)
+/* ---- purging ---- */
+
+struct wanted {
+    struct str prefix;
+    unsigned asked; /* how often */
+};
+
+static bool has_prefix(struct str key, void *arg)
 {
-    return cache_put(c, str_of(key),
-                     &(struct cache_entry){.fd = fd,
-                                           .is_file = true,
-                                           .version = *version,
-                                           .etag = STR("\"t\""),
-                                           .last_modified = 1});
+    struct wanted *w = arg;
+
+    w->asked++;
+    return str_starts(key, w->prefix);
 }
 
-static int open_file_of(const char *content)
+static unsigned purge(struct cache *c, const char *prefix)
 {
-    char path[] = "/tmp/cache_test.XXXXXX";
-    int fd = mkstemp(path);
+    struct wanted w = {.prefix = str_of(prefix)};
+    uint64_t entries = stats_of(c).entries;
+    unsigned count = cache_purge(c, has_prefix, &w);
 
-    assert_true(fd >= 0 && unlink(path) == 0);
-    assert_int_equal(write(fd, content, strlen(content)), (ssize_t)strlen(content));
-    return fd;
+    assert_int_equal(w.asked, entries); /* each once, in all shards */
+    assert_int_equal(stats_of(c).entries, entries - count);
+    assert_int_equal(stats_of(c).blobs, entries - count);
+    return count;
 }
 
-static bool is_open(int fd)
+static bool is_cached(struct cache *c, const char *key)
 {
-    return fcntl(fd, F_GETFD) >= 0;
+    struct cache_entry *e = cache_get(c, str_of(key));
+    bool is = e != NULL;
+
+    cache_entry_unref(&e);
+    return is;
 }
 
-/* The descriptor lives as long as anybody reads from it, in or out of the index, and no longer. */
-static void test_a_file_is_kept_open(void **state)
+static void put_numbered(struct cache *c, const char *folder, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char key[64];
+
+        snprintf(key, sizeof key, "%s%d", folder, i);
+        put_and_leave(c, key, 100, 'x');
+    }
+}
+
+static void test_purge_takes_what_matches(void **state)
 {
     struct cache *c = cache_new(MB, MB);
-    struct cache_version version = {.inode = 7, .size = 10};
-    int fd = open_file_of("0123456789");
-    struct cache_entry *e = put_file(c, "/f", &version, fd);
-    struct body_view view;
-    struct body *body;
-    struct arena a;
 
-    arena_init(&a, 10000);
-    body = cache_body_new(&a, e, 3, 4);
-    assert_non_null(body);
-    cache_entry_unref(&e);
-    cache_drop(c, STR("/f"));
-    assert_true(is_open(fd)); /* the body holds it */
-    assert_int_equal(body_peek(body, &view), 1);
-    assert_int_equal(view.kind, BODY_FILE);
-    assert_int_equal(view.fd, fd);
-    assert_int_equal(view.offset, 3);
-    assert_int_equal(view.length, 4);
-    body_advance(body, 1);
-    assert_int_equal(ftruncate(fd, 5), 0);
-    assert_int_equal(body_peek(body, &view), -EIO); /* shorter than was promised */
-    body_done(body);
-    assert_false(is_open(fd));
-    arena_done(&a);
+    assert_int_equal(purge(c, ""), 0);
+    put_numbered(c, "/live/", 100);
+    put_numbered(c, "/vod/", 50);
+    assert_int_equal(purge(c, "/other"), 0);
+    assert_int_equal(purge(c, "/live/7"), 11);
+    assert_false(is_cached(c, "/live/7"));
+    assert_true(is_cached(c, "/live/8"));
+    assert_int_equal(purge(c, "/live/7"), 0);
+    assert_int_equal(purge(c, "/live/"), 89);
+    assert_true(is_cached(c, "/vod/49"));
+    assert_int_equal(purge(c, ""), 50);
+    assert_int_equal(stats_of(c).bytes, 0);
+    assert_int_equal(stats_of(c).evictions, 0);
     end(c);
 }
 
-static void test_open_files_have_a_cap(void **state)
+/* What was purged is out of eviction's reach, too, and what stays is not. */
+static void test_a_purged_cache_goes_on(void **state)
 {
-    struct rlimit files = {CACHE_MAX_FILES * 2, CACHE_MAX_FILES * 2};
-    struct cache *c = cache_new((size_t)CACHE_MAX_FILES * 8192, MB);
-    struct cache_version version = {.inode = 7, .size = 1};
-    int fd = open_file_of("x");
+    struct cache *c = cache_new(100 * KB, 100 * KB);
 
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-    for (int i = 0; i < CACHE_MAX_FILES + 100; i++) {
-        char key[32];
-        struct cache_entry *e;
-
-        snprintf(key, sizeof key, "/%d", i);
-        e = put_file(c, key, &version, fcntl(fd, F_DUPFD_CLOEXEC, 3));
-        cache_entry_unref(&e);
-        assert_true(stats_of(c).entries <= CACHE_MAX_FILES);
+    for (int round = 0; round < 10; round++) {
+        put_numbered(c, "/a/", 300);
+        put_numbered(c, "/b/", 300);
+        assert_true(stats_of(c).bytes <= 100 * KB);
+        (void)purge(c, round % 2 == 0 ? "/a/1" : "/b/");
     }
-    assert_true(stats_of(c).evictions >= 100);
-    assert_int_equal(stats_of(c).files, stats_of(c).entries);
-    close(fd);
+    assert_true(stats_of(c).evictions > 0);
+    (void)purge(c, "/");
+    assert_int_equal(stats_of(c).bytes, 0);
     end(c);
 }
 
-TEST_MAIN(cmocka_unit_test(test_a_file_is_kept_open), cmocka_unit_test(test_open_files_have_a_cap),
-          cmocka_unit_test(test_put_and_get), cmocka_unit_test(test_keys_are_bytes),
+static void test_a_purged_entry_lives_while_it_is_held(void **state)
+{
+    struct cache *c = cache_new(MB, MB);
+    struct cache_entry *e = put(c, "/a", 100, 'h');
+
+    assert_int_equal(purge(c, "/a"), 1);
+    assert_int_equal(stats_of(c).bytes, 0);
+    assert_int_equal(blob_str(e->blob).p[99], 'h');
+    put_and_leave(c, "/a", 100, 'n'); /* and does not come back */
+    assert_int_equal(stats_of(c).entries, 1);
+    cache_entry_unref(&e);
+    assert_int_equal(blob_live(), 1);
+    end(c);
+}
+
+TEST_MAIN(cmocka_unit_test(test_put_and_get), cmocka_unit_test(test_keys_are_bytes),
           cmocka_unit_test(test_every_byte_is_accounted),
           cmocka_unit_test(test_new_version_takes_the_place), cmocka_unit_test(test_too_large),
           cmocka_unit_test(test_limit_is_never_exceeded),
           cmocka_unit_test(test_room_is_made_in_all_shards),
           cmocka_unit_test(test_a_scan_spares_what_is_hit),
           cmocka_unit_test(test_references_outlive_eviction_and_cache),
-          cmocka_unit_test(test_claim_check), cmocka_unit_test(test_turns_hot))
+          cmocka_unit_test(test_turns_hot), cmocka_unit_test(test_purge_takes_what_matches),
+          cmocka_unit_test(test_a_purged_cache_goes_on),
+          cmocka_unit_test(test_a_purged_entry_lives_while_it_is_held))

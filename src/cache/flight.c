@@ -1,7 +1,7 @@
 /*
- * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in the
- * index beside the entries, under the same lock, so that a look-up sees either the entry, or the
- * flight that will bring it, or is the one to begin it; landing swaps one for the other.
+ * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in
+ * the index beside the entries, under the same lock, so that a look-up sees either the entry, or
+ * the flight that will bring it, or is the one to begin it; landing swaps one for the other.
  *
  * Bytes on their way are paid for from the cache's account, like those that are kept: all at once
  * when the length is known, else step by step.
@@ -61,9 +61,19 @@ struct blob *flight_blob(const struct flight *f)
     return f->blob;
 }
 
+bool flight_is_private(const struct flight *f)
+{
+    return f->key.p == NULL;
+}
+
+struct str flight_key(const struct flight *f)
+{
+    return f->key;
+}
+
 /* ---- references ---- */
 
-static struct flight *flight_new(struct cache *c, struct loop *l)
+struct flight *flight_new(struct cache *c, struct loop *l)
 {
     struct flight *f = xzalloc(sizeof *f);
 
@@ -88,137 +98,21 @@ struct flight *flight_ref(struct flight *f)
 void flight_unref(struct flight **f)
 {
     struct flight *gone = TAKE(*f);
+    struct cache *c;
 
     if (gone == NULL || atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) > 1)
         return;
     assert(!gone->is_listed && gone->reserved == 0 && list_is_empty(&gone->seats));
-    atomic_fetch_sub_explicit(&gone->cache->flights, 1, memory_order_relaxed);
+    c = gone->cache;
     pthread_mutex_destroy(&gone->lock);
     cache_entry_unref(&gone->entry);
     blob_unref(&gone->blob);
+    blob_unref(&gone->landing);
     xfree_p(&gone->head.etag.p);
     xfree_p(&gone->head.type.p);
-    free(gone->key);
+    xfree_p(&gone->key.p);
     free(gone);
-}
-
-/* ---- the index ---- */
-
-static bool flight_matches(const struct map_node *node, const void *key)
-{
-    return str_eq(str_of(MAP_ENTRY(node, const struct flight, node)->key),
-                  *(const struct str *)key);
-}
-
-static struct flight *find(const struct shard *s, uint64_t hash, struct str key)
-{
-    struct map_node *node = map_get(&s->flights, hash, flight_matches, &key);
-
-    return node != NULL ? MAP_ENTRY(node, struct flight, node) : NULL;
-}
-
-static struct shard *shard_of(const struct flight *f)
-{
-    return &f->cache->shards[shard_index(f->node.hash)];
-}
-
-/* With the shard's lock held, as the next two. */
-static struct flight *list_new(struct cache *c, struct shard *s, uint64_t hash, struct str key,
-                               struct loop *l)
-{
-    struct flight *f = flight_new(c, l);
-
-    f->key = xmalloc(key.n + 1);
-    memcpy(f->key, key.p, key.n);
-    f->key[key.n] = '\0';
-    map_put(&s->flights, &f->node, hash);
-    f->is_listed = true;
-    return f;
-}
-
-static void unlist(struct shard *s, struct flight *f)
-{
-    if (f->is_listed)
-        map_remove(&s->flights, &f->node);
-    f->is_listed = false;
-}
-
-static enum cache_found look_up(struct cache *c, struct shard *s, uint64_t hash, struct str key,
-                                usec_t now, struct loop *l, struct cache_lookup *ret)
-{
-    struct entry *e = shard_find(s, hash, key);
-    struct flight *f;
-
-    if (e != NULL) {
-        ret->entry = shard_hit(s, e);
-        if (now < atomic_load_explicit(&e->seen.fresh_until, memory_order_relaxed))
-            return CACHE_FRESH;
-    } else {
-        s->misses++;
-    }
-    f = find(s, hash, key);
-    if (e != NULL && now < atomic_load_explicit(&e->seen.stale_until, memory_order_relaxed)) {
-        ret->flight = f == NULL ? flight_ref(list_new(c, s, hash, key, l)) : NULL;
-        return CACHE_STALE;
-    }
-    ret->flight = flight_ref(f != NULL ? f : list_new(c, s, hash, key, l));
-    return f != NULL ? CACHE_JOINED : CACHE_BEGUN;
-}
-
-enum cache_found cache_look_up(struct cache *c, struct str key, usec_t now, struct loop *l,
-                               struct flight_reader *r, struct cache_lookup *ret)
-{
-    uint64_t hash = cache_hash(key);
-    struct shard *s = &c->shards[shard_index(hash)];
-    enum cache_found found;
-
-    *ret = (struct cache_lookup){0};
-    pthread_mutex_lock(&s->lock);
-    found = look_up(c, s, hash, key, now, l, ret);
-    if (found == CACHE_JOINED || found == CACHE_BEGUN)
-        flight_add_reader(ret->flight, l, r); /* before anybody can find it deserted */
-    pthread_mutex_unlock(&s->lock);
-    if (found == CACHE_JOINED)
-        flight_unref(&ret->flight);
-    return found;
-}
-
-struct flight *flight_new_private(struct cache *c, struct loop *l, struct flight_reader *r)
-{
-    struct flight *f = flight_new(c, l);
-
-    flight_add_reader(f, l, r);
-    return f;
-}
-
-void flight_unlist(struct flight *f)
-{
-    struct shard *s = shard_of(f);
-    bool was_listed;
-
-    pthread_mutex_lock(&s->lock);
-    was_listed = f->is_listed;
-    unlist(s, f);
-    pthread_mutex_unlock(&s->lock);
-    if (was_listed)
-        flight_unref(&(struct flight *){f}); /* the index's */
-}
-
-unsigned flights_doom(struct shard *s, cache_match_fn match, void *arg)
-{
-    unsigned count = 0;
-
-    pthread_mutex_lock(&s->lock);
-    MAP_FOREACH (node, &s->flights) {
-        struct flight *f = MAP_ENTRY(node, struct flight, node);
-
-        if (f->is_doomed || !match(str_of(f->key), arg))
-            continue;
-        f->is_doomed = true;
-        count++;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return count;
+    atomic_fetch_sub_explicit(&c->flights, 1, memory_order_relaxed); /* the last trace of it */
 }
 
 /* ---- the producer ---- */
@@ -241,35 +135,12 @@ bool flight_has_readers(const struct flight *f)
     return has;
 }
 
-/* Who joins holds the shard's lock: nobody does between the look and the unlisting. */
-bool flight_close_deserted(struct flight *f)
-{
-    struct shard *s = shard_of(f);
-    bool is_deserted, was_listed;
-
-    pthread_mutex_lock(&s->lock);
-    is_deserted = !flight_has_readers(f);
-    was_listed = is_deserted && f->is_listed;
-    if (was_listed)
-        unlist(s, f);
-    pthread_mutex_unlock(&s->lock);
-    if (was_listed)
-        flight_unref(&(struct flight *){f});
-    return is_deserted;
-}
-
 static bool reserve(struct flight *f, size_t n)
 {
     if (!cache_make_room(f->cache, shard_index(f->node.hash), n))
         return false;
     f->reserved += n;
     return true;
-}
-
-static void give_back(struct flight *f)
-{
-    cache_give_back(f->cache, f->reserved);
-    f->reserved = 0;
 }
 
 static struct str copy(struct str s)
@@ -287,8 +158,10 @@ static struct blob *blob_for(const struct flight_head *head, uint64_t cap)
 bool flight_begin(struct flight *f, const struct flight_head *head, uint64_t cap)
 {
     struct blob *b = blob_for(head, cap);
-    size_t n = head->length != BODY_LENGTH_UNKNOWN ? head->length : RESERVE_STEP;
+    size_t n = MIN(cap, (uint64_t)RESERVE_STEP);
 
+    if (head->length != BODY_LENGTH_UNKNOWN)
+        n = head->length;
     if (b == NULL || !reserve(f, n)) {
         blob_unref(&b);
         return false;
@@ -306,8 +179,8 @@ bool flight_add(struct flight *f, struct str bytes)
     size_t room, filled = blob_filled(f->blob);
     char *to = blob_room(f->blob, &room);
 
-    if (bytes.n > room)
-        return false;
+    if (bytes.n == 0 || bytes.n > room)
+        return bytes.n == 0;
     while (filled + bytes.n > f->reserved)
         if (!reserve(f, RESERVE_STEP))
             return false;
@@ -317,80 +190,97 @@ bool flight_add(struct flight *f, struct str bytes)
     return true;
 }
 
-/* Out of the index; the room it held is free; its producer is no more. */
+/* ---- the ends ---- */
+
+/* What has been reserved goes to the account of `e`. False: it is not to be kept. */
+static bool pay_for(struct flight *f, const struct entry *e)
+{
+    if (cache_is_too_large(f->cache, e) ||
+        (e->cost > f->reserved && !reserve(f, e->cost - f->reserved))) {
+        atomic_fetch_add_explicit(&f->cache->rejected, 1, memory_order_relaxed);
+        return false;
+    }
+    cache_give_back(f->cache, f->reserved - e->cost);
+    f->reserved = 0;
+    return true;
+}
+
+static void overtake(struct flight *f, struct entry *e)
+{
+    flight_replace(f, e != NULL && pay_for(f, e) ? e : NULL);
+}
+
+/* Once it is out of the index: the room it held is free, its producer is no more. */
 static void end(struct flight *f, enum flight_state last)
 {
-    flight_unlist(f);
-    give_back(f);
+    assert(f->producer != NULL);
+    cache_give_back(f->cache, f->reserved);
+    f->reserved = 0;
     f->producer = NULL;
     enter(f, last);
     flight_unref(&(struct flight *){f}); /* the producer's */
 }
 
-/* Puts the entry in the flight's place. False: it was not to be kept. */
-static bool swap_in(struct flight *f, struct entry *e)
+struct blob *flight_seal(struct flight *f)
 {
-    struct cache *c = f->cache;
-    struct shard *s = shard_of(f);
-    struct entry *old = NULL;
-    bool is_kept;
-
-    give_back(f); /* the entry takes the room over */
-    if (cache_is_too_large(c, e) || !cache_make_room(c, shard_index(f->node.hash), e->cost))
-        return false;
-    pthread_mutex_lock(&s->lock);
-    is_kept = f->is_listed && !f->is_doomed;
-    if (is_kept)
-        old = shard_replace(s, f->node.hash, e);
-    pthread_mutex_unlock(&s->lock);
-    if (!is_kept)
-        cache_give_back(c, e->cost);
-    cache_let_go(c, old);
-    return is_kept;
+    if (f->landing == NULL) {
+        blob_seal(f->blob);
+        f->landing = blob_compact(f->blob);
+    }
+    return f->landing;
 }
 
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
 {
     struct cache_entry seen = *what;
-    struct str key = f->key != NULL ? str_of(f->key) : STR("");
     struct entry *e;
 
     if (f->blob != NULL) {
-        blob_seal(f->blob);
-        seen.blob = blob_ref(f->blob);
+        seen.blob = blob_ref(flight_seal(f));
         seen.version.size = blob_filled(f->blob);
         assert(f->head.length == BODY_LENGTH_UNKNOWN || f->head.length == seen.version.size);
     }
-    e = entry_new(key, &seen);
+    e = entry_new(f->key, &seen);
     f->entry = &e->seen;
-    if (is_kept && !swap_in(f, e))
-        atomic_fetch_add_explicit(&f->cache->rejected, 1, memory_order_relaxed);
+    overtake(f, is_kept ? e : NULL);
     end(f, FLIGHT_LANDED);
 }
 
 void flight_land_same(struct flight *f, struct cache_entry *e)
 {
+    assert(flight_state(f) == FLIGHT_ASKED); /* else readers would take what they have for whole */
     f->entry = cache_entry_ref(e);
+    flight_unlist(f);
     end(f, FLIGHT_LANDED);
 }
 
 void flight_lose(struct flight *f, int why)
 {
     f->why = why;
+    flight_unlist(f);
     end(f, FLIGHT_LOST);
+}
+
+/* Remembered, if there is room: without it, the next ones wait in line once more. */
+static void mark_alone(struct flight *f, usec_t now, usec_t remember)
+{
+    struct cache_entry *mark = NULL;
+
+    if (remember > 0)
+        mark = &entry_new(f->key, &(struct cache_entry){.fresh_until = now + remember})->seen;
+    overtake(f, mark != NULL ? entry_of(mark) : NULL);
+    cache_entry_unref(&mark);
 }
 
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
 {
-    struct cache_entry mark = {.fresh_until = now + remember};
-    struct cache_entry *e;
-
-    if (remember > 0 && f->key != NULL) {
-        struct entry *made = entry_new(str_of(f->key), &mark);
-
-        e = &made->seen;
-        (void)swap_in(f, made);
-        cache_entry_unref(&e);
-    }
+    mark_alone(f, now, remember);
     end(f, FLIGHT_ALONE);
+}
+
+void flight_lose_alone(struct flight *f, int why, usec_t now, usec_t remember)
+{
+    f->why = why;
+    mark_alone(f, now, remember);
+    end(f, FLIGHT_LOST);
 }

@@ -38,11 +38,11 @@ static int flight_peek(struct body *b, struct body_view *ret_view)
         filled = blob_filled(f->blob);
         if (filled > f->at)
             return show(f, filled, ret_view);
-        if (state == FLIGHT_LANDED)
+        if (state == FLIGHT_LANDED && b->left == BODY_LENGTH_UNKNOWN)
             return body_end(b);
-        if (state == FLIGHT_LOST)
+        if (state != FLIGHT_GROWING) /* lost, or shorter than a viewer has been promised */
             return -EIO;
-    } while (!flight_wait(f->reader, state, filled));
+    } while (!flight_wait(f->reader, state, f->at));
     return 0;
 }
 
@@ -66,12 +66,19 @@ static void on_changed(struct flight_reader *r)
     b->on_more(b);
 }
 
+static bool is_inside(const struct flight_head *h, uint64_t first, uint64_t length)
+{
+    return h->length == BODY_LENGTH_UNKNOWN ||
+           (first <= h->length && (length == BODY_LENGTH_UNKNOWN || length <= h->length - first));
+}
+
 struct body *flight_body_new(struct arena *a, struct flight_reader *r, uint64_t first,
                              uint64_t length)
 {
     static const struct body_ops ops = {flight_peek, flight_advance, flight_done};
     struct flight_body *f = ARENA_NEW(a, struct flight_body);
 
+    assert(flight_blob(r->flight) != NULL && is_inside(flight_head(r->flight), first, length));
     if (f == NULL)
         return NULL;
     f->body = (struct body){.ops = &ops, .left = length};
@@ -79,6 +86,7 @@ struct body *flight_body_new(struct arena *a, struct flight_reader *r, uint64_t 
     f->blob = blob_ref(flight_blob(r->flight));
     f->at = first;
     r->body = &f->body;
+    r->is_waiting = false; /* what it waited for so far is the body's to see */
     r->changed = on_changed;
     return &f->body;
 }

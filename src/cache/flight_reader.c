@@ -4,8 +4,8 @@
  *
  *     IDLE ──wait──► WANTS ──news──► POSTED ──message──► IDLE
  *
- * A reader says that it waits, then looks again; the producer publishes, then looks whether somebody
- * waits. Both with full barriers: one of them sees the other.
+ * A reader says that it waits, then looks again; the producer publishes, then looks whether
+ * somebody waits. Both with full barriers: one of them sees the other.
  */
 #include <stdlib.h>
 
@@ -24,23 +24,26 @@ struct flight_seat {
     _Atomic unsigned char state;
 };
 
-static void seat_free(struct flight_seat *s)
-{
-    struct flight *f = s->flight;
-
-    assert(list_is_empty(&s->readers));
-    pthread_mutex_lock(&f->lock);
-    list_remove(&s->link);
-    pthread_mutex_unlock(&f->lock);
-    free(s);
-    flight_unref(&f);
-}
-
-/* Not while it is told, nor when a message is still to come: that frees it then. */
+/*
+ * Not while it is told, nor when a message is still to come: that frees it then. Whoever posts
+ * holds the lock, so what has no message when it leaves the list gets none.
+ */
 static void seat_free_when_empty(struct flight_seat *s)
 {
-    if (list_is_empty(&s->readers) && !s->is_telling && atomic_load(&s->state) != SEAT_POSTED)
-        seat_free(s);
+    struct flight *f = s->flight;
+    bool is_posted;
+
+    if (!list_is_empty(&s->readers) || s->is_telling)
+        return;
+    pthread_mutex_lock(&f->lock);
+    is_posted = atomic_load(&s->state) == SEAT_POSTED;
+    if (!is_posted)
+        list_remove(&s->link);
+    pthread_mutex_unlock(&f->lock);
+    if (is_posted)
+        return;
+    free(s);
+    flight_unref(&f);
 }
 
 static void tell(struct flight_seat *s)
@@ -51,11 +54,9 @@ static void tell(struct flight_seat *s)
     list_move_all(&due, &s->readers);
     while ((link = list_take_first(&due)) != NULL) {
         struct flight_reader *r = LIST_ENTRY(link, struct flight_reader, link);
-        bool was_waiting = r->is_waiting;
 
         list_append(&s->readers, link);
-        r->is_waiting = false;
-        if (was_waiting)
+        if (r->is_waiting && !flight_wait(r, r->seen, r->filled)) /* else it goes on waiting */
             r->changed(r); /* may leave, and take others with it */
     }
 }
@@ -133,13 +134,14 @@ void flight_wake(struct flight *f)
 
 static bool has_moved(const struct flight *f, enum flight_state seen, size_t filled)
 {
-    if (flight_state(f) != seen)
-        return true;
-    return seen == FLIGHT_GROWING && filled != FLIGHT_ANY_BYTES && blob_filled(f->blob) != filled;
+    return flight_state(f) != seen || (seen == FLIGHT_GROWING && blob_filled(f->blob) > filled);
 }
 
 bool flight_wait(struct flight_reader *r, enum flight_state seen, size_t filled)
 {
+    assert(seen <= FLIGHT_GROWING); /* nothing follows an end: it would wait for ever */
+    r->seen = seen;
+    r->filled = filled;
     want(r->seat);
     atomic_thread_fence(memory_order_seq_cst);
     r->is_waiting = !has_moved(r->flight, seen, filled);
@@ -151,7 +153,7 @@ static void on_deserted(struct loop_message *m)
     struct flight *f = container_of(m, struct flight, deserted);
 
     atomic_store(&f->deserted_is_posted, false);
-    if (f->producer != NULL)
+    if (f->producer != NULL && !flight_has_readers(f)) /* else somebody has joined meanwhile */
         f->producer->deserted(f->producer);
     flight_unref(&f);
 }

@@ -129,6 +129,7 @@ struct client *client_new(struct loop *l, const struct client_limits *limits)
     loop_task_init(&c->turn, on_turn);
     list_init(&c->todo);
     list_init(&c->spare);
+    list_init(&c->dropped);
     sockets_init(c);
     lane_init(&c->lanes[LANE_SERIAL], c, false);
     lane_init(&c->lanes[LANE_SHARED], c, true);
@@ -145,6 +146,7 @@ void client_free(struct client **c)
 
     if (client == NULL)
         return;
+    drop_cancel_all(client);
     loop_task_cancel(&client->turn);
     on_turn(&client->turn); /* those that were cancelled in this turn */
     assert(client->stats.transfers == 0);

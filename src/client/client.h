@@ -113,6 +113,16 @@ void client_proceed(struct client_transfer *t);
 /* Legal inside head() and data(). A connection of HTTP/1 is not reused. */
 void client_cancel(struct client_transfer **t);
 
+/*
+ * Nobody wants the rest of its content, but its connection may be used again: the client reads on
+ * by itself, and throws away, up to CLIENT_DROP_MAX bytes and CLIENT_DROP_TIME long. Where that
+ * would not do, and before a head, it is a cancel. Legal where a cancel is; no callback comes any
+ * more.
+ */
+enum { CLIENT_DROP_MAX = 64 * 1024 };
+#define CLIENT_DROP_TIME (5 * USEC_PER_SEC)
+void client_drop(struct client_transfer **t);
+
 /* Was the request on its way to a connected server when it ended? False: it may be sent elsewhere
  * without the server having seen it. Valid inside end(). */
 bool client_was_sent(const struct client_transfer *t);

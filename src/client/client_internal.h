@@ -52,8 +52,9 @@ struct client {
     usec_t idle_since; /* when the last transfer left its lane */
 
     struct loop_task turn;
-    struct list todo;  /* of client_transfer.todo: what the turn's end has to see to */
-    struct list spare; /* of client_transfer.todo, too: those in the state SPARE */
+    struct list todo;    /* of client_transfer.todo: what the turn's end has to see to */
+    struct list spare;   /* of client_transfer.todo, too: those in the state SPARE */
+    struct list dropped; /* of client_transfer.dropped: read to their end for nobody */
     unsigned spare_count;
 
     struct map sockets;       /* of client_socket.node, by descriptor */
@@ -81,8 +82,11 @@ struct client_transfer {
     struct client *client;
     enum transfer_state state; /* transfer.c moves it */
     struct list todo;          /* in client.todo, or in client.spare */
-    CURL *easy;                /* owned */
-    struct lane *lane;         /* for which it is meant */
+    struct list dropped;       /* in client.dropped */
+    bool is_dropped;
+    uint64_t drop_left; /* bytes that are still read */
+    CURL *easy;         /* owned */
+    struct lane *lane;  /* for which it is meant */
     bool is_in_lane;
     const struct client_sink *sink;
     void *arg;
@@ -154,7 +158,11 @@ void transfer_act(struct client_transfer *t);
 void transfer_done(struct client_transfer *t, CURLcode code); /* libcurl says so */
 void transfer_note_head(struct client_transfer *t);
 void transfer_note_progress(struct client_transfer *t);
+void transfer_set_alarm(struct client_transfer *t); /* a time limit has changed */
 void transfer_free(struct client_transfer *t);
+
+/* drop.c */
+void drop_cancel_all(struct client *c);
 
 /* options.c */
 void options_set_fixed(struct client_transfer *t);

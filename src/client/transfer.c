@@ -44,6 +44,7 @@ static struct client_transfer *transfer_new(struct client *c)
 
     t->client = c;
     list_init(&t->todo);
+    list_init(&t->dropped);
     list_init(&t->same_socket);
     t->easy = curl_easy_init();
     assert(t->easy != NULL);
@@ -100,6 +101,7 @@ static void release(struct client_transfer *t)
 
     leave_lane(t);
     list_remove(&t->todo);
+    list_remove(&t->dropped);
     alarm_clear(t->alarm);
     buf_done(&t->head);
     buf_done(&t->rest);
@@ -167,7 +169,7 @@ static usec_t limit_of(const struct client_transfer *t)
                : t->progress + t->stall_timeout;
 }
 
-static void set_alarm(struct client_transfer *t)
+void transfer_set_alarm(struct client_transfer *t)
 {
     usec_t by = limit_of(t), now = loop_now(t->client->loop);
 
@@ -185,7 +187,7 @@ static void on_alarm(void *arg)
     if (t->is_held)
         return;
     if (limit_of(t) > loop_now(t->client->loop)) {
-        set_alarm(t);
+        transfer_set_alarm(t);
         return;
     }
     t->err = -ETIMEDOUT;
@@ -194,16 +196,18 @@ static void on_alarm(void *arg)
     tell_end(t);
 }
 
+/* Who is dropped has its time, and no more of it for each byte. */
 void transfer_note_progress(struct client_transfer *t)
 {
-    t->progress = loop_now(t->client->loop);
+    if (!t->is_dropped)
+        t->progress = loop_now(t->client->loop);
 }
 
 void transfer_note_head(struct client_transfer *t)
 {
     move(t, TRANSFER_CONTENT);
     transfer_note_progress(t);
-    set_alarm(t);
+    transfer_set_alarm(t);
 }
 
 static void unpause(struct client_transfer *t)
@@ -255,7 +259,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
 
     t->sink = sink;
     t->arg = arg;
-    t->was_sent = t->falls_back = false;
+    t->was_sent = t->falls_back = t->is_dropped = false;
     t->is_held = t->is_paused = t->has_proceeded = false;
     t->err = 0;
     t->reason = NULL;
@@ -269,7 +273,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->first_byte_by = loop_now(c->loop) + r->first_byte_timeout;
     t->stall_timeout = r->stall_timeout;
     t->rings_at = UINT64_MAX;
-    set_alarm(t);
+    transfer_set_alarm(t);
     client_todo(c, t);
     return t;
 }
@@ -282,7 +286,7 @@ void client_proceed(struct client_transfer *t)
         return;
     t->is_held = false;
     transfer_note_progress(t);
-    set_alarm(t);
+    transfer_set_alarm(t);
     client_todo(t->client, t);
 }
 

@@ -120,6 +120,14 @@ bool http_is_continuation(const struct http_head *h)
            http_digits(str_first(spec, (size_t)dash), &first) && first > 0;
 }
 
+struct str http_one_range(struct str field)
+{
+    struct str spec = only_byte_range(field);
+    struct http_byte_range range;
+
+    return spec.p != NULL && one_range(spec, UINT64_MAX, &range) == COND_PARTIAL ? spec : STR_NONE;
+}
+
 static enum http_condition evaluate_range(struct str field, uint64_t length,
                                           struct http_byte_range *ret)
 {
