@@ -379,6 +379,23 @@ static void until_the_deadline(void **state)
     assert_got(0, 100);
 }
 
+/* The next break is another story: its pauses are short again. */
+static void pauses_begin_anew(void **state)
+{
+    usec_t broke;
+
+    world_start(1, NULL);
+    break_at(100, -ECONNRESET);
+    for (int i = 0; i < 8; i++)
+        fake_end(asked_again(), -ECONNREFUSED);
+    assert_true(fake_head(asked_again(), rest(100, "\"a\"")));
+    broke = fake_now();
+    fake_end(asked(), -ECONNRESET);
+    asked_again();
+    assert_in_range(fake_now() - broke, 50 * USEC_PER_MSEC, 100 * USEC_PER_MSEC);
+    go_on(asked(), 100);
+}
+
 static void patience_with_a_rest(void **state)
 {
     world_start(1, NULL);
@@ -495,6 +512,6 @@ TEST_MAIN(UNIT(broken_anywhere), UNIT(broken_again_and_again), UNIT(broken_too_o
           UNIT(by_date), UNIT(the_conditions_are_not_sent_again), UNIT(the_rest_by_redirect),
           UNIT(nothing_to_tell_the_version_by), UNIT(switched_off), UNIT(bad_rests),
           UNIT(a_server_with_another_version_is_left_out), UNIT(more_than_the_rest),
-          UNIT(until_the_server_is_back), UNIT(until_the_deadline), UNIT(patience_with_a_rest),
-          UNIT(the_rest_is_held_too), UNIT(held_for_too_long),
+          UNIT(until_the_server_is_back), UNIT(until_the_deadline), UNIT(pauses_begin_anew),
+          UNIT(patience_with_a_rest), UNIT(the_rest_is_held_too), UNIT(held_for_too_long),
           UNIT(held_for_too_long_without_a_version), UNIT(cancel_anywhere))

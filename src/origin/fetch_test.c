@@ -529,6 +529,24 @@ static void redirects_on_and_on(void **state)
     assert_ended(-ELOOP, "a redirect that leads out, or on and on");
 }
 
+/* Each try has five of its own. */
+static void redirects_again_after_a_failure(void **state)
+{
+    world_start(1, NULL);
+    world_get();
+    for (int try = 0; try < 3; try++) {
+        for (int i = 0; i < 5; i++) {
+            assert_false(fake_head(asked(), "HTTP/1.1 307 X\nLocation: /b\n"));
+            asked_again();
+        }
+        if (try == 2)
+            break;
+        fake_end(asked(), -ECONNRESET);
+        assert_string_equal(fake_asked(asked_again()), GET);
+    }
+    deliver(asked());
+}
+
 /* The next server is asked for what the viewer asked for, not for what another one made of it. */
 static void a_redirect_that_leads_to_a_dead_server(void **state)
 {
@@ -753,8 +771,8 @@ TEST_MAIN(UNIT(a_plain_fetch), UNIT(only_what_is_given_is_sent), UNIT(an_empty_v
           UNIT(malformed_answers), UNIT(a_misfit_is_no_failure_of_the_server),
           UNIT(more_content_than_announced), UNIT(a_redirect_to_another_server),
           UNIT(a_redirect_that_leads_out), UNIT(redirects_on_and_on),
-          UNIT(a_redirect_that_leads_to_a_dead_server), UNIT(a_redirect_carries_the_range),
-          UNIT(cancel_while_asked), UNIT(cancel_in_a_pause), UNIT(cancel_in_head),
-          UNIT(cancel_in_data), UNIT(drop_while_it_flows), UNIT(drop_in_head_and_data),
-          UNIT(drop_without_an_answer_is_a_cancel), UNIT(holding),
+          UNIT(redirects_again_after_a_failure), UNIT(a_redirect_that_leads_to_a_dead_server),
+          UNIT(a_redirect_carries_the_range), UNIT(cancel_while_asked), UNIT(cancel_in_a_pause),
+          UNIT(cancel_in_head), UNIT(cancel_in_data), UNIT(drop_while_it_flows),
+          UNIT(drop_in_head_and_data), UNIT(drop_without_an_answer_is_a_cancel), UNIT(holding),
           UNIT(proceeding_inside_is_not_holding), UNIT(another_sink), UNIT(one_stream_one_server))
