@@ -15,7 +15,7 @@ build: ## builds the daemon in release mode: build/hlsgate
 test: ## builds what it needs and runs every test
 	@scripts/test.sh
 
-bench: build ## measures against nginx and writes bench/RESULTS.md
+bench: build ## measures against nginx, HAProxy and Varnish and writes bench/RESULTS.md
 	@scripts/packages.sh bench
 	@bench/run.sh
 

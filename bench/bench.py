@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures hlsgate against nginx on this machine, over loopback. See cases.py for what, README.md for how to read it."""
+"""Measures hlsgate against its peers on this machine, over loopback. README.md says what, and how to read it."""
 import argparse
 import os
 import shutil
@@ -8,13 +8,17 @@ import sys
 import tempfile
 
 import cases
+import harness
 import load
 import media
 import proc
+import proxy_cases
 import report
+from proxies import HAPROXY, VARNISHD
 from servers import NGINX
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = cases.ALL | proxy_cases.ALL
 
 
 def arguments():
@@ -22,8 +26,9 @@ def arguments():
     p.add_argument("--hlsgate", default="build/hlsgate", help="the binary (%(default)s)")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=3, help="of load per measurement (%(default)s)")
-    p.add_argument("--only", choices=["nginx", "hlsgate"], default="", help="one server alone; writes no file")
-    p.add_argument("--case", choices=cases.ALL, action="append", help="this case alone (repeatable); writes no file")
+    p.add_argument("--only", choices=["hlsgate", "peers", *harness.PEERS], default="",
+                   help="one server alone, or all but hlsgate; writes no file")
+    p.add_argument("--case", choices=CASES, action="append", help="this case alone (repeatable); writes no file")
     p.add_argument("--quick", action="store_true", help="2 rounds of 1 s, small stores; writes no file")
     p.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     p.add_argument("--max-seconds", type=int, default=1200, help="give up after this time (%(default)s)")
@@ -31,51 +36,50 @@ def arguments():
 
 
 def settings_of(args, folder):
-    rounds, seconds, counts = args.rounds, args.seconds, cases.STORE_COUNTS
+    rounds, seconds, counts = args.rounds, args.seconds, harness.STORE_COUNTS
     if args.quick:
         rounds, seconds, counts = 2, 1, (10, 10_000)
-    return cases.Settings(args.hlsgate, folder, rounds, seconds, args.only, counts)
+    return harness.Settings(args.hlsgate, folder, rounds, seconds, args.only, counts)
 
 
-def missing(args):
-    needed = [load.WRK]
-    needed += [NGINX] if args.only != "hlsgate" else []
-    needed += [args.hlsgate] if args.only != "nginx" else []
-    return [path for path in needed if not os.access(path, os.X_OK)]
+def missing(args, settings):
+    binaries = {"nginx": NGINX, "haproxy": HAPROXY, "varnish": VARNISHD, "hlsgate": args.hlsgate}
+    needed = [load.WRK, NGINX] + [path for name, path in binaries.items() if settings.wants(name)]  # nginx is the origin, too
+    return [path for path in dict.fromkeys(needed) if not os.access(path, os.X_OK)]
 
 
 def give_up(*_):
     raise TimeoutError("out of time")
 
 
-def run(args, folder):
-    settings = settings_of(args, folder)
+def run(args, settings):
     media.write_all(settings.root)
     results = []
-    for name in args.case or cases.ALL:
-        for result in cases.ALL[name](settings):
+    for name in args.case or CASES:
+        for result in (r for r in CASES[name](settings) if r.rounds):
             print(report.table(result), flush=True)
             results.append(result)
-    return settings, results
+    return results
 
 
 def main():
     args = arguments()
-    if absent := missing(args):
-        sys.exit(f"missing: {', '.join(absent)} (see bench/packages.txt; `make build` builds hlsgate)")
     for number in (signal.SIGALRM, signal.SIGTERM):
         signal.signal(number, give_up)
     signal.alarm(args.max_seconds)
     proc.raise_open_files()
     folder = tempfile.mkdtemp(prefix="hlsgate-bench-")
+    settings = settings_of(args, folder)
     try:
-        settings, results = run(args, folder)
+        if absent := missing(args, settings):
+            sys.exit(f"missing: {', '.join(absent)} (see bench/packages.txt; `make build` builds hlsgate)")
+        results = run(args, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not (args.only or args.case or args.quick):
         with open(os.path.join(HERE, "RESULTS.md"), "w") as f:
             f.write(report.document(settings, results))
-    if args.strict and any(report.verdict(r)[1] is False for r in results):
+    if args.strict and not all(reached for r in results for _, reached in report.verdicts(r)):
         sys.exit(1)
 
 

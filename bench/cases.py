@@ -1,8 +1,4 @@
-"""
-What is compared. Each case measures its subjects in turn, round after round, so that whatever else the machine does
-meets all of them; a result is the list of one subject's rounds.
-"""
-import dataclasses
+"""What is compared over local files: hlsgate and nginx, one worker each."""
 import os
 import subprocess
 import time
@@ -10,82 +6,12 @@ import urllib.parse
 
 import load
 import media
-from servers import Hlsgate, Nginx, STORE_SIZE, hlsgate_target
+from harness import TOOLS, USEC, Result, Servers, Target, in_turn, usec
+from servers import STORE_SIZE, hlsgate_target
 
-TOOLS = "build/bench"
-USEC, KIB = "µs CPU per request", "KiB per connection"
-STORE_COUNTS = (10, 10_000, 1_000_000)
+KIB = "KiB per connection"
 VIEWERS = 10_000
 IDLE_CONNECTIONS = 5000
-
-
-@dataclasses.dataclass
-class Settings:
-    hlsgate: str  # the binary
-    folder: str   # temporary, ours
-    rounds: int
-    seconds: int  # of load per measurement
-    only: str     # "nginx", "hlsgate" or ""
-    store_counts: tuple = STORE_COUNTS
-
-    @property
-    def root(self):
-        return os.path.join(self.folder, "root")
-
-
-@dataclasses.dataclass
-class Result:
-    title: str
-    unit: str
-    rounds: dict           # subject -> values, the one judged first
-    target: float = None   # the first must be at most this times the second; or this at all, when it stands alone
-    baseline: str = None   # the second
-    notes: tuple = ()
-
-
-class Servers:
-    """Starts what a case asks for, stops it at the end."""
-
-    def __init__(self, settings):
-        self._settings, self._running = settings, []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for server in self._running:
-            server.stop()
-
-    def wants(self, name):
-        return self._settings.only in ("", name)
-
-    def _folder(self, name):
-        return os.path.join(self._settings.folder, f"{name}-{time.monotonic_ns()}")
-
-    def _started(self, server):
-        self._running.append(server)
-        return server
-
-    def nginx(self):
-        return self._started(Nginx(self._folder("nginx"), self._settings.root))
-
-    def hlsgate(self, folder=None):
-        return self._started(Hlsgate(self._settings.hlsgate, folder or self._folder("hlsgate"), self._settings.root))
-
-
-def _in_turn(settings, measures):
-    """`measures`: subject -> function that gives one value."""
-    rounds = {subject: [] for subject in measures}
-    for measure in measures.values():
-        measure()  # warms caches, is not counted
-    for _ in range(settings.rounds):
-        for subject, measure in measures.items():
-            rounds[subject].append(measure())
-    return rounds
-
-
-def _usec(settings, server, url, connections):
-    return lambda: load.run_wrk(server, url, connections, settings.seconds).usec_per_request
 
 
 def _admitted(server, path):
@@ -102,14 +28,14 @@ def small_playlist(settings):
             hlsgate = servers.hlsgate()
             url = _admitted(hlsgate, media.SMALL)
             notes.append(f"hlsgate sends {len(load.fetch(url))} bytes of body, with its credentials in them")
-            measures["hlsgate: token, grant, session, use"] = _usec(settings, hlsgate, url, 64)
+            measures["hlsgate: token, grant, session, use"] = usec(settings, hlsgate, url, 64)
         if servers.wants("nginx"):
             nginx = servers.nginx()
             url = nginx.signed(media.SMALL)
             notes.append(f"nginx sends {len(load.fetch(url))}")
-            measures["nginx: secure_link"] = _usec(settings, nginx, url, 64)
-        rounds = _in_turn(settings, measures)
-    return [Result("225-byte playlist, 64 keep-alive connections", USEC, rounds, 1.0, "nginx", tuple(notes))]
+            measures["nginx: secure_link"] = usec(settings, nginx, url, 64)
+        rounds = in_turn(settings, measures)
+    return [Result("225-byte playlist, 64 keep-alive connections", USEC, rounds, (Target(1.0, "nginx"),), tuple(notes))]
 
 
 def hot_segment(settings):
@@ -120,14 +46,14 @@ def hot_segment(settings):
             load.fetch(_admitted(hlsgate, media.SMALL))
             url = hlsgate.signed(media.SEGMENT)
             assert len(load.fetch(url)) == media.SEGMENT_BYTES
-            measures["hlsgate: credential checked"] = _usec(settings, hlsgate, url, 32)
+            measures["hlsgate: credential checked"] = usec(settings, hlsgate, url, 32)
         if servers.wants("nginx"):
             nginx = servers.nginx()
             url = nginx.plain(media.SEGMENT)
             assert len(load.fetch(url)) == media.SEGMENT_BYTES
-            measures["nginx: sendfile, no check"] = _usec(settings, nginx, url, 32)
-        rounds = _in_turn(settings, measures)
-    return [Result("Hot segment of 3 000 000 bytes, 32 connections", USEC, rounds, 0.75, "nginx")]
+            measures["nginx: sendfile, no check"] = usec(settings, nginx, url, 32)
+        rounds = in_turn(settings, measures)
+    return [Result("Hot segment of 3 000 000 bytes, 32 connections", USEC, rounds, (Target(0.75, "nginx"),))]
 
 
 def _viewer_requests(count):
@@ -153,7 +79,7 @@ def _filled(settings, servers, count):
 
 
 def admission(settings):
-    if settings.only == "nginx":
+    if not settings.wants("hlsgate"):
         return []
     first, again = {}, {}
     with Servers(settings) as servers:
@@ -162,11 +88,12 @@ def admission(settings):
             server, requests, viewers = _filled(settings, servers, count)
             first[subject] = [load.fetch_one_by_one(server, requests).usec_per_request]
             again[subject] = lambda s=server, v=viewers: load.run_wrk(s, s.base, 64, settings.seconds, v).usec_per_request
-        again = _in_turn(settings, again)
-    smallest = list(again)[-1]
+        again = in_turn(settings, again)
+    largest, *_, smallest = again
+    targets = (Target(1.5, smallest, largest),)
     return [
-        Result(f"Admission among many: {VIEWERS} viewers in turn, 64 connections", USEC, again, 1.5, smallest),
-        Result("The same, first use of each token (writes), one request at a time", USEC, first, 1.5, smallest),
+        Result(f"Admission among many: {VIEWERS} viewers in turn, 64 connections", USEC, again, targets),
+        Result("The same, first use of each token (writes), one request at a time", USEC, first, targets),
     ]
 
 
@@ -188,7 +115,7 @@ def idle_memory(settings):
             url = server.signed(media.SMALL)
             load.fetch(url)
             rounds["nginx"] = [kib(server, url)]
-    return [Result(f"Memory of an idle keep-alive connection, {IDLE_CONNECTIONS} of them", KIB, rounds, 4.0, None,
+    return [Result(f"Memory of an idle keep-alive connection, {IDLE_CONNECTIONS} of them", KIB, rounds, (Target(4.0),),
                    ("once per server, freshly started; kernel memory not included",))]
 
 
@@ -214,16 +141,16 @@ def large_playlist(settings):
             body = load.fetch(url)
             weight = len(body)
             splice = _splice_rounds(settings, _query_bytes(body))
-            measures["hlsgate: personalised for each"] = _usec(settings, hlsgate, url, 16)
+            measures["hlsgate: personalised for each"] = usec(settings, hlsgate, url, 16)
         if servers.wants("nginx"):
             nginx = servers.nginx()
             media.write_bytes(settings.root, "/vod/large/same_size.m3u8", weight)
-            measures["nginx: a file of that size"] = _usec(settings, nginx, nginx.plain("/vod/large/same_size.m3u8"), 16)
-        rounds = _in_turn(settings, measures)
+            measures["nginx: a file of that size"] = usec(settings, nginx, nginx.plain("/vod/large/same_size.m3u8"), 16)
+        rounds = in_turn(settings, measures)
     notes.append(f"{weight:,} bytes of body".replace(",", " "))
     if splice is not None:
         rounds["splice alone, in memory"] = splice
-    return [Result(f"Playlist of {media.LARGE_SEGMENTS} segments, 16 connections", USEC, rounds, 100.0, None, tuple(notes))]
+    return [Result(f"Playlist of {media.LARGE_SEGMENTS} segments, 16 connections", USEC, rounds, (Target(100.0),), tuple(notes))]
 
 
 ALL = {

@@ -56,12 +56,17 @@ def run_wrk(server, url, connections, seconds, viewers=None):
     return Cost(requests, size, cpu)
 
 
+def _target(parts):
+    """Of the request line. An empty query would be another key in a cache."""
+    return parts._replace(scheme="", netloc="").geturl()
+
+
 def fetch(url):
     """The body of one GET; anything but 200 is an error."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
     with contextlib.closing(connection):
-        connection.request("GET", f"{parts.path}?{parts.query}", headers={"User-Agent": USER_AGENT})
+        connection.request("GET", _target(parts), headers={"User-Agent": USER_AGENT})
         answer = connection.getresponse()
         body = answer.read()
     if answer.status != 200:
@@ -115,7 +120,7 @@ def _is_open(s):
 def idle_connections(url, count):
     """`count` connections that have each had one response, stay open, and are all still open at the end."""
     parts = urllib.parse.urlsplit(url)
-    request = (f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+    request = (f"GET {_target(parts)} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
                f"User-Agent: {USER_AGENT}\r\n\r\n").encode()
     with contextlib.ExitStack() as stack:
         sockets = []

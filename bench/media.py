@@ -4,8 +4,10 @@ import os
 SMALL = "/vod/small/index.m3u8"
 LARGE = "/vod/large/index.m3u8"
 SEGMENT = "/vod/small/s1.ts"
+FIRST = "/vod/small/first.ts"
 SMALL_BYTES = 225
 SEGMENT_BYTES = 3_000_000
+FIRST_BYTES = 188
 LARGE_SEGMENTS = 2000
 
 
@@ -35,6 +37,7 @@ def _write(root, path, content):
 def write_all(root):
     _write(root, SMALL, _small_playlist().encode())
     _write(root, LARGE, playlist(LARGE_SEGMENTS).encode())
+    _write(root, FIRST, os.urandom(FIRST_BYTES))
     _write(root, SEGMENT, os.urandom(SEGMENT_BYTES))
 
 

@@ -17,37 +17,35 @@ def spread(values):
     return f"{median} ({_number(min(values))}..{_number(max(values))})" if len(values) > 1 else median
 
 
-def _judged(result):
-    """The values that the target is for: of the first subject, over the baseline of the same round if there is one."""
-    subjects = list(result.rounds)
-    baseline = next((s for s in subjects[1:] if result.baseline and s.startswith(result.baseline)), None)
-    if result.baseline is None:
-        return result.rounds[subjects[0]], ""
-    if baseline is None:
-        return None, ""
-    return [a / b for a, b in zip(result.rounds[subjects[0]], result.rounds[baseline])], "ratio "
+def _judged(result, target, subject):
+    """The values that the target is for, over the baseline of the same round if there is one; None without that."""
+    values = result.rounds[subject]
+    if target.over is None:
+        return values
+    baseline = next((s for s in result.rounds if s.startswith(target.over)), None)
+    return baseline and [a / b for a, b in zip(values, result.rounds[baseline])]
 
 
-def verdict(result):
-    """(words, reached): None when there is nothing to judge, as with `--only nginx`."""
-    if result.target is None or not _has_hlsgate(result):
-        return None, None
-    values, what = _judged(result)
-    if values is None:
-        return None, None
-    reached = statistics.median(values) <= result.target
-    return f"{what}{spread(values)}, target at most {result.target:g}: {'reached' if reached else 'MISSED'}", reached
+def _verdict(result, target, subject, values):
+    reached = statistics.median(values) <= target.at_most
+    many = len([s for s in result.rounds if s.startswith(target.of)]) > 1
+    what = f"{subject.partition(',')[0]}: " if many else ""
+    what += "" if target.over is None else "ratio " if len(result.targets) == 1 else f"ratio to {target.over} "
+    return f"{what}{spread(values)}, target at most {target.at_most:g}: {'reached' if reached else 'MISSED'}", reached
 
 
-def _has_hlsgate(result):
-    return not next(iter(result.rounds)).startswith("nginx")
+def verdicts(result):
+    """(words, reached) for each target that can be judged: none with `--only nginx`."""
+    for target in result.targets:
+        for subject in result.rounds:
+            if subject.startswith(target.of) and (values := _judged(result, target, subject)):
+                yield _verdict(result, target, subject, values)
 
 
 def table(result):
     lines = [f"### {result.title}", "", f"| | {result.unit} |", "| --- | --- |"]
     lines += [f"| {subject} | {spread(values)} |" for subject, values in result.rounds.items()]
-    words, _ = verdict(result)
-    sentences = ([words] if words else []) + list(result.notes)
+    sentences = [words for words, _ in verdicts(result)] + list(result.notes)
     lines += ["", *(f"- {sentence}" for sentence in sentences)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -67,6 +65,8 @@ def machine(settings):
         f"CPU: {cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores; {int(memory[1]) / (1 << 20):.0f} GiB RAM",
         f"Kernel: {platform.system()} {platform.release()}",
         f"nginx: {_first_line('/usr/sbin/nginx', '-v').removeprefix('nginx version: ')}",
+        f"HAProxy: {_first_line('/usr/sbin/haproxy', '-v').split()[2]}",
+        f"Varnish: {_first_line('/usr/sbin/varnishd', '-V').split()[1].strip('(')}",
         f"hlsgate: {_first_line(settings.hlsgate, 'version')}",
         f"wrk: {_first_line('/usr/bin/wrk', '--version').split('[')[0].removeprefix('wrk ').strip()}",
     ]
@@ -74,7 +74,7 @@ def machine(settings):
 
 def document(settings, results):
     day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    head = ["# hlsgate beside nginx", "", f"Measured on {day} by `make bench`:", ""]
+    head = ["# hlsgate beside nginx, HAProxy and Varnish", "", f"Measured on {day} by `make bench`:", ""]
     head += ["- " + line for line in machine(settings)]
     head += ["", f"One worker each, same machine, same run, in turn, {settings.rounds} rounds of {settings.seconds} s; median "
              "(lowest..highest). CPU is user + system time of the server's processes: the load generator shares the "

@@ -1,4 +1,4 @@
-"""The two servers, each with one worker and the configuration its makers would choose for the job."""
+"""nginx and hlsgate over local files, each with the configuration its makers would choose for the job."""
 import base64
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ STORE_SIZE = "8GiB"
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36"
 TOKEN_SECONDS = 3600
 
-NGINX_CONF = """
+NGINX_HEAD = """
 {user}
 worker_processes 1;
 daemon off;
@@ -38,6 +38,9 @@ http {{
     open_file_cache_valid 60s;
     client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
     uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+"""
+
+NGINX_CONF = NGINX_HEAD + """
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         root {root};
@@ -54,9 +57,9 @@ http {{
 
 HLSGATE_CONF = """
 listen: [ {{ address: "127.0.0.1:{port}" }} ]
-workers: 1
+workers: {workers}
 origins:
-  - {{ prefix: /, filesystem: {{ root: "{root}" }} }}
+  - {{ prefix: /, {origin} }}
 store:
   embedded: {{ path: "{state}", size: {size} }}
 token:
@@ -66,7 +69,7 @@ api:
 """
 
 
-def _in(folder, name, text):
+def in_folder(folder, name, text):
     path = os.path.join(folder, name)
     with open(path, "w") as f:
         f.write(text)
@@ -84,17 +87,25 @@ class Server:
     def base(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def plain(self, path):
+        return self.base + path
 
-class Nginx(Server):
+
+class NginxServer(Server):
     name = "nginx"
 
-    def __init__(self, folder, root):
+    def __init__(self, folder, conf, **values):
         self.port = proc.free_port()
         os.makedirs(folder)
         user = "user root;" if os.geteuid() == 0 else ""  # its worker must be able to read our folder
-        conf = NGINX_CONF.format(user=user, dir=folder, root=root, port=self.port, secret=NGINX_SECRET)
-        argv = [NGINX, "-p", folder, "-e", f"{folder}/error.log", "-c", _in(folder, "nginx.conf", conf)]
+        conf = conf.format(user=user, dir=folder, port=self.port, **values)
+        argv = [NGINX, "-p", folder, "-e", f"{folder}/error.log", "-c", in_folder(folder, "nginx.conf", conf)]
         self.process = proc.Process(argv, self.port, f"{folder}/log")
+
+
+class Nginx(NginxServer):
+    def __init__(self, folder, root):
+        super().__init__(folder, NGINX_CONF, root=root, secret=NGINX_SECRET)
 
     def signed(self, path):
         expires = int(time.time()) + TOKEN_SECONDS
@@ -103,21 +114,18 @@ class Nginx(Server):
         token = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         return f"{self.base}{uri}?md5={token}&expires={expires}"
 
-    def plain(self, path):
-        return self.base + path
-
 
 class Hlsgate(Server):
     name = "hlsgate"
 
-    def __init__(self, binary, folder, root):
-        """The store in `folder`/state may have been filled before."""
+    def __init__(self, binary, folder, origin, workers=1):
+        """`origin`: in the words of its configuration. The store in `folder`/state may have been filled before."""
         self.port, self._binary = proc.free_port(), binary
         os.makedirs(folder, exist_ok=True)
-        _in(folder, "secret", HLSGATE_SECRET)
-        conf = HLSGATE_CONF.format(port=self.port, root=root, state=f"{folder}/state", size=STORE_SIZE, dir=folder,
-                                   key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
-        self._conf = _in(folder, "hlsgate.yaml", conf)
+        in_folder(folder, "secret", HLSGATE_SECRET)
+        conf = HLSGATE_CONF.format(port=self.port, workers=workers, origin=origin, state=f"{folder}/state",
+                                   size=STORE_SIZE, dir=folder, key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
+        self._conf = in_folder(folder, "hlsgate.yaml", conf)
         self.process = proc.Process([binary, "serve", "-c", self._conf], self.port, f"{folder}/log")
 
     def signed(self, path, uid="bench"):
@@ -137,7 +145,21 @@ class Hlsgate(Server):
             raise RuntimeError(f"the grant was refused: {answer.status} {text}")
 
 
+def from_folder(root):
+    return f'filesystem: {{ root: "{root}" }}'
+
+
+def from_server(base):
+    return f'http: {{ servers: ["{base}"] }}'
+
+
 def hlsgate_target(path, uid, expires):
     """Path and query of a signed URL, made here: ten thousand calls of `hlsgate sign` would take a minute."""
     token = hmac.new(HLSGATE_SECRET.encode(), f"{uid}:{path}:{expires}".encode(), hashlib.sha256).hexdigest()
     return path + "?" + urllib.parse.urlencode({"uid": uid, "expires": expires, "token": token})
+
+
+def hlsgate_scope_query(scope, uid, expires):
+    """The query of a signed URL that is good for everything under the folder `scope`."""
+    token = hmac.new(HLSGATE_SECRET.encode(), f"{uid}:{scope}*:{expires}".encode(), hashlib.sha256).hexdigest()
+    return urllib.parse.urlencode({"uid": uid, "expires": expires, "scope": scope, "token": token})

@@ -25,6 +25,8 @@ static const struct endpoint endpoints[] = {
     {STR("/api/access-logs/summary"), GET, SCOPE_VIEWER, run_log_summary},
     {STR("/api/replay-logs"), GET, SCOPE_VIEWER, run_replay_log},
     {STR("/api/key-access-logs"), GET, SCOPE_VIEWER, run_key_log},
+    {STR("/api/cache/purge"), POST, SCOPE_OPERATOR, run_purge},
+    {STR("/api/m3u8-cache-stats"), GET, SCOPE_VIEWER, run_playlist_stats},
     {STR("/debug/explain"), GET, SCOPE_VIEWER, run_explain},
     {STR("/debug/browser"), GET, SCOPE_VIEWER, run_browser},
     {STR("/debug/cidr"), GET, SCOPE_VIEWER, run_cidr},

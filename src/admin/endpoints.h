@@ -28,9 +28,13 @@ const struct step *run_recent_log(struct req *r);
 const struct step *run_replay_log(struct req *r);
 const struct step *run_key_log(struct req *r);
 const struct step *run_log_summary(struct req *r);
+const struct step *run_purge(struct req *r);
+const struct step *run_playlist_stats(struct req *r);
 const struct step *run_explain(struct req *r);
 const struct step *run_browser(struct req *r);
 const struct step *run_cidr(struct req *r);
+
+json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
 
 /* Answers `value`, which is taken. */
 const struct step *api_answer(struct req *r, enum outcome o, json_t *value);

@@ -35,12 +35,52 @@ static json_t *gauges_of(const struct req *r)
     json_put_int(o, "requests", counted(r, STAT_REQUESTS));
     json_put_int(o, "connections", counted(r, STAT_CONNECTIONS));
     json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
-    /* without those at rest */
-    json_put_int(o, "blobs", blob_live() - (int64_t)(cache.entries - cache.files));
+    json_put_int(o, "blobs", blob_live() - (int64_t)cache.blobs); /* without those at rest */
+    json_put_int(o, "fetches", counted(r, STAT_FETCHES));
+    json_put_int(o, "flights", (int64_t)cache.flights);
     return o;
 }
 
 /* ---- /health ---- */
+
+static json_t *json_of_server(const struct server_view *v)
+{
+    json_t *o = json_object();
+
+    json_put_str(o, "server", v->server);
+    json_put_str(o, "state", server_state_word(v->state));
+    json_put_int(o, "under_way", v->under_way);
+    json_put_int(o, "requests", (int64_t)v->requests);
+    json_put_int(o, "failures", (int64_t)v->failures);
+    json_put_int(o, "ejections", (int64_t)v->ejections);
+    json_put_int(o, "first_byte_usec", (int64_t)v->first_byte);
+    return o;
+}
+
+static json_t *json_of_route(const struct origin_route *route, usec_t now)
+{
+    json_t *o = json_object(), *servers = json_array();
+
+    json_put_str(o, "prefix", route->prefix);
+    json_put_str(o, "kind", route->cluster != NULL ? STR("http") : STR("filesystem"));
+    for (unsigned i = 0; route->cluster != NULL && i < cluster_server_count(route->cluster); i++) {
+        struct server_view v;
+
+        cluster_view(route->cluster, i, now, &v);
+        json_array_append_new(servers, json_of_server(&v));
+    }
+    json_put(o, "servers", servers);
+    return o;
+}
+
+static json_t *origins_of(const struct req *r)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < r->rules->route_count; i++)
+        json_array_append_new(list, json_of_route(&r->rules->routes[i], clock_monotonic()));
+    return list;
+}
 
 static void put_details(const struct req *r, const struct store_stats *s, json_t *o)
 {
@@ -50,6 +90,7 @@ static void put_details(const struct req *r, const struct store_stats *s, json_t
     json_put_str(store, "kind", str_of(s->kind));
     json_put_bool(store, "healthy", s->is_healthy);
     json_put(o, "store", store);
+    json_put(o, "origins", origins_of(r));
     json_put(o, "gauges", gauges_of(r));
 }
 
@@ -113,7 +154,7 @@ static json_t *classes_of(const struct req *r)
     return o;
 }
 
-static json_t *json_of_cache(const struct cache *cache)
+json_t *json_of_cache(const struct cache *cache)
 {
     json_t *o = json_object();
     struct cache_stats s;
@@ -128,6 +169,28 @@ static json_t *json_of_cache(const struct cache *cache)
     json_put_int(o, "evictions", (int64_t)s.evictions);
     json_put_int(o, "rejected", (int64_t)s.rejected);
     return o;
+}
+
+/* Only where there is one. */
+static void put_disk(json_t *o, struct disk *disk)
+{
+    struct disk_stats s;
+    json_t *d;
+
+    if (disk == NULL)
+        return;
+    d = json_object();
+    disk_stats(disk, &s);
+    json_put_int(d, "objects", (int64_t)s.objects);
+    json_put_int(d, "bytes", (int64_t)s.bytes);
+    json_put_int(d, "limit", (int64_t)s.limit);
+    json_put_int(d, "queued", (int64_t)s.queued);
+    json_put_int(d, "loading", s.loading);
+    json_put_bool(d, "is_complete", s.is_complete);
+#define X(name, text) json_put_int(d, #name, (int64_t)s.name);
+    DISK_COUNTERS(X)
+#undef X
+    json_put(o, "disk", d);
 }
 
 static json_t *json_of_store(struct store *store)
@@ -158,6 +221,7 @@ const struct step *run_stats(struct req *r)
     json_put(o, "outcomes", outcomes_of(r));
     json_put(o, "classes", classes_of(r));
     json_put(o, "cache", json_of_cache(r->worker->gate->cache));
+    put_disk(o, r->worker->gate->disk);
     json_put(o, "store", json_of_store(r->worker->gate->store));
     json_put_int(o, "log_dropped", (int64_t)log_dropped());
     return api_answer(r, OUT_OK, o);

@@ -39,6 +39,7 @@ struct cache_entry {
     struct blob *blob; /* owned reference, or NULL */
     int fd;            /* owned: a file kept open, when `is_file` */
     bool is_file;
+    bool is_from_disk;            /* out of the disk tier, not from its origin */
     struct cache_version version; /* of a file; of others only `size` */
     struct str etag;              /* owned, as is `type`; "" = none */
     struct str type;              /* Content-Type, where the origin's is believed; "" = by suffix */

@@ -167,6 +167,13 @@ static void send_alone(struct producer *m, usec_t remember)
     producer_free(m);
 }
 
+static void lose_alone(struct producer *m)
+{
+    count_off(m);
+    flight_lose_alone(m->flight, -ENOBUFS, atomic_load(&crowd.now), 10);
+    producer_free(m);
+}
+
 static void land_same(struct producer *m)
 {
     crowd_saw(SEEN_SAME);
@@ -204,6 +211,7 @@ static void land(struct producer *m)
     struct cache_entry what = {.status = 200, .fresh_until = t + 5, .stale_until = t + 20};
 
     what.etag = (struct str){name, (size_t)snprintf(name, sizeof name, "%u", (unsigned)m->name)};
+    object_check(m->name, 0, blob_str(flight_seal(m->flight)));
     count_off(m);
     flight_land(m->flight, &what, place_one_of(m->place, 8) > 0);
     producer_free(m);
@@ -220,7 +228,7 @@ static void feed(struct producer *m)
     m->at += n;
     if (!flight_add(m->flight, (struct str){bytes, n})) {
         crowd_saw(SEEN_REFUSED);
-        lose(m);
+        lose_alone(m);
     } else if (place_one_of(m->place, 64) == 0)
         lose(m);
     else if (m->at == object_length(m->name))

@@ -60,6 +60,16 @@ struct blob *flight_blob(const struct flight *f)
     return f->blob;
 }
 
+bool flight_is_private(const struct flight *f)
+{
+    return f->key.p == NULL;
+}
+
+struct str flight_key(const struct flight *f)
+{
+    return f->key;
+}
+
 /* ---- references ---- */
 
 struct flight *flight_new(struct cache *c, struct loop *l)
@@ -96,6 +106,7 @@ void flight_unref(struct flight **f)
     pthread_mutex_destroy(&gone->lock);
     cache_entry_unref(&gone->entry);
     blob_unref(&gone->blob);
+    blob_unref(&gone->landing);
     xfree_p(&gone->head.etag.p);
     xfree_p(&gone->head.type.p);
     xfree_p(&gone->key.p);
@@ -209,14 +220,22 @@ static void end(struct flight *f, enum flight_state last)
     flight_unref(&(struct flight *){f}); /* the producer's */
 }
 
+struct blob *flight_seal(struct flight *f)
+{
+    if (f->landing == NULL) {
+        blob_seal(f->blob);
+        f->landing = blob_compact(f->blob);
+    }
+    return f->landing;
+}
+
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept)
 {
     struct cache_entry seen = *what;
     struct entry *e;
 
     if (f->blob != NULL) {
-        blob_seal(f->blob);
-        seen.blob = blob_compact(f->blob);
+        seen.blob = blob_ref(flight_seal(f));
         seen.version.size = blob_filled(f->blob);
         assert(f->head.length == BODY_LENGTH_UNKNOWN || f->head.length == seen.version.size);
     }
@@ -241,7 +260,8 @@ void flight_lose(struct flight *f, int why)
     end(f, FLIGHT_LOST);
 }
 
-void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
+/* Remembered, if there is room: without it, the next ones wait in line once more. */
+static void mark_alone(struct flight *f, usec_t now, usec_t remember)
 {
     struct cache_entry *mark = NULL;
 
@@ -249,5 +269,17 @@ void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
         mark = &entry_new(f->key, &(struct cache_entry){.fresh_until = now + remember})->seen;
     overtake(f, mark != NULL ? entry_of(mark) : NULL);
     cache_entry_unref(&mark);
+}
+
+void flight_send_alone(struct flight *f, usec_t now, usec_t remember)
+{
+    mark_alone(f, now, remember);
     end(f, FLIGHT_ALONE);
+}
+
+void flight_lose_alone(struct flight *f, int why, usec_t now, usec_t remember)
+{
+    f->why = why;
+    mark_alone(f, now, remember);
+    end(f, FLIGHT_LOST);
 }

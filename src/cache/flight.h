@@ -57,6 +57,9 @@ enum cache_found cache_look_up(struct cache *c, struct str key, usec_t now, stru
 /* A flight that nobody else can join, and that is not kept: for what is not to be shared. */
 struct flight *flight_new_private(struct cache *c, struct loop *l, struct flight_reader *r);
 
+bool flight_is_private(const struct flight *f);
+struct str flight_key(const struct flight *f); /* STR_NONE: private */
+
 struct flight *flight_ref(struct flight *f);
 void flight_unref(struct flight **f); /* any thread; accepts NULL */
 
@@ -119,6 +122,10 @@ bool flight_begin(struct flight *f, const struct flight_head *head, uint64_t cap
 bool flight_add(struct flight *f, struct str bytes) MUST_CHECK;
 struct blob *flight_blob(const struct flight *f); /* borrowed; NULL before flight_begin() */
 
+/* No more bytes come. The blob of the entry that will land, for a producer who makes something of
+ * its bytes first; borrowed. */
+struct blob *flight_seal(struct flight *f);
+
 /*
  * The ends. Each wakes all readers, and takes the flight out of the index. flight_land(): `what` is
  * taken as by cache_put(), but for its blob, which is the flight's. `is_kept`: goes into the index,
@@ -132,6 +139,8 @@ void flight_land_same(struct flight *f, struct cache_entry *e);
 void flight_lose(struct flight *f, int why);
 /* ASKED: remembers for so long that this object is not shared (0: does not). */
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember);
+/* GROWING, and grown too large: lost, and the same is remembered. */
+void flight_lose_alone(struct flight *f, int why, usec_t now, usec_t remember);
 /* The index lets go of it: from now on nobody joins, and it is not kept. */
 void flight_unlist(struct flight *f);
 

@@ -26,6 +26,7 @@ struct flight {
     /* written by the producer before the state that says so */
     struct flight_head head;
     struct blob *blob;         /* owned reference */
+    struct blob *landing;      /* the same, or a smaller copy: of the entry; owned reference */
     struct cache_entry *entry; /* owned reference; LANDED */
     int why;                   /* LOST */
     size_t reserved;           /* bytes of the cache's account; the producer's alone */

@@ -3,8 +3,9 @@
  * calls. Fetches from origins and health checks go through it; reports will.
  *
  * One client a worker, used on its thread alone: connections, idle ones among them, and the DNS
- * cache are its own. A transfer is one request and its one answer; nothing is retried, redirected
- * or decoded here.
+ * cache are its own. A transfer is one request and its one answer; nothing is redirected or decoded
+ * here, or retried but for this: a GET or HEAD whose connection, kept from an earlier one, turns
+ * out closed before a byte of an answer came, gets a new connection.
  *
  * Callbacks come on the loop's thread, never before client_start() has returned, never after
  * client_cancel(), in this order: head() once, data() any number of times, end() exactly once. Or
@@ -27,7 +28,7 @@ struct client;
 
 struct client_limits {
     unsigned max_connections; /* open at once; requests beyond wait in line */
-    unsigned max_idle;        /* kept open between requests */
+    unsigned max_idle;        /* kept open between requests; the one idle longest goes first */
     usec_t keep_alive;        /* life of an idle connection; whole seconds */
     usec_t dns_cache;         /* whole seconds */
 };
@@ -64,6 +65,7 @@ struct client_request {
     const struct http_field *fields; /* copied; Host and framing are the client's */
     unsigned field_count;
     struct str content;        /* of a POST; copied */
+    bool is_alone;             /* on a connection of its own: see CLIENT_HELD_MAX */
     usec_t first_byte_timeout; /* from the start to a whole head, waiting in line included */
     usec_t stall_timeout;      /* the longest time without a byte of content; a held transfer does
                                   not count */
@@ -75,27 +77,51 @@ struct client_sink {
     /* The final head (no 1xx); `a` is borrowed until this returns. Not called for heads that
      * http_answer_parse() refuses: end(-EPROTO). */
     void (*head)(void *arg, struct client_transfer *t, const struct http_answer *a);
-    /* The next bytes of content, borrowed. True: go on. False: taken, and hold: no more comes until
-     * client_proceed(). What arrives meanwhile is held back by flow control (CLIENT_HELD_MAX). */
+    /* The next bytes of content, borrowed. True: go on. False: taken, and hold: no more comes, not
+     * even end(), until client_proceed(). */
     bool (*data)(void *arg, struct client_transfer *t, struct str bytes);
     /*
-     * 0: whole, to the last byte that its framing promised.
-     * -EHOSTUNREACH  no address for the name            -ECONNREFUSED  no connection
-     * -EKEYREJECTED  TLS failed, or the certificate     -ECONNRESET    broke off, short of its
-     * length -ETIMEDOUT     a limit above -EPROTO        not HTTP, or framed ambiguously -EMSGSIZE
-     * head over its limit
+     * 0: whole, to the last byte that its framing promised. Else:
+     *
+     * -EHOSTUNREACH  no address for the name
+     * -ECONNREFUSED  no connection
+     * -EKEYREJECTED  TLS failed, or the certificate
+     * -ECONNRESET    broke off, before a head or short of its length
+     * -ETIMEDOUT     a limit above
+     * -EPROTO        not HTTP, or framed ambiguously
+     * -EMSGSIZE      head over its limit
+     * -ENOBUFS       held for too long, over HTTP/2: see CLIENT_HELD_MAX
      */
     void (*end)(void *arg, struct client_transfer *t, int err);
 };
 
-enum { CLIENT_HELD_MAX = 1 << 20 }; /* bytes that a held transfer may have taken from its socket */
+/*
+ * Bytes that a held transfer may have taken from its socket. Over HTTP/1 it takes fewer, and the
+ * server is held back by TCP. Over HTTP/2 libcurl (7.88) grants the server 32 MiB for each stream,
+ * and pausing one would stall all others of its connection. So the bytes are kept, and when there
+ * are too many, the stream is reset and end() says -ENOBUFS, after what was kept has been told. Who
+ * wants the rest asks for it with Range and `is_alone`: over HTTP/1 and a connection that is never
+ * shared, a hold may last. A server that speaks nothing but HTTP/2 cannot be held.
+ */
+enum { CLIENT_HELD_MAX = 1 << 20 };
 
 /* Never fails at once: what goes wrong comes as end(). */
 struct client_transfer *client_start(struct client *c, const struct client_request *r,
                                      const struct client_sink *sink, void *arg);
-void client_proceed(struct client_transfer *t); /* legal inside data(): then it never held */
-void client_cancel(
-    struct client_transfer **t); /* legal inside head() and data(); the connection is not reused */
+/* Legal inside data(): then it never held. What was held back comes at the end of the turn. */
+void client_proceed(struct client_transfer *t);
+/* Legal inside head() and data(). A connection of HTTP/1 is not reused. */
+void client_cancel(struct client_transfer **t);
+
+/*
+ * Nobody wants the rest of its content, but its connection may be used again: the client reads on
+ * by itself, and throws away, up to CLIENT_DROP_MAX bytes and CLIENT_DROP_TIME long. Where that
+ * would not do, and before a head, it is a cancel. Legal where a cancel is; no callback comes any
+ * more.
+ */
+enum { CLIENT_DROP_MAX = 64 * 1024 };
+#define CLIENT_DROP_TIME (5 * USEC_PER_SEC)
+void client_drop(struct client_transfer **t);
 
 /* Was the request on its way to a connected server when it ended? False: it may be sent elsewhere
  * without the server having seen it. Valid inside end(). */

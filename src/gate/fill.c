@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gate/scanned.h"
 #include "gate/steps.h"
-#include "hls/playlist.h"
 
 enum {
     LOAD_TRIES = 3, /* a playlist that changes under every one of so many reads is given up */
@@ -24,7 +24,7 @@ struct fill {
     struct blob *blob;
     char *key;
     bool is_playlist;
-    char *path, *folder, *authority; /* of a playlist */
+    struct playlist_place place; /* of a playlist */
 };
 
 static void fill_free(struct fill **f)
@@ -37,9 +37,7 @@ static void fill_free(struct fill **f)
     xfree_p(&old->etag.p);
     blob_unref(&old->blob);
     free(old->key);
-    free(old->path);
-    free(old->folder);
-    free(old->authority);
+    playlist_place_done(&old->place);
     free(old);
 }
 
@@ -62,64 +60,20 @@ void fill_cancel_all(struct gate_worker *w)
             &LIST_ENTRY(link, struct fill, link)->read.op); /* freed by release_after_cancel() */
 }
 
-static void scanned_free(void *derived)
-{
-    struct scanned_playlist *s = derived;
-
-    playlist_free(&s->playlist);
-    free(s->authority);
-    free(s);
-}
-
-/* What the bytes of a playlist turned out to be. NULL in `ret` for what is none: it is passed
- * through untouched. */
-static enum playlist_error scan(struct fill *f, struct scanned_playlist **ret)
-{
-    struct playlist *p = NULL;
-    enum playlist_error e = playlist_scan(blob_str(f->blob), str_of(f->path), str_of(f->folder),
-                                          str_of(f->authority), &p);
-
-    *ret = NULL;
-    gate_count(f->worker, e == PLAYLIST_NOT_HLS ? STAT_PLAYLISTS_NOT_HLS : STAT_PLAYLISTS_SCANNED,
-               1);
-    if (e != PLAYLIST_OK)
-        return e;
-    *ret = xzalloc(sizeof **ret);
-    (*ret)->playlist = p;
-    (*ret)->authority = TAKE(f->authority);
-    return PLAYLIST_OK;
-}
-
-/* NULL: a playlist that cannot be personalised, and must not be served without. */
+/* NULL: a playlist that cannot be personalised. */
 static struct cache_entry *put(struct fill *f)
 {
-    struct scanned_playlist *s = NULL;
-    size_t bytes = 0;
+    struct cache_entry what = {.version = f->version,
+                               .etag = f->etag,
+                               .last_modified = f->version.mtime_sec,
+                               .status = 200,
+                               .checked_at = loop_now(f->worker->loop)};
 
-    if (f->is_playlist && scan(f, &s) == PLAYLIST_TOO_MANY)
+    if (f->is_playlist &&
+        scanned_add(f->worker, blob_str(f->blob), &f->place, &what) == PLAYLIST_TOO_MANY)
         return NULL;
-    if (s != NULL)
-        bytes = sizeof *s + playlist_footprint(s->playlist);
-    return cache_put(f->worker->gate->cache, str_of(f->key),
-                     &(struct cache_entry){.blob = TAKE(f->blob),
-                                           .version = f->version,
-                                           .etag = f->etag,
-                                           .last_modified = f->version.mtime_sec,
-                                           .status = 200,
-                                           .derived = s,
-                                           .derived_free = s != NULL ? scanned_free : NULL,
-                                           .derived_bytes = bytes,
-                                           .checked_at = loop_now(f->worker->loop)});
-}
-
-static char *cstr_of(struct str s)
-{
-    char *p = xmalloc(s.n + 1);
-
-    if (s.n > 0)
-        memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
-    return p;
+    what.blob = TAKE(f->blob);
+    return cache_put(f->worker->gate->cache, str_of(f->key), &what);
 }
 
 /* The next step of a request that waited. */
@@ -127,10 +81,11 @@ static const struct step *tell(struct req *r, struct cache_entry *e, int err)
 {
     if (e != NULL) {
         r->entry = cache_entry_ref(e);
+        req_set_cache_word(r, CACHE_WORD_MISS);
         return STEP(rewrite);
     }
     if (err == -EAGAIN && ++r->load_tries < LOAD_TRIES)
-        return STEP(locate); /* it changed while it was read: look again */
+        return STEP(open); /* it changed while it was read: look again */
     return req_fail(r, err == 0 ? OUT_PLAYLIST_TOO_LARGE : OUT_ORIGIN_ERROR);
 }
 
@@ -178,11 +133,8 @@ static struct fill *fill_new(struct req *r, struct blob *blob)
     f->blob = blob;
     f->key = cstr_of(r->cache_key);
     f->is_playlist = r->class == CLASS_PLAYLIST;
-    if (f->is_playlist) {
-        f->path = cstr_of(r->url.path);
-        f->folder = cstr_of(scope_folder(r));
-        f->authority = cstr_of(r->head.authority);
-    }
+    if (f->is_playlist)
+        playlist_place_init(&f->place, r);
     list_init(&f->waiting);
     list_append(&r->worker->fills, &f->link);
     r->worker->fill_bytes += r->file.size;

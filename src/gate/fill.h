@@ -26,10 +26,4 @@ bool fill_start(struct req *r, bool is_waiting);
 void fill_leave(struct req *r);              /* it does not wait any more; the fill goes on */
 void fill_cancel_all(struct gate_worker *w); /* at the worker's end */
 
-/* What a fill makes of a playlist, kept beside its bytes as cache_entry.derived. */
-struct scanned_playlist {
-    struct playlist *playlist; /* owned */
-    char *authority;           /* owned: what "this very host" meant when it was scanned */
-};
-
 #endif

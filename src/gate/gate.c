@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "gate/fill.h"
 #include "gate/journal.h"
 #include "gate/viewer_cache.h"
 
-void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api)
+void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
+               const struct api *api)
 {
-    *g = (struct gate){.cache = cache, .store = store, .api = api};
+    *g = (struct gate){.cache = cache, .disk = disk, .store = store, .api = api};
     g->started = clock_monotonic();
     g->started_unix = clock_unix();
 }
@@ -19,8 +21,48 @@ void gate_done(struct gate *g)
     counter_registry_done(&g->counters);
 }
 
+/* ---- servers of origins ---- */
+
+static void on_server_change(struct origin_worker *origins, const struct server_change *c)
+{
+    struct gate_worker *w = container_of(origins, struct gate_worker, origins);
+    bool is_out = c->to == SERVER_EJECTED || c->to == SERVER_DOWN;
+
+    if (is_out)
+        gate_count(w, STAT_SERVERS_EJECTED, 1);
+    if (c->to == SERVER_UP)
+        gate_count(w, STAT_SERVERS_RETURNED, 1);
+    log_line(is_out ? LOG_WARN : LOG_INFO, "origin %.*s: server %.*s was %.*s and is %.*s: %.*s",
+             STR_FMT(c->cluster), STR_FMT(c->server), STR_FMT(server_state_word(c->from)),
+             STR_FMT(server_state_word(c->to)), STR_FMT(c->why));
+}
+
+static void on_tried_again(struct origin_worker *origins, bool is_resumption)
+{
+    struct gate_worker *w = container_of(origins, struct gate_worker, origins);
+
+    gate_count(w, is_resumption ? STAT_FETCH_RESUMES : STAT_FETCH_RETRIES, 1);
+}
+
+static void start_checks(struct gate_worker *w, const struct rules *r)
+{
+    for (unsigned i = 0; w->number == 0 && i < r->route_count; i++)
+        if (r->routes[i].cluster != NULL)
+            cluster_check_start(r->routes[i].cluster, &w->origins);
+}
+
+static void stop_checks(struct gate_worker *w, const struct rules *r)
+{
+    for (unsigned i = 0; w->number == 0 && i < r->route_count; i++)
+        if (r->routes[i].cluster != NULL)
+            cluster_check_stop(r->routes[i].cluster);
+}
+
+/* ---- the worker ---- */
+
 struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struct loop *loop,
-                                    struct store_worker *store, unsigned number)
+                                    struct store_worker *store, struct client *client,
+                                    unsigned number)
 {
     struct gate_worker *w = xzalloc(sizeof *w);
 
@@ -35,13 +77,18 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->counters = counters_new(&g->counters, STAT_COUNT);
     list_init(&w->requests);
     list_init(&w->fills);
+    list_init(&w->fetches);
+    origin_worker_init(&w->origins, loop, client);
+    w->origins.changed = on_server_change;
+    w->origins.tried_again = on_tried_again;
+    start_checks(w, era->rules);
     return w;
 }
 
 static void end_era(struct rules_era *era)
 {
     era->is_past = true;
-    if (era->requests == 0)
+    if (era->users == 0)
         era->over(era);
 }
 
@@ -50,6 +97,8 @@ void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era)
     struct rules_era *past = w->era;
 
     w->era = era;
+    stop_checks(w, past->rules);
+    start_checks(w, era->rules);
     end_era(past);
 }
 
@@ -60,6 +109,8 @@ void gate_worker_free(struct gate_worker **w)
     if (old == NULL)
         return;
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
+    assert(list_is_empty(&old->fetches));
+    stop_checks(old, old->era->rules);
     end_era(old->era);
     token_scratch_free(&old->scratch);
     viewer_cache_free(&old->viewers);

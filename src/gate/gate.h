@@ -10,10 +10,12 @@
 #include "base/counter.h"
 #include "base/list.h"
 #include "cache/cache.h"
+#include "cache/disk.h"
 #include "gate/outcome.h"
 #include "gate/rules.h"
 #include "gate/stats.h"
 #include "http/request.h"
+#include "origin/fetch.h"
 #include "store/store.h"
 
 struct req;
@@ -39,6 +41,7 @@ struct api {
 
 struct gate {
     struct cache *cache;   /* not owned */
+    struct disk *disk;     /* not owned; NULL: no disk tier */
     struct store *store;   /* not owned */
     const struct api *api; /* not owned; NULL: no API */
     struct counter_registry counters;
@@ -56,7 +59,7 @@ struct gate {
  */
 struct rules_era {
     const struct rules *rules;
-    unsigned requests; /* live ones that began in it */
+    unsigned users; /* live requests and fetches that began in it */
     bool is_past;
     void (*over)(struct rules_era
                      *era); /* nothing of this worker uses the rules any more; may free the era */
@@ -72,21 +75,38 @@ struct gate_worker {
     struct journal *journal;
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */
-    struct list fills;         /* files on their way into the cache */
-    uint64_t fill_bytes;       /* of them */
+    struct origin_worker origins;
+    struct list fetches; /* objects on their way from HTTP origins (fetch.h) */
+    struct list fills;   /* files on their way into the cache */
+    uint64_t fill_bytes; /* of them */
     unsigned number;
 };
 
-void gate_init(struct gate *g, struct cache *cache, struct store *store, const struct api *api);
+void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
+               const struct api *api);
 void gate_done(struct gate *g);
 
-/* On the worker's thread. Takes none of its arguments. */
+/* On the worker's thread. Takes none of its arguments. Worker 0 does the active checks of origins.
+ */
 struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struct loop *loop,
-                                    struct store_worker *store, unsigned number);
+                                    struct store_worker *store, struct client *client,
+                                    unsigned number);
 /* From the next request on. On the worker's thread. */
 void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era);
 
-void gate_worker_free(struct gate_worker **w); /* no request may live */
+/* No request, fill or fetch may live; its thread has ended. */
+void gate_worker_free(struct gate_worker **w);
+
+static inline void era_hold(struct rules_era *era)
+{
+    era->users++;
+}
+
+static inline void era_let_go(struct rules_era *era)
+{
+    if (--era->users == 0 && era->is_past)
+        era->over(era);
+}
 
 static inline void gate_count(struct gate_worker *w, enum gate_stat s, int64_t by)
 {

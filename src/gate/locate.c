@@ -1,19 +1,8 @@
 /*
- * Where the bytes are: in memory, if somebody asked before and the file has not changed since; else
- * on disk. The gate has judged before this: the cache is never asked on behalf of somebody who was
- * not let in.
+ * Whose the bytes are: the class's redirect, a folder, or HTTP servers. The gate has judged before
+ * this: no cache is ever asked on behalf of somebody who was not let in.
  */
 #include "gate/steps.h"
-
-#include <errno.h>
-
-#include "gate/fill.h"
-#include "hls/playlist.h"
-
-struct cache_version file_version(const struct origin_file *f)
-{
-    return (struct cache_version){f->inode, f->size, f->mtime_sec, f->mtime_nsec};
-}
 
 static const struct step *redirect_key(struct req *r)
 {
@@ -25,147 +14,33 @@ static const struct step *redirect_key(struct req *r)
                             : req_reply(r, OUT_KEY_REDIRECT, STR_NONE, STR_NONE);
 }
 
+/*
+ * Everything that makes two objects different: where they come from, the decoded path, and of the
+ * query what the origin will see. No decoded path holds a line feed (http/url.h).
+ */
 static struct str cache_key_of(struct req *r)
 {
-    struct str pieces[] = {r->route->key_prefix, r->url.path};
+    bool has_query = r->origin_query.n > 0;
+    struct str pieces[] = {r->route->key_prefix, r->url.path, STR("\n"), r->origin_query};
 
-    return arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
-}
-
-static enum outcome outcome_of_open(int err)
-{
-    switch (err) {
-    case -ENOENT:
-    case -ENAMETOOLONG:
-        return OUT_NOT_FOUND;
-    case -EACCES:
-        return OUT_FORBIDDEN_FILE;
-    case -EMFILE:
-    case -ENFILE:
-    case -ENOMEM:
-        return OUT_OVERLOADED;
-    default:
-        return OUT_ORIGIN_ERROR;
-    }
-}
-
-/* A large file stays open: the page cache is its memory, and sending from there costs no copy. */
-static void keep_open(struct req *r)
-{
-    struct cache_version version = file_version(&r->file);
-    struct str etag = origin_file_etag(&r->arena, &r->file);
-
-    r->entry = cache_put(r->worker->gate->cache, r->cache_key,
-                         &(struct cache_entry){.fd = origin_file_take(&r->file),
-                                               .is_file = true,
-                                               .version = version,
-                                               .etag = etag,
-                                               .last_modified = version.mtime_sec,
-                                               .status = 200,
-                                               .checked_at = loop_now(r->worker->loop)});
-}
-
-/* A file that is asked for again and again: large ones stay open, small ones go into memory, behind
- * the back of this request. */
-static void warm_up(struct req *r, bool was_cached)
-{
-    struct cache *c = r->worker->gate->cache;
-
-    if (r->class == CLASS_KEY || r->file.size == 0)
-        return; /* keys are never kept */
-    if (!was_cached &&
-        !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
-        return;
-    if (r->file.size > r->rules->max_in_memory)
-        keep_open(r);
-    else if (!fill_start(r, false))
-        cache_hot_failed(c, r->cache_key);
-}
-
-/* Gone, or not ours to read: so is what we kept of it. Anything else may pass: what we kept is
- * served meanwhile. */
-static const struct step *after_failed_open(struct req *r, int err)
-{
-    if (err == -ENOENT || err == -EACCES)
-        cache_drop(r->worker->gate->cache, r->cache_key);
-    else if (r->entry != NULL)
-        return STEP(rewrite);
-    return req_fail(r, outcome_of_open(err));
-}
-
-static const struct step *after_open(struct req *r, int err)
-{
-    bool was_cached = r->entry != NULL;
-
-    if (err < 0)
-        return after_failed_open(r, err);
-    gate_count(r->worker, STAT_FILES_OPENED, 1);
-    if (was_cached) {
-        struct cache_version now = file_version(&r->file);
-
-        if (cache_version_eq(&r->entry->version, &now)) {
-            origin_file_done(&r->file);
-            return STEP(rewrite);
-        }
-        cache_entry_unref(&r->entry);
-    }
-    if (r->class == CLASS_PLAYLIST)
-        return STEP(load);
-    warm_up(r, was_cached);
-    return STEP(respond);
-}
-
-static void on_opened(struct op *op, int err)
-{
-    struct req *r = container_of(op, struct req, file.op);
-
-    req_resume(r, after_open(r, err));
+    return arena_join(&r->arena, pieces, has_query ? 4 : 2);
 }
 
 const struct step *step_locate(struct req *r)
 {
-    struct gate_worker *w = r->worker;
-
     if (r->class == CLASS_KEY && r->rules->key_redirect.n > 0)
         return redirect_key(r);
     r->route = rules_route(r->rules, r->url.path);
     if (r->route == NULL)
         return req_fail(r, OUT_NOT_FOUND);
-    req_note(r, "origin", "prefix %.*s", STR_FMT(r->route->prefix));
+    req_note(r, "origin", "prefix %.*s, %s", STR_FMT(r->route->prefix),
+             r->route->cluster != NULL ? "http" : "filesystem");
     if (r->is_dry)
         return STEP(send);
+    if (r->route->cluster != NULL)
+        r->origin_query = origin_query_of(r);
     r->cache_key = cache_key_of(r);
-    if (r->cache_key.p == NULL)
+    if (r->arena.is_full)
         return req_fail(r, OUT_INTERNAL);
-    cache_entry_unref(&r->entry); /* of a load that has to be done again */
-    r->entry = cache_get(w->gate->cache, r->cache_key);
-    if (r->entry != NULL && !cache_claim_check(r->entry, loop_now(w->loop), r->rules->file_check))
-        return STEP(rewrite);
-    r->file = (struct origin_file){0};
-    op_init(&r->file.op, on_opened);
-    origin_open(r->route->origin, w->loop, r->url.path, &r->file);
-    return req_wait(r, &r->file.op);
-}
-
-/* Another request may have loaded this very version while ours was being opened. */
-static bool take_loaded(struct req *r)
-{
-    struct cache_version version = file_version(&r->file);
-
-    r->entry = cache_get(r->worker->gate->cache, r->cache_key);
-    if (r->entry != NULL && cache_version_eq(&r->entry->version, &version))
-        return true;
-    cache_entry_unref(&r->entry);
-    return false;
-}
-
-const struct step *step_load(struct req *r)
-{
-    if (r->file.size > r->rules->max_playlist)
-        return req_fail(r, OUT_PLAYLIST_TOO_LARGE);
-    if (take_loaded(r)) {
-        origin_file_done(&r->file);
-        return STEP(rewrite);
-    }
-    return fill_start(r, true) ? STEP(WAIT) : req_fail(r, OUT_OVERLOADED);
+    return r->route->cluster != NULL ? STEP(ask) : STEP(open);
 }

@@ -440,7 +440,7 @@ static void test_abort_while_opening(void **state)
     world_write(&w, "/s/1.ts", "one");
     world_hold_pool(&w);
     a = ask_begin(&w, "/s/1.ts");
-    assert_string_equal(a->req->at->name, "locate");
+    assert_string_equal(a->req->at->name, "open");
     abort_and_check(&w, a);
     world_release_pool(&w);
     assert_nothing_left(&w, w.blobs);

@@ -44,7 +44,7 @@ enum outcome_class {
     X(BAD_PATH,            400, REFUSED, "path is malformed or leaves the root") \
     X(API_BAD_REQUEST,     400, REFUSED, "API request with a missing or wrong field") \
     X(NOT_FOUND,           404, REFUSED, "no such file or endpoint") \
-    X(FORBIDDEN_FILE,      403, REFUSED, "the file may not be read, leaves the root or is not a regular file") \
+    X(FORBIDDEN_FILE,      403, REFUSED, "the file may not be read: it leaves the root, is no regular file, or the origin refuses it") \
     X(METHOD_NOT_ALLOWED,  405, REFUSED, "method not allowed here") \
     X(HEAD_TIMEOUT,        408, REFUSED, "request did not arrive in time") \
     X(BODY_TOO_LARGE,      413, REFUSED, "request content over the limit") \
@@ -57,7 +57,9 @@ enum outcome_class {
     X(SEND_TIMEOUT,        499, FAILED,  "viewer did not read in time") \
     X(INTERNAL,            500, FAILED,  "a limit of this request was reached") \
     X(PLAYLIST_TOO_LARGE,  502, FAILED,  "playlist over playlist.max_size, or with too many URIs that need tokens of their own") \
-    X(ORIGIN_ERROR,        502, FAILED,  "origin could not be read") \
+    X(ORIGIN_ERROR,        502, FAILED,  "origin could not be read, or answered with an error") \
+    X(ORIGIN_DOWN,         502, FAILED,  "no server of the origin could be reached") \
+    X(ORIGIN_BAD,          502, FAILED,  "origin's answer was malformed, or not what was asked for") \
     X(ORIGIN_BROKE,        502, FAILED,  "origin's content broke off, connection cut") \
     X(ORIGIN_TIMEOUT,      504, FAILED,  "origin did not answer in time") \
     X(STORE_DOWN,          503, FAILED,  "state store did not answer") \

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "gate/journal.h"
+#include "gate/origin_testing.h"
 
 enum way {
     PLAIN,
@@ -23,6 +24,8 @@ enum way {
     REFUSED_HEAD,      /* the head was no request: the transport says which outcome */
     CHANGES_MEANWHILE, /* a playlist that is rewritten under every read */
     EXPIRES,           /* waits too long for what it asked */
+    UNREACHABLE,       /* its HTTP origin */
+    TALKS_NONSENSE,    /* the same */
 };
 
 static void use_elsewhere(struct world *w)
@@ -197,6 +200,8 @@ static const struct outcome_case {
      {"/s/1.ts", .before_pull = cut_file, .sending = SEND_LATER}},
     {OUT_ORIGIN_TIMEOUT, ALL_OPEN, EXPIRES, {"/s/1.ts"}},
     {OUT_ORIGIN_TIMEOUT, ALL_OPEN, EXPIRES, {"/s/i.m3u8"}},
+    {OUT_ORIGIN_DOWN, ALL_OPEN, UNREACHABLE, {"/s/1.ts"}},
+    {OUT_ORIGIN_BAD, ALL_OPEN, TALKS_NONSENSE, {"/s/i.m3u8"}},
     {OUT_STORE_DOWN, SESSION, SIGNED, {"/s/i.m3u8"}, lose_store},
     {OUT_STORE_FULL, SESSION, SIGNED, {"/s/i.m3u8"}, fill_store},
     {OUT_OVERLOADED, ALL_OPEN, PLAIN, {"/s/1.ts"}, use_up_descriptors},
@@ -260,6 +265,29 @@ static struct answer change_meanwhile(struct world *w, const struct question *q)
     return a->answer;
 }
 
+static bool is_by_http(const struct outcome_case *c)
+{
+    return c->way == UNREACHABLE || c->way == TALKS_NONSENSE;
+}
+
+static void open_for(struct world *w, const struct outcome_case *c)
+{
+    if (is_by_http(c))
+        world_open_http(w, c->settings);
+    else
+        world_open(w, c->settings);
+}
+
+static struct answer fail_at_origin(struct world *w, const struct question *q, int err)
+{
+    struct asking *a;
+
+    origin_forget_asked();
+    a = world_ask_begin(w, q);
+    origin_end(origin_asked(0), err);
+    return world_ask_end(a);
+}
+
 static struct answer produce(struct world *w, const struct outcome_case *c)
 {
     struct question q = c->question;
@@ -270,6 +298,8 @@ static struct answer produce(struct world *w, const struct outcome_case *c)
     w->api_outcome = strcmp(q.target, "/api/test") == 0 ? c->want : OUT_OK;
     if (c->way == EXPIRES)
         return expire(w, &q);
+    if (is_by_http(c))
+        return fail_at_origin(w, &q, c->way == UNREACHABLE ? -ECONNREFUSED : -EPROTO);
     return c->way == CHANGES_MEANWHILE ? change_meanwhile(w, &q) : world_ask(w, &q);
 }
 
@@ -326,7 +356,7 @@ static void produce_and_check(const struct outcome_case *c)
     struct world w;
     struct answer a;
 
-    world_open(&w, c->settings);
+    open_for(&w, c);
     write_stream(&w);
     if (c->prepare != NULL)
         c->prepare(&w);
@@ -382,7 +412,7 @@ static void capture(const struct outcome_case *c)
     ssize_t n;
 
     assert_true(before >= 0 && fd >= 0);
-    world_open(&w, c->settings);
+    open_for(&w, c);
     write_stream(&w);
     if (c->prepare != NULL)
         c->prepare(&w);

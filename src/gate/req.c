@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "gate/fetch.h"
 #include "gate/fill.h"
 #include "gate/steps.h"
 #include "hls/playlist.h"
@@ -33,7 +34,7 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     r->worker = w;
     r->era = w->era;
     r->rules = r->era->rules;
-    r->era->requests++;
+    era_hold(r->era);
     r->transport = t;
     r->owner = owner;
     r->at = STEP(route);
@@ -53,6 +54,9 @@ static void stop_waiting(struct req *r)
         op_cancel(r->waiting);
     r->waiting = NULL;
     fill_leave(r);
+    fetch_forget_leader(r);
+    flight_leave(&r->reader);
+    origin_fetch_cancel(&r->alone);
 }
 
 /* Lets go of everything but the arena. */
@@ -66,6 +70,7 @@ static void release(struct req *r)
     buf_done(&r->content_buf);
     origin_file_done(&r->file);
     cache_entry_unref(&r->entry);
+    cache_entry_unref(&r->stale);
 }
 
 void req_free(struct req **r)
@@ -83,8 +88,7 @@ void req_free(struct req **r)
     era = old->era;
     a = old->arena; /* the request lives in it */
     arena_done(&a);
-    if (--era->requests == 0 && era->is_past)
-        era->over(era);
+    era_let_go(era);
 }
 
 void req_run(struct req *r, const struct step *s)
@@ -190,11 +194,15 @@ void req_abort(struct req *r, enum outcome why)
     req_run(r, req_end(r, why));
 }
 
+bool req_is_fed_by_origin(const struct req *r)
+{
+    return r->reader.flight != NULL || r->alone != NULL || r->is_passing;
+}
+
 void req_expire(struct req *r)
 {
-    bool is_origin = r->at == STEP(locate) || r->at == STEP(load);
-    enum outcome o =
-        is_origin ? OUT_ORIGIN_TIMEOUT : OUT_STORE_DOWN; /* nobody else is waited for */
+    bool is_store = r->at == STEP(admit) || r->at == STEP(api); /* else the origin is waited for */
+    enum outcome o = is_store ? OUT_STORE_DOWN : OUT_ORIGIN_TIMEOUT;
 
     assert(!r->is_running);
     stop_waiting(r);

@@ -17,7 +17,7 @@
 #include "base/arena.h"
 #include "base/body.h"
 #include "base/list.h"
-#include "cache/cache.h"
+#include "cache/flight.h"
 #include "gate/gate.h"
 #include "gate/outcome.h"
 #include "http/request.h"
@@ -45,8 +45,11 @@ struct step {
  *    classify  class, policy, stream key, viewer
  *    token     the signature in the query
  *    admit     grant, session, use limit: one atomic step in the store
- *    locate    cache, else origin
+ *    locate    which origin
+ *    open      of a folder: memory, else the file
  *    load      a playlist or a file turned hot: into memory
+ *    ask       of HTTP servers: memory, else a fetch, begun or joined
+ *    pass      of HTTP servers, for this request alone
  *    rewrite   a playlist gets the viewer's credentials
  *    respond   conditions, range, fields
  *    authorize the key of an API request
@@ -60,7 +63,18 @@ struct step {
     X(classify)  \
     X(token)     \
     X(admit)     \
-    X(locate) X(load) X(rewrite) X(respond) X(authorize) X(content) X(api) X(send) X(account)
+    X(locate)    \
+    X(open)      \
+    X(load)      \
+    X(ask)       \
+    X(pass)      \
+    X(rewrite)   \
+    X(respond)   \
+    X(authorize) \
+    X(content)   \
+    X(api)       \
+    X(send)      \
+    X(account)
 
 enum step_index {
 #define X(name) STEP_INDEX_##name,
@@ -84,6 +98,16 @@ struct transport {
     /* Over. Never called from within another call of the transport's into the request... but may be
      * from req_start(). */
     void (*finished)(struct req *r);
+};
+
+/* Where an answer came from: one word for the field X-Cache and the counters. */
+enum cache_word {
+    CACHE_WORD_NONE,
+    CACHE_WORD_HIT,
+    CACHE_WORD_MISS,
+    CACHE_WORD_JOIN,
+    CACHE_WORD_STALE,
+    CACHE_WORD_BYPASS
 };
 
 struct req {
@@ -125,22 +149,33 @@ struct req {
     struct admission admission;
     struct str uid; /* whom the bytes are counted to; "" = unknown */
 
-    /* locate, load, rewrite */
+    /* locate, open, load, rewrite */
     const struct origin_route *route;
     struct str cache_key;
     struct cache_entry *entry; /* reference */
+    enum cache_word cache_word;
     struct origin_file file;
     struct list fill_link; /* while it waits for a fill (fill.h) */
     unsigned load_tries;
     struct splice_body *splice; /* a rewritten playlist; in the arena, behind `body` */
     struct playlist *own_scan;  /* owned: a scan for this request's authority alone */
 
+    /* ask, pass */
+    struct str origin_query;     /* the query without what is only for the gate; "" = none */
+    struct cache_entry *stale;   /* reference: what there is if its origin fails */
+    struct flight_reader reader; /* in the flight that feeds it */
+    bool is_leader;              /* it has begun the flight */
+    struct fetch *leads;         /* the fetch it began, until its head; borrowed */
+    struct origin_fetch *alone;  /* owned: its own, until its head has come */
+    bool is_passing;             /* ... and feeds `body` */
+
     /* the response */
     enum outcome outcome;
     struct http_response response;
     struct http_validators validators;
-    uint64_t length;          /* of the whole representation */
-    struct body *body;        /* owned by the request: body_done() at its end; NULL: none */
+    uint64_t length;   /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */
+    struct str type;   /* that its origin gives it; "" = by suffix */
+    struct body *body; /* owned by the request: body_done() at its end; NULL: none */
     struct memory_body small; /* body of errors and the API */
     bool must_close;          /* the connection cannot be used after this */
     uint64_t sent;            /* body bytes handed to the socket */
@@ -161,6 +196,9 @@ void req_on_sent(struct req *r,
 /* The viewer left, or the server stops, at any time before finished(): everything under way is
  * cancelled. */
 void req_abort(struct req *r, enum outcome why);
+/* Does it wait for an HTTP origin, or for others' fetches from one? Then it ends when its viewer
+ * leaves. */
+bool req_is_fed_by_origin(const struct req *r);
 /* It has waited too long for store or origin: what it waits for is given up, and the viewer is
  * told. */
 void req_expire(struct req *r);

@@ -6,7 +6,17 @@
 #include "http/media_type.h"
 #include "http/range.h"
 
-/* Length and validators of what would be sent whole. A rewritten playlist is never stored by
+static void describe_arriving(struct req *r, const struct flight_head *h)
+{
+    r->length = h->length;
+    r->validators = (struct http_validators){h->etag, h->last_modified};
+    r->type = h->type;
+    if (h->length ==
+        BODY_LENGTH_UNKNOWN) /* what a range is of is not known: all is a right answer */
+        r->head.known[FIELD_RANGE] = STR_NONE;
+}
+
+/* Length, validators and type of what would be sent whole. A rewritten playlist is never stored by
  * anybody: it has no validators. */
 static void describe(struct req *r)
 {
@@ -16,11 +26,16 @@ static void describe(struct req *r)
     } else if (r->entry != NULL) {
         r->length = r->entry->version.size;
         r->validators = (struct http_validators){r->entry->etag, r->entry->last_modified};
+        r->type = r->entry->type;
+    } else if (r->reader.flight != NULL) {
+        describe_arriving(r, flight_head(r->reader.flight));
     } else {
         r->length = r->file.size;
         r->validators =
             (struct http_validators){origin_file_etag(&r->arena, &r->file), r->file.mtime_sec};
     }
+    if (r->cache_word == CACHE_WORD_NONE)
+        req_set_cache_word(r, r->entry != NULL ? CACHE_WORD_HIT : CACHE_WORD_MISS);
 }
 
 static void add_validators(struct req *r)
@@ -43,6 +58,7 @@ static void add_fields(struct req *r)
     req_add_field(r, STR("Cache-Control"), r->rules->classes.of[r->class].cache_control);
     req_add_field(r, STR("Accept-Ranges"), STR("bytes"));
     add_validators(r);
+    req_add_cache_word(r);
 }
 
 /* The body of bytes first to first + length - 1, wherever they are. False: the arena is full. */
@@ -59,8 +75,12 @@ static bool open_body(struct req *r, uint64_t first, uint64_t length)
             splice_body_seek(r->splice, first, length);
         return true;
     }
-    r->body = r->entry != NULL ? cache_body_new(&r->arena, r->entry, first, length)
-                               : origin_file_body_new(&r->arena, &r->file, first, length);
+    if (r->entry != NULL)
+        r->body = cache_body_new(&r->arena, r->entry, first, length);
+    else if (r->reader.flight != NULL)
+        r->body = flight_body_new(&r->arena, &r->reader, first, length);
+    else
+        r->body = origin_file_body_new(&r->arena, &r->file, first, length);
     return r->body != NULL;
 }
 
@@ -72,7 +92,7 @@ static const struct step *answer(struct req *r, enum outcome o, uint64_t first, 
     r->outcome = o;
     r->response.status = outcome_row(o)->status;
     if (o != OUT_NOT_MODIFIED)
-        req_add_field(r, STR("Content-Type"), media_type_of(r->url.path));
+        req_add_field(r, STR("Content-Type"), media_type_or(r->url.path, r->type));
     add_fields(r);
     r->response.content_length = length;
     if (open_body(r, first, has_body ? length : 0) && !r->arena.is_full)

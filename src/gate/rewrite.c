@@ -6,8 +6,7 @@
 #include "gate/steps.h"
 
 #include "base/codec.h"
-#include "gate/fill.h"
-#include "hls/playlist.h"
+#include "gate/scanned.h"
 
 /*
  * What one scoped gate token opens. For a playlist in the root there is no such folder: a token for

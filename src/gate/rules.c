@@ -1,12 +1,7 @@
 /* From the settings to the rules: one small function for each section. */
 #include "gate/rules.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/buf.h"
-#include "base/hash.h"
+#include "gate/origins.h"
 
 enum { ERROR_ROOM = 256 };
 
@@ -102,52 +97,19 @@ static void compile_cors(struct rules *r, const struct cors_settings *s)
                                    .max_age_seconds = (unsigned)seconds_of(s->max_age)};
 }
 
-static int by_falling_length(const void *a, const void *b)
+static void compile_cache(struct rules *r, const struct cache_settings *s,
+                          const struct pool_settings *pool)
 {
-    const struct origin_route *x = a, *y = b;
-
-    return (x->prefix.n < y->prefix.n) - (x->prefix.n > y->prefix.n);
-}
-
-/* Where the bytes come from, and all that goes into what is made of them and kept beside them: the
- * scan of a playlist knows the stream's folder. */
-static struct str key_prefix(struct arena *arena, const struct gate_settings *s, struct str root)
-{
-    struct str parts[] = {root, STR("\n"), s->access.stream_key};
-    uint64_t hash = hash_bytes(hash_process_key(), arena_join(arena, parts, ARRAY_LEN(parts)));
-
-    return arena_printf(arena, "%" PRIx64 ":", hash);
-}
-
-static int open_origins(struct arena *arena, struct rules *r, const struct gate_settings *s,
-                        struct conf_report *report, const struct conf_source *source)
-{
-    const struct origin_setting *items = s->origins.items;
-    struct buf error;
-    int result = 0;
-
-    buf_init(&error, ERROR_ROOM);
-    r->routes = arena_zalloc(arena, s->origins.count * sizeof *r->routes);
-    for (unsigned i = 0; r->routes != NULL && i < s->origins.count; i++) {
-        struct origin_route *route = &r->routes[r->route_count];
-        char key[64];
-
-        *route =
-            (struct origin_route){.prefix = items[i].prefix,
-                                  .key_prefix = key_prefix(arena, s, items[i].filesystem.root)};
-        buf_clear(&error);
-        if (origin_folder_new(items[i].filesystem.root.p, &route->origin, &error) == 0) {
-            r->route_count++;
-            continue;
-        }
-        snprintf(key, sizeof key, "origins[%u].filesystem.root", i);
-        conf_complain(report, source, key, "%.*s", STR_FMT(buf_str(&error)));
-        result = -1;
-    }
-    buf_done(&error);
-    if (r->route_count > 0)
-        qsort(r->routes, r->route_count, sizeof *r->routes, by_falling_length);
-    return result;
+    r->file_check = s->check;
+    r->hot_after = (unsigned)s->hot_after;
+    r->max_in_memory = MIN(s->file_copy_max, s->max_object);
+    r->cache = (struct cache_rules){.ttl = s->ttl,
+                                    .negative_ttl = s->negative_ttl,
+                                    .stale_while_revalidate = s->stale_while_revalidate,
+                                    .stale_if_error = s->stale_if_error,
+                                    .max_object = s->max_object,
+                                    .pass_buffer = pool->buffer,
+                                    .has_header = s->header};
 }
 
 int rules_new(struct arena *arena, const struct gate_settings *s, const struct proxy_rules *proxies,
@@ -166,13 +128,11 @@ int rules_new(struct arena *arena, const struct gate_settings *s, const struct p
         (struct ip_set){s->access.fixed_whitelist.items, (unsigned)s->access.fixed_whitelist.count};
     r->trusted_proxies = (struct ip_set){proxies->trusted.items, (unsigned)proxies->trusted.count};
     r->client_field = (enum client_field)proxies->client_field;
-    r->file_check = s->cache.check;
-    r->hot_after = (unsigned)s->cache.hot_after;
-    r->max_in_memory = MIN(s->cache.file_copy_max, s->cache.max_object);
+    compile_cache(r, &s->cache, &s->pool);
     r->max_playlist = s->playlist.max_size;
     error |= compile_secrets(arena, r, &s->token, report, source);
     error |= compile_stream_key(r, &s->access, report, source);
-    error |= open_origins(arena, r, s, report, source);
+    error |= origins_open(arena, r, s, report, source);
     if (error != 0)
         return -1;
     *ret = TAKE(r);
@@ -187,14 +147,5 @@ void rules_free(struct rules **r)
         return;
     token_keyring_free(&old->keyring);
     stream_key_rule_free(&old->stream_key);
-    for (unsigned i = 0; i < old->route_count; i++)
-        origin_free(&old->routes[i].origin);
-}
-
-const struct origin_route *rules_route(const struct rules *r, struct str path)
-{
-    for (unsigned i = 0; i < r->route_count; i++)
-        if (str_starts(path, r->routes[i].prefix))
-            return &r->routes[i];
-    return NULL;
+    origins_close(old);
 }

@@ -13,14 +13,24 @@
 #include "conf/conf.h"
 #include "gate/settings.h"
 #include "http/cors.h"
+#include "origin/cluster.h"
 #include "origin/origin.h"
 #include "store/store.h"
 
 struct origin_route {
     struct str prefix;     /* "/.../" */
-    struct str key_prefix; /* of its objects' cache keys: equal in two configurations only if the
-                              objects are */
-    struct origin *origin; /* owned */
+    struct str key_prefix; /* of its objects' cache keys: equal in two configurations, or two lives
+                              of the daemon, only if the objects are */
+    struct origin *folder; /* owned; NULL: a cluster */
+    struct cluster *cluster; /* owned; NULL: a folder */
+};
+
+/* What is kept of HTTP origins, and for how long when they say nothing. */
+struct cache_rules {
+    usec_t ttl, negative_ttl, stale_while_revalidate, stale_if_error;
+    uint64_t max_object;  /* bytes */
+    uint64_t pass_buffer; /* bytes of an uncached body that wait for its viewer */
+    bool has_header;      /* X-Cache */
 };
 
 /* Seconds, where the settings have microseconds: what is stored and signed counts in seconds. */
@@ -60,7 +70,8 @@ struct rules {
     usec_t file_check;
     unsigned hot_after;
     uint64_t max_in_memory, max_playlist; /* bytes */
-    const struct api_settings *api;       /* for admin; borrowed from the snapshot; NULL: no API */
+    struct cache_rules cache;
+    const struct api_settings *api; /* for admin; borrowed from the snapshot; NULL: no API */
 };
 
 /*
@@ -71,6 +82,9 @@ int rules_new(struct arena *arena, const struct gate_settings *s, const struct p
               struct conf_report *report, const struct conf_source *source,
               struct rules **ret) MUST_CHECK;
 void rules_free(struct rules **r);
+
+/* Servers that `old` knew too keep the state they have there. Before the first request. */
+void rules_inherit(struct rules *r, const struct rules *old);
 
 /* The origin of a path, NULL when no prefix fits. */
 const struct origin_route *rules_route(const struct rules *r, struct str path);

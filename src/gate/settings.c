@@ -64,8 +64,7 @@ static int parse_prefix(struct arena *arena, struct str text, const struct conf_
     return ((struct str *)dst)->p != NULL ? 0 : -1;
 }
 
-static const struct conf_type conf_prefix = {"path prefix", sizeof(struct str), false,
-                                             parse_prefix};
+const struct conf_type conf_prefix = {"path prefix", sizeof(struct str), false, parse_prefix};
 
 static int parse_cookie_name(struct arena *arena, struct str text, const struct conf_field *field,
                              void *dst, struct buf *error)
@@ -317,43 +316,7 @@ const struct conf_field session_fields[] = {
     CONF_END,
 };
 
-/* ---- origins, cache, playlist, cors ---- */
-
-static const struct conf_field filesystem_fields[] = {
-    CONF_F(struct filesystem_settings, root, conf_path, .min = "1", .reload = true,
-           .doc = "The folder that holds the streams. Nothing outside of it is ever opened."),
-    CONF_END,
-};
-
-const struct conf_field origin_fields[] = {
-    CONF_F(struct origin_setting, prefix, conf_prefix, .def = "/", .reload = true,
-           .doc = "Paths under this prefix come from here; the longest prefix that fits wins. The "
-                  "prefix is kept: "
-                  "/vod/a.ts is looked for as /vod/a.ts."),
-    CONF_SECTION(struct origin_setting, filesystem, filesystem_fields, .reload = true,
-                 .doc = "A local folder."),
-    CONF_END,
-};
-
-const struct conf_field cache_fields[] = {
-    CONF_F(struct cache_settings, memory, conf_memory, .def = "25%", .min = "1MiB",
-           .doc = "Memory for playlists and hot files: a size, or a share of this machine's RAM."),
-    CONF_F(struct cache_settings, max_object, conf_size, .def = "64MiB", .min = "64KiB",
-           .max = "4GiB", .doc = "The largest object that is kept in memory."),
-    CONF_F(struct cache_settings, file_copy_max, conf_size, .def = "128KiB", .min = "0",
-           .max = "4GiB", .reload = true,
-           .doc = "Hot files on disk up to this size are copied into memory. Larger ones stay open "
-                  "and are sent "
-                  "from the page cache, which costs less for each byte."),
-    CONF_F(struct cache_settings, hot_after, conf_int, .def = "2", .min = "1", .max = "255",
-           .reload = true,
-           .doc = "A file asked for this often within about a minute is read into memory."),
-    CONF_F(struct cache_settings, check, conf_duration, .def = "1s", .min = "0", .max = "1h",
-           .reload = true,
-           .doc = "How old the last look at a file on disk may be before it is looked at again "
-                  "(size, time, inode)."),
-    CONF_END,
-};
+/* ---- playlist, cors ---- */
 
 const struct conf_field playlist_fields[] = {
     CONF_F(struct playlist_settings, max_size, conf_size, .def = "8MiB", .min = "1KiB",

@@ -1,7 +1,7 @@
 /*
  * What an operator can say about the gate: the sections `token`, `access`, `grant`, `session`,
- * `origins`, `cache`, `playlist` and `cors` of the configuration, as the loader fills them. rules.h
- * makes of them what requests are judged by.
+ * `origins`, `pool`, `cache`, `playlist` and `cors` of the configuration, as the loader fills them.
+ * rules.h makes of them what requests are judged by.
  */
 #ifndef GATE_SETTINGS_H
 #define GATE_SETTINGS_H
@@ -80,15 +80,54 @@ struct filesystem_settings {
     struct str root;
 };
 
+struct health_settings {
+    struct str path;
+    usec_t interval, timeout;
+    int64_t rise, fall;
+};
+
+struct http_origin_settings {
+    struct conf_list servers; /* struct str */
+    int balance;              /* enum cluster_balance */
+    struct str host;
+    int protocol; /* enum client_protocol */
+    bool verify;
+    struct str ca_file, certificate, certificate_key;
+    usec_t connect_timeout, first_byte_timeout, stall_timeout, deadline;
+    int64_t retries, resumes;
+    usec_t retry_pause;
+    int64_t eject_after;
+    usec_t eject_time, eject_max;
+    struct health_settings health;
+};
+
+/* One of the two. */
 struct origin_setting {
     struct str prefix;
+    bool has_filesystem, has_http;
     struct filesystem_settings filesystem;
+    struct http_origin_settings http;
+};
+
+/* Connections to HTTP origins, of all workers together. */
+struct pool_settings {
+    int64_t max_connections, max_idle;
+    usec_t keep_alive, dns_cache;
+    uint64_t buffer;
+};
+
+struct disk_tier_settings {
+    struct str path; /* "" = none */
+    uint64_t size;
 };
 
 struct cache_settings {
     uint64_t memory, max_object, file_copy_max;
     int64_t hot_after;
     usec_t check;
+    usec_t ttl, negative_ttl, stale_while_revalidate, stale_if_error;
+    bool header;
+    struct disk_tier_settings disk;
 };
 
 struct playlist_settings {
@@ -107,15 +146,17 @@ struct gate_settings {
     struct grant_settings grant;
     struct session_settings session;
     struct conf_list origins; /* struct origin_setting */
+    struct pool_settings pool;
     struct cache_settings cache;
     struct playlist_settings playlist;
     struct cors_settings cors;
 };
 
 extern const struct conf_type conf_ip_net; /* struct ip_net */
+extern const struct conf_type conf_prefix; /* struct str: "/.../" */
 
 /* The tables of the sections above, for the root table. */
 extern const struct conf_field token_fields[], access_fields[], grant_fields[], session_fields[],
-    origin_fields[], cache_fields[], playlist_fields[], cors_fields[];
+    origin_fields[], pool_fields[], cache_fields[], playlist_fields[], cors_fields[];
 
 #endif

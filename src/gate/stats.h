@@ -27,7 +27,22 @@
     X(PLAYLISTS_SCANNED,     COUNTER, "playlists read and scanned") \
     X(PLAYLISTS_NOT_HLS,     COUNTER, "playlists without #EXTM3U, passed through") \
     X(FILES_OPENED,          COUNTER, "files opened at origins") \
-    X(FILES_LOADED,          COUNTER, "hot files read into memory")
+    X(FILES_LOADED,          COUNTER, "hot files read into memory") \
+    X(CACHE_HIT,             COUNTER, "answered from memory") \
+    X(CACHE_MISS,            COUNTER, "answered by a fetch that this request began") \
+    X(CACHE_JOIN,            COUNTER, "answered by a fetch that another request had begun") \
+    X(CACHE_STALE,           COUNTER, "answered with a stale copy, as the origin allows") \
+    X(CACHE_BYPASS,          COUNTER, "passed through uncached") \
+    X(PLAYLIST_HIT,          COUNTER, "playlists answered from memory") \
+    X(PLAYLIST_MISS,         COUNTER, "playlists answered by a fetch, joined or begun") \
+    X(FETCHES,               GAUGE,   "fetches from HTTP origins under way") \
+    X(FETCHES_TOTAL,         COUNTER, "requests to HTTP origins, retries and resumptions aside") \
+    X(FETCH_RETRIES,         COUNTER, "further tries before an answer") \
+    X(FETCH_RESUMES,         COUNTER, "bodies resumed after they had broken off") \
+    X(FETCHES_REVALIDATED,   COUNTER, "stale objects that proved right (304)") \
+    X(FETCHES_FROM_DISK,     COUNTER, "objects found in the disk tier") \
+    X(SERVERS_EJECTED,       COUNTER, "servers of HTTP origins left out after failures or checks") \
+    X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back")
 /* clang-format on */
 
 enum gate_stat {

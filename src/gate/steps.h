@@ -38,6 +38,15 @@ struct str scope_folder(const struct req *r);
 void req_find_client(struct req *r);
 
 struct cache_version file_version(const struct origin_file *f);
+/* The query as HTTP origins see it: without credentials and what only analytics read. */
+struct str origin_query_of(struct req *r);
+/* r->reader sits in another flight, where nothing has come yet: it waits there. */
+void req_wait_for_flight(struct req *r);
+/* A playlist that is not shared: fetched for this request alone, as a whole. */
+const struct step *req_ask_privately(struct req *r);
+void req_add_cache_word(struct req *r); /* as a field, where that is wanted */
+/* Counts where the answer came from, once. */
+void req_set_cache_word(struct req *r, enum cache_word word);
 
 /* Why a request was let in or not, for an explanation; nothing when nobody asks. */
 #define req_note(r, check, ...)                          \

@@ -10,6 +10,7 @@
 #include <semaphore.h>
 
 #include "base/log.h"
+#include "gate/fetch.h"
 #include "gate/fill.h"
 #include "http/h1.h"
 
@@ -44,6 +45,7 @@ static const struct conf_field root_fields[] = {
     SECTION(access),
     SECTION(grant),
     SECTION(session),
+    SECTION(pool),
     SECTION(cache),
     SECTION(playlist),
     SECTION(cors),
@@ -76,13 +78,13 @@ struct rules *rules_from(struct arena *arena, struct str text, struct buf *ret_e
     return rules;
 }
 
-static void load_rules(struct world *w, const char *settings)
+static void load_rules(struct world *w, const char *origins, const char *settings)
 {
     struct buf errors;
     struct str text = arena_printf(&w->arena,
-                                   "origins: [ { filesystem: { root: %s } } ]\n"
+                                   "origins: [ %s ]\n"
                                    "token: { secrets: [ { id: k1, key: %s } ] }\n%s",
-                                   w->files.root, SECRET, settings);
+                                   origins, SECRET, settings);
 
     buf_init(&errors, 1 << 16);
     w->rules = rules_from(&w->arena, text, &errors);
@@ -158,11 +160,13 @@ static void open_store(struct world *w)
 /* It lives in the world. */
 static void era_over(struct rules_era *era)
 {
-    assert_int_equal(era->requests, 0);
+    assert_int_equal(era->users, 0);
 }
 
-void world_open(struct world *w, const char *settings)
+static void open_world(struct world *w, const char *http, const char *settings)
 {
+    struct str origins;
+
     warm_the_process();
     log_set_level(LOG_ERROR); /* refusals are what is tested: no line for each */
     *w = (struct world){.monotonic = 1000 * USEC_PER_SEC, .now = T0};
@@ -173,24 +177,39 @@ void world_open(struct world *w, const char *settings)
     arena_init(&w->arena, WORLD_CAP);
     test_folder_init(&w->files);
     test_folder_init(&w->state);
-    load_rules(w, settings);
+    origins = arena_printf(&w->arena, "{ prefix: %s, filesystem: { root: %s } }%s",
+                           *http != '\0' ? "/files/" : "/", w->files.root, http);
+    load_rules(w, origins.p, settings);
     open_store(w);
     w->loop = loop_new();
     w->cache = cache_new(CACHE_SIZE, CACHE_SIZE / 4);
     w->api = (struct api){endpoints, ARRAY_LEN(endpoints), authorize, w};
-    gate_init(&w->gate, w->cache, w->store, &w->api);
+    gate_init(&w->gate, w->cache, NULL, w->store, &w->api);
     w->store_worker = store_worker_new(w->store, w->loop);
     w->era = (struct rules_era){.rules = w->rules, .over = era_over};
-    w->worker = gate_worker_new(&w->gate, &w->era, w->loop, w->store_worker, 0);
+    w->client = client_new(w->loop, &(struct client_limits){.max_connections = 8, .max_idle = 8});
+    w->worker = gate_worker_new(&w->gate, &w->era, w->loop, w->store_worker, w->client, 0);
+}
+
+void world_open(struct world *w, const char *settings)
+{
+    open_world(w, "", settings);
+}
+
+void world_open_http(struct world *w, const char *settings)
+{
+    open_world(w, ", { http: { servers: [ \"http://127.0.0.1:1\" ] } }", settings);
 }
 
 static void stop(struct world *w)
 {
     assert_true(list_is_empty(&w->worker->requests));
     fill_cancel_all(w->worker);
+    fetch_cancel_all(w->worker);
     TURN_UNTIL(w->loop, list_is_empty(&w->worker->fills));
     assert_int_equal(counted(w, STAT_REQUESTS), 0);
     gate_worker_free(&w->worker);
+    client_free(&w->client);
     store_worker_free(&w->store_worker);
     loop_free(&w->loop);
 }
@@ -374,6 +393,7 @@ static uint64_t take_memory(const struct body_view *view, struct buf *into)
     return n;
 }
 
+/* 1: all of it; 0: more is on its way; < 0: how it broke. */
 static int pull(struct req *r, struct buf *into)
 {
     while (r->body != NULL && r->body->left > 0) {
@@ -383,48 +403,68 @@ static int pull(struct req *r, struct buf *into)
 
         if (has < 0)
             return has;
-        assert_int_equal(has, 1); /* nothing here waits for a body */
+        if (has == 0)
+            return r->body->left == 0;
         n = view.kind == BODY_FILE ? take_file(&view, into) : take_memory(&view, into);
         r->sent += n;
         body_advance(r->body, n);
     }
-    return 0;
+    return 1;
 }
 
-/* 0, or how it broke. */
+static void check_length(const struct asking *a, const struct req *r)
+{
+    bool has_body = r->head.method != HTTP_HEAD && r->response.status != 304;
+
+    if (has_body && r->response.content_length != HTTP_LENGTH_UNKNOWN)
+        assert_int_equal(a->answer.body.n, r->response.content_length);
+    else if (!has_body)
+        assert_int_equal(a->answer.body.n, 0);
+}
+
+/* As pull(); what has come is kept in every case. */
+static int pull_on(struct asking *a)
+{
+    int n = pull(a->req, &a->pulled);
+
+    assert_false(a->pulled.is_full);
+    a->is_pulling = n == 0;
+    a->answer.body = arena_copy(&a->world->arena, buf_str(&a->pulled));
+    if (n > 0)
+        check_length(a, a->req);
+    return n;
+}
+
+static void on_more(struct body *b)
+{
+    struct asking *a = b->puller;
+    int n = pull_on(a);
+
+    if (n != 0)
+        req_on_sent(a->req, MIN(n, 0));
+}
+
 static int send_all(struct asking *a, struct req *r)
 {
-    struct buf bytes;
-    int err;
-
     if (a->question.before_pull != NULL)
         a->question.before_pull(a->world);
-    buf_init(&bytes, BODY_CAP);
-    err = pull(r, &bytes);
-    assert_false(bytes.is_full);
-    a->answer.body = arena_copy(&a->world->arena, buf_str(&bytes));
-    buf_done(&bytes);
-    if (err == 0 && r->head.method != HTTP_HEAD && r->response.status != 304)
-        assert_int_equal(a->answer.body.n, r->response.content_length);
-    else if (err == 0)
-        assert_int_equal(a->answer.body.n, 0);
-    return err;
+    if (r->body != NULL) {
+        r->body->on_more = on_more;
+        r->body->puller = a;
+    }
+    return pull_on(a);
 }
 
 static int respond(struct req *r)
 {
     struct asking *a = r->owner;
-    int err;
 
     keep_response(a, r);
     if (a->question.sending != SEND_AT_ONCE) {
         a->is_sending = true;
         return 0;
     }
-    if (a->question.send_error < 0)
-        return a->question.send_error;
-    err = send_all(a, r);
-    return err < 0 ? err : 1;
+    return a->question.send_error < 0 ? a->question.send_error : send_all(a, r);
 }
 
 static int want_content(struct req *r)
@@ -443,6 +483,8 @@ static void finished(struct req *r)
     a->answer.must_close = r->must_close;
     a->answer.uid = arena_copy(&a->world->arena, r->uid);
     a->req = NULL;
+    a->is_pulling = false;
+    buf_done(&a->pulled);
     req_free(&r);
 }
 
@@ -486,6 +528,7 @@ struct asking *world_ask_begin(struct world *w, const struct question *q)
     struct req *r = req_new(w->worker, &transport, a);
 
     *a = (struct asking){.world = w, .question = *q, .req = r};
+    buf_init(&a->pulled, BODY_CAP);
     read_head(r, q);
     assert_int_equal(ip_parse(str_of(q->ip != NULL ? q->ip : VIEWER_IP), &r->peer), 0);
     r->is_tls = q->is_tls;
@@ -507,7 +550,10 @@ static void send_later(struct asking *a)
     int err = a->question.send_error;
 
     a->is_sending = false;
-    req_on_sent(a->req, err < 0 ? err : send_all(a, a->req));
+    if (err == 0)
+        err = send_all(a, a->req);
+    if (err != 0)
+        req_on_sent(a->req, MIN(err, 0));
 }
 
 struct answer world_ask_end(struct asking *a)
@@ -537,6 +583,7 @@ struct answer world_refuse(struct world *w, enum outcome o)
     struct req *r = req_new(w->worker, &transport, a);
 
     *a = (struct asking){.world = w, .req = r};
+    buf_init(&a->pulled, BODY_CAP);
     req_start_refused(r, o);
     return world_ask_end(a);
 }

@@ -57,6 +57,7 @@ struct world {
     struct api api;
     enum outcome api_outcome; /* what the one endpoint answers */
     struct store_worker *store_worker;
+    struct client *client;
     struct gate_worker *worker;
     usec_t monotonic;
     unix_t now;
@@ -67,6 +68,9 @@ struct world {
 
 void world_open(struct world *w, const char *settings);
 void world_close(struct world *w);
+
+/* The same, over one HTTP origin for everything but /files/, which is the folder. */
+void world_open_http(struct world *w, const char *settings);
 
 /* Every file gets a later time of change than the one before. */
 void world_write(struct world *w, const char *path, const char *text);
@@ -119,6 +123,8 @@ struct asking {
     struct question question;
     struct req *req; /* NULL once it is over */
     bool wants_content, is_sending;
+    bool is_pulling; /* the body is on its way */
+    struct buf pulled;
     struct answer answer;
 };
 

@@ -63,12 +63,18 @@ struct http_answer {
 };
 
 /*
- * -EPROTO: no HTTP response head; control characters in a value; two different Content-Length, or
- * one beside Transfer-Encoding; a malformed Content-Length; a 206 without a sound Content-Range (or
- * multipart); -EMSGSIZE: over the limits above. `ret` is then undefined. `now` settles the century
- * of two-digit years. 1xx heads are the client's to drop.
+ * `head` may end with the empty line or without it. -EMSGSIZE: over the limits above. -EPROTO: no
+ * HTTP response head; a folded line, a control character; two different Content-Length, a malformed
+ * one, one beside Transfer-Encoding; a Transfer-Encoding other than "chunked" in HTTP/1.1; a 206
+ * without a sound Content-Range (or multipart), or with a Content-Length that is not the range's.
+ * `ret` is then undefined. `now` settles the century of two-digit years. 1xx heads are the client's
+ * to drop. A repeated ETag or Last-Modified counts as malformed.
  */
 int http_answer_parse(struct str head, unix_t now, struct http_answer *ret) MUST_CHECK;
+
+/* The values of a field one after the other, with `*at` 0 at first; STR_NONE after the last. */
+struct str http_answer_next(const struct http_answer *a, enum http_answer_field field,
+                            unsigned *at);
 
 /* The content as it came is the representation itself: no Content-Encoding but "identity". */
 bool http_answer_is_plain(const struct http_answer *a);

@@ -5,6 +5,8 @@
  */
 #include "http/cors.h"
 
+#include "http/field.h"
+
 static bool is_any(const struct cors_policy *p)
 {
     for (unsigned i = 0; i < p->origin_count; i++)
@@ -32,11 +34,9 @@ static bool is_name_list(struct str list)
 {
     struct str name;
 
-    while (str_split(&list, ',', &name)) {
-        name = str_trim(name);
-        if (name.n > 0 && !http_is_token(name))
+    while (http_list_next(&list, &name))
+        if (!http_is_token(name))
             return false;
-    }
     return true;
 }
 

@@ -14,13 +14,15 @@
 #include "http/answer.h"
 
 struct http_freshness {
-    bool may_store;   /* RFC 9111 3, 4.1: no no-store, no private, Vary on nothing that differs */
-    bool is_explicit; /* the response says how long: s-maxage, max-age or Expires */
-    bool must_revalidate; /* no-cache, must-revalidate, proxy-revalidate, s-maxage: never used stale
-                           */
+    /* RFC 9111 3, 4.1: no no-store, no private, Vary on nothing that differs. */
+    bool may_store;
+    bool is_explicit; /* the response says how long: s-maxage, max-age, Expires, or no-cache */
+    /* no-cache, must-revalidate, proxy-revalidate, s-maxage: never used stale. */
+    bool must_revalidate;
     int64_t lifetime; /* seconds, from the moment it was made at the origin; 0 when not explicit */
-    int64_t age;      /* seconds, at `now` (RFC 9111 4.2.3) */
-    int64_t stale_while_revalidate, stale_if_error; /* seconds; -1: not said */
+    int64_t age;      /* seconds, at `now` (RFC 9111 4.2.3); fresh while lifetime > age */
+    int64_t stale_while_revalidate; /* seconds; -1: not said; 0 with must_revalidate */
+    int64_t stale_if_error;         /* the same */
 };
 
 /* All values are held to 0 .. HTTP_FRESHNESS_MAX (RFC 9111 1.2.2: about 68 years). */

@@ -3,6 +3,7 @@
  * against RFC 9112 and decide about the message's framing. The first thing that is wrong is the
  * answer, in the order request line, fields as they come, what fields say together, target.
  */
+#include "http/field.h"
 #include "http/h1_internal.h"
 
 /* What a target may not hold: white space and controls, and what no client sends raw. */
@@ -89,8 +90,7 @@ static void take_connection(struct h1_index *ix, struct str value)
 {
     struct str option;
 
-    while (str_split(&value, ',', &option)) {
-        option = str_trim(option);
+    while (http_list_next(&value, &option)) {
         ix->has_close |= str_eq_nocase(option, STR("close"));
         ix->has_keep_alive |= str_eq_nocase(option, STR("keep-alive"));
     }

@@ -44,7 +44,7 @@ static const struct {
 #undef X
 };
 
-struct str media_type_of(struct str path)
+struct str media_type_or(struct str path, struct str otherwise)
 {
     struct str name = str_skip(path, (size_t)(str_rfind_char(path, '/') + 1));
     ptrdiff_t dot = str_rfind_char(name, '.');
@@ -53,5 +53,10 @@ struct str media_type_of(struct str path)
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (str_eq_nocase(suffix, table[i].suffix))
             return table[i].type;
-    return STR("application/octet-stream");
+    return otherwise.n > 0 ? otherwise : STR("application/octet-stream");
+}
+
+struct str media_type_of(struct str path)
+{
+    return media_type_or(path, STR_NONE);
 }

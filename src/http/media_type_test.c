@@ -26,4 +26,12 @@ static void types_by_suffix(void **state)
         assert_str(media_type_of(str_of(cases[i].path)), cases[i].want);
 }
 
-TEST_MAIN(cmocka_unit_test(types_by_suffix))
+static void an_origins_word_for_what_we_do_not_know(void **state)
+{
+    assert_str(media_type_or(STR("/a.ts"), STR("text/html")), "video/mp2t");
+    assert_str(media_type_or(STR("/a.xyz"), STR("text/html")), "text/html");
+    assert_str(media_type_or(STR("/a.xyz"), STR("")), "application/octet-stream");
+}
+
+TEST_MAIN(cmocka_unit_test(an_origins_word_for_what_we_do_not_know),
+          cmocka_unit_test(types_by_suffix))

@@ -5,25 +5,7 @@
 #include "http/range.h"
 
 #include "http/date.h"
-
-/* The next entity-tag of a list (RFC 9110 8.8.3). False at the end, or where it stops being one. */
-static bool next_etag(struct str *rest, struct str *ret)
-{
-    size_t quote;
-    ptrdiff_t end;
-
-    while (rest->n > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
-        *rest = str_skip(*rest, 1);
-    quote = str_starts(*rest, STR("W/")) ? 2 : 0;
-    if (rest->n <= quote || rest->p[quote] != '"')
-        return false;
-    end = str_find_char(str_skip(*rest, quote + 1), '"');
-    if (end < 0)
-        return false;
-    *ret = str_first(*rest, quote + 1 + (size_t)end + 1);
-    *rest = str_skip(*rest, ret->n);
-    return true;
-}
+#include "http/field.h"
 
 static struct str opaque(struct str etag)
 {
@@ -37,7 +19,7 @@ static bool is_in_list(struct str list, struct str etag)
 
     if (str_eq(str_trim(list), STR("*")))
         return true;
-    while (etag.n > 0 && next_etag(&list, &one))
+    while (etag.n > 0 && http_etag_next(&list, &one))
         if (str_eq(opaque(one), opaque(etag)))
             return true;
     return false;
@@ -69,29 +51,13 @@ static bool if_range_holds(const struct http_head *h, const struct http_validato
            t == v->last_modified;
 }
 
-/* Digits; more than 64 bits can say is the same as the most they can. */
-static bool parse_position(struct str s, uint64_t *ret)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (!ascii_is_digit(s.p[i]))
-            return false;
-        if (__builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
-            v = UINT64_MAX;
-    }
-    *ret = v;
-    return s.n > 0;
-}
-
 /* "-500": the last 500 bytes, or all when there are fewer. */
 static enum http_condition suffix_range(struct str digits, uint64_t length,
                                         struct http_byte_range *ret)
 {
     uint64_t n;
 
-    if (!parse_position(digits, &n))
+    if (!http_digits(digits, &n))
         return COND_FULL;
     if (n == 0)
         return COND_UNSATISFIABLE;
@@ -112,8 +78,8 @@ static enum http_condition one_range(struct str spec, uint64_t length, struct ht
     after = str_skip(spec, (size_t)dash + 1);
     if (dash == 0)
         return suffix_range(after, length, ret);
-    if (!parse_position(str_first(spec, (size_t)dash), &first) ||
-        (after.n > 0 && !parse_position(after, &last)) || last < first)
+    if (!http_digits(str_first(spec, (size_t)dash), &first) ||
+        (after.n > 0 && !http_digits(after, &last)) || last < first)
         return COND_FULL;
     if (first >= length)
         return COND_UNSATISFIABLE;
@@ -126,12 +92,10 @@ static struct str only_element(struct str list)
 {
     struct str piece, only = STR_NONE;
 
-    while (str_split(&list, ',', &piece)) {
-        piece = str_trim(piece);
-        if (piece.n > 0 && only.n > 0)
+    while (http_list_next(&list, &piece)) {
+        if (only.n > 0)
             return STR_NONE;
-        if (piece.n > 0)
-            only = piece;
+        only = piece;
     }
     return only;
 }
@@ -153,7 +117,15 @@ bool http_is_continuation(const struct http_head *h)
     uint64_t first;
 
     return dash > 0 && h->known[FIELD_IF_RANGE].p == NULL &&
-           parse_position(str_first(spec, (size_t)dash), &first) && first > 0;
+           http_digits(str_first(spec, (size_t)dash), &first) && first > 0;
+}
+
+struct str http_one_range(struct str field)
+{
+    struct str spec = only_byte_range(field);
+    struct http_byte_range range;
+
+    return spec.p != NULL && one_range(spec, UINT64_MAX, &range) == COND_PARTIAL ? spec : STR_NONE;
 }
 
 static enum http_condition evaluate_range(struct str field, uint64_t length,

@@ -45,4 +45,7 @@ enum http_condition http_evaluate(const struct http_head *h, const struct http_v
  */
 bool http_is_continuation(const struct http_head *h);
 
+/* "0-99", "100-" or "-500" out of a Range field that holds exactly this; else STR_NONE. */
+struct str http_one_range(struct str field);
+
 #endif

@@ -159,7 +159,36 @@ static void nothing_known_matches_nothing(void **state)
     assert_int_equal(http_evaluate(&h, &none, 10, NOW, &r), COND_FULL);
 }
 
-TEST_MAIN(cmocka_unit_test(ranges), cmocka_unit_test(if_range),
-          cmocka_unit_test(weak_validators_do_not_join_pieces), cmocka_unit_test(conditions),
-          cmocka_unit_test(other_methods_get_everything),
+static void one_well_formed_range(void **state)
+{
+    static const struct {
+        const char *field, *want; /* NULL: none */
+    } cases[] = {
+        {"bytes=0-99", "0-99"},
+        {"Bytes=100-", "100-"},
+        {"bytes=-500", "-500"},
+        {"bytes= 5-6 ,", "5-6"},
+        {"bytes=0-1,3-4", NULL},
+        {"bytes=9-1", NULL},
+        {"bytes=x-1", NULL},
+        {"bytes=-0", NULL},
+        {"bytes=", NULL},
+        {"lines=0-1", NULL},
+        {"", NULL},
+    };
+
+    assert_null(http_one_range(STR_NONE).p);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str got = http_one_range(str_of(cases[i].field));
+
+        if (cases[i].want == NULL)
+            assert_null(got.p);
+        else
+            assert_str(got, cases[i].want);
+    }
+}
+
+TEST_MAIN(cmocka_unit_test(one_well_formed_range), cmocka_unit_test(ranges),
+          cmocka_unit_test(if_range), cmocka_unit_test(weak_validators_do_not_join_pieces),
+          cmocka_unit_test(conditions), cmocka_unit_test(other_methods_get_everything),
           cmocka_unit_test(nothing_known_matches_nothing))

@@ -134,15 +134,10 @@ static void put_date(struct cursor *c, unix_t now)
     put(c, (struct str){text, sizeof text - 1});
 }
 
-/* A line end in a field would let its author write a response of his own. HTAB is the one control
- * allowed. */
+/* A line end in a field would let its author write a response of his own. */
 static bool is_clean(struct str s)
 {
-    size_t at = scan_control(s, 0);
-
-    while (at < s.n && s.p[at] == '\t')
-        at = scan_control(s, at + 1);
-    return at == s.n;
+    return scan_control_but_tab(s) == s.n;
 }
 
 static void put_field(struct cursor *c, const struct http_field *f)
@@ -154,18 +149,28 @@ static void put_field(struct cursor *c, const struct http_field *f)
     put(c, STR("\r\n"));
 }
 
-/* RFC 9110 8.6 */
-static bool has_length(const struct http_response *r)
+/* RFC 9110 6.4.1 */
+static bool has_content(const struct http_response *r)
 {
-    return r->status >= 200 && r->status != 204 && r->status != 304 &&
-           r->content_length != HTTP_LENGTH_UNKNOWN;
+    return r->status >= 200 && r->status != 204 && r->status != 304;
 }
 
-static void put_length(struct cursor *c, uint64_t length)
+bool h1_is_chunked(const struct http_response *r, const struct http_head *request)
 {
-    put(c, STR("Content-Length: "));
-    put_number(c, length);
-    put(c, STR("\r\n"));
+    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && request->version_minor > 0;
+}
+
+/* RFC 9112 6: how the content is framed. */
+static void put_framing(struct cursor *c, const struct http_response *r,
+                        const struct http_head *request)
+{
+    if (h1_is_chunked(r, request)) {
+        put(c, STR("Transfer-Encoding: chunked\r\n"));
+    } else if (has_content(r) && r->content_length != HTTP_LENGTH_UNKNOWN) {
+        put(c, STR("Content-Length: "));
+        put_number(c, r->content_length);
+        put(c, STR("\r\n"));
+    }
 }
 
 static void put_connection(struct cursor *c, const struct http_head *request, bool is_last)
@@ -182,14 +187,14 @@ ptrdiff_t h1_write_head(const struct http_response *r, const struct http_head *r
     struct cursor c = {ret, ret + room};
     bool is_final = r->status >= 200;
 
-    assert(r->content_length != HTTP_LENGTH_UNKNOWN || is_last);
+    assert(r->content_length != HTTP_LENGTH_UNKNOWN || is_last || h1_is_chunked(r, request) ||
+           !has_content(r));
     put_status(&c, r->status);
     if (is_final)
         put_date(&c, now);
     for (unsigned i = 0; i < r->field_count; i++)
         put_field(&c, &r->fields[i]);
-    if (has_length(r))
-        put_length(&c, r->content_length);
+    put_framing(&c, r, request);
     if (is_final)
         put_connection(&c, request, is_last);
     put(&c, STR("\r\n"));

@@ -15,8 +15,8 @@
 
 enum { HTTP_RESPONSE_FIELDS = 32 };
 
-/* The content ends with the connection (server-sent events): no Content-Length, and `is_last` must
- * be set. */
+/* The content is chunked (RFC 9112 7.1), or, for HTTP/1.0, ends with the connection: `is_last` must
+ * then be set. */
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
 
 struct http_response {
@@ -32,10 +32,14 @@ void http_response_add(struct http_response *r, struct str name, struct str valu
 /* "OK", "Not Found"; "" for a number without a phrase. */
 struct str http_reason(unsigned status);
 
+/* Is the content to be sent in chunks? */
+bool h1_is_chunked(const struct http_response *r, const struct http_head *request);
+
 /*
  * Writes status line, Date (not with 1xx; from `now`; the text is kept per thread and made once a
- * second), fields, Content-Length, Connection ("close", or "keep-alive" to an HTTP/1.0 client that
- * asked), empty line. -1 when it does not fit into `room`; else how many bytes were written.
+ * second), fields, Content-Length or Transfer-Encoding, Connection ("close", or "keep-alive" to an
+ * HTTP/1.0 client that asked), empty line. -1 when it does not fit into `room`; else how many bytes
+ * were written.
  */
 ptrdiff_t h1_write_head(const struct http_response *r, const struct http_head *request,
                         bool is_last, unix_t now, char *ret, size_t room) MUST_CHECK;

@@ -37,4 +37,14 @@ static inline size_t scan_control(struct str s, size_t at)
     return at;
 }
 
+/* The same, HTAB aside: the one control that a field's value may hold (RFC 9110 5.5). */
+static inline size_t scan_control_but_tab(struct str s)
+{
+    size_t at = scan_control(s, 0);
+
+    while (at < s.n && s.p[at] == '\t')
+        at = scan_control(s, at + 1);
+    return at;
+}
+
 #endif

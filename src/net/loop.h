@@ -80,6 +80,11 @@ void deadline_init(struct deadline *d);
 void deadline_set(struct deadline_queue *q, struct deadline *d);
 void deadline_clear(struct deadline *d);
 
+static inline bool deadline_is_set(const struct deadline *d)
+{
+    return !list_is_empty(&d->link);
+}
+
 /*
  * Work that may block, on libuv's pool. `run` is called on some thread and must touch nothing but
  * what the work owns. Then op.done on the loop's thread, err = what `run` returned; or, when the op

@@ -22,7 +22,8 @@
 #include "net/loop_internal.h"
 
 /* Events pass through without translation. */
-_Static_assert((int)SOCK_READ == (int)UV_READABLE && (int)SOCK_WRITE == (int)UV_WRITABLE,
+_Static_assert((int)SOCK_READ == (int)UV_READABLE && (int)SOCK_WRITE == (int)UV_WRITABLE &&
+                   (int)SOCK_HANGUP == (int)UV_DISCONNECT,
                "events are those of libuv");
 
 static void on_event(uv_poll_t *poll, int status, int events);
@@ -69,7 +70,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
     if (status < 0) { /* EPOLLERR: libuv has stopped watching; recv or send will say what it is */
         s->armed = 0;
-        events = SOCK_READ | SOCK_WRITE;
+        events = SOCK_READ | SOCK_WRITE | SOCK_HANGUP;
     } else if ((events & ~s->wanted) != 0) {
         arm(s);
     }
@@ -77,6 +78,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
         s->ops->readable(s);
     if ((events & s->wanted & SOCK_WRITE) != 0)
         s->ops->writable(s);
+    if ((events & s->wanted & SOCK_HANGUP) != 0)
+        s->ops->hangup(s);
     if (must_rearm(s))
         loop_defer(s->loop, &s->end_of_turn);
 }

@@ -20,18 +20,20 @@ struct sock;
 struct sock_ops {
     void (*readable)(struct sock *s);
     void (*writable)(struct sock *s);
+    /* The peer has ended its side, or the connection is broken. */
+    void (*hangup)(struct sock *s);
     /* After sock_close(), once, in a later turn: the memory may go. */
     void (*closed)(struct sock *s);
 };
 
-enum { SOCK_READ = 1, SOCK_WRITE = 2 };
+enum { SOCK_READ = 1, SOCK_WRITE = 2, SOCK_HANGUP = 4 };
 
 struct sock {
     uv_poll_t poll;
     const struct sock_ops *ops;
     struct loop *loop;
     int fd;         /* owned */
-    uint8_t wanted; /* SOCK_READ | SOCK_WRITE */
+    uint8_t wanted; /* SOCK_READ | SOCK_WRITE | SOCK_HANGUP */
     uint8_t armed;  /* what the kernel watches: follows `wanted` at the end of the turn */
     bool is_closing;
     struct loop_task end_of_turn; /* arms, or closes */

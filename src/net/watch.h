@@ -21,8 +21,10 @@ struct watch *watch_new(struct loop *l, int fd, watch_fn ready, void *arg);
 void watch_set(struct watch *w, unsigned events); /* 0: none for now */
 void watch_free(struct watch **w);
 
-/* Rings once, `after` from now (0: in a later turn, never within alarm_set()); set again, it is
- * moved. */
+/*
+ * Rings once, `after` from now, in whole milliseconds and never early; set again, it is moved. 0:
+ * at the end of this turn as a deferred task would (loop.h), never within alarm_set().
+ */
 struct alarm;
 struct alarm *alarm_new(struct loop *l, void (*ring)(void *arg), void *arg);
 void alarm_set(struct alarm *a, usec_t after);

@@ -32,6 +32,8 @@ struct origin_worker {
     /* Tells of a change of a server's state; on this worker's thread. Set by who makes the worker.
      */
     void (*changed)(struct origin_worker *w, const struct server_change *change);
+    /* A fetch tries again: before its head, or for the rest of a body. The same. */
+    void (*tried_again)(struct origin_worker *w, bool is_resumption);
     struct list fetches; /* live ones */
 };
 
@@ -59,7 +61,8 @@ struct origin_sink {
     /*
      * 0: whole. Before a head: -EHOSTUNREACH, -ECONNREFUSED, -ECONNRESET (no server could be
      * reached), -EKEYREJECTED, -ETIMEDOUT, -EPROTO (the last answer was malformed), -ELOOP (a
-     * redirect that leads out, or on and on). After it: the body broke and cannot be resumed.
+     * redirect that leads out, or on and on). After it: the body broke and cannot be resumed; when
+     * it was held for too long over HTTP/2 (client/client.h), -ENOBUFS.
      */
     void (*end)(void *arg, struct origin_fetch *f, int err);
 };
@@ -71,6 +74,10 @@ struct origin_fetch *origin_fetch_start(struct origin_worker *w, struct cluster 
 void origin_fetch_set_sink(struct origin_fetch *f, const struct origin_sink *sink, void *arg);
 void origin_fetch_proceed(struct origin_fetch *f); /* after a data() that answered false */
 void origin_fetch_cancel(struct origin_fetch **f); /* legal inside head() and data() */
+
+/* Nothing more of it is wanted, but its connection may be used again: see client_drop(). Legal
+ * wherever a cancel is. */
+void origin_fetch_drop(struct origin_fetch **f);
 
 /* Which server answered, and how often it took another try or a resumption: for the log. */
 struct str origin_fetch_server(const struct origin_fetch *f);

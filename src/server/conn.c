@@ -124,6 +124,8 @@ static void on_finished(struct req *r)
     c->is_last |= conn_must_end(c, r);
     c->req = NULL;
     c->head_left = (struct iovec){0};
+    c->out = NULL;
+    c->chunked = NULL;
     req_free(&r);
     if (c->is_last) {
         conn_finish(c);
@@ -298,6 +300,9 @@ static void conn_process(struct conn *c)
         conn_close(c);
     else if (c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_CONTENT)
         sock_want(&c->sock, SOCK_READ);
+    else if (c->state == CONN_WORKING)
+        sock_want(&c->sock,
+                  SOCK_HANGUP); /* reaches the kernel if it still waits at the turn's end */
 }
 
 bool conn_must_end(const struct conn *c, const struct req *r)
@@ -370,11 +375,25 @@ static void on_readable(struct sock *s)
     }
 }
 
+/*
+ * The viewer has ended its side while it is served. From a disk it gets its answer all the same: it
+ * may have meant "no more requests". What would have to come from an origin is not fetched for one
+ * who, as a rule, has left (nginx and HAProxy do the same).
+ */
+static void on_hangup(struct sock *s)
+{
+    struct conn *c = container_of(s, struct conn, sock);
+
+    sock_want(s, s->wanted & ~(unsigned)SOCK_HANGUP);
+    if (c->req != NULL && req_is_fed_by_origin(c->req))
+        conn_abort(c, OUT_CLIENT_LEFT);
+}
+
 /* ---- accepting, deadlines, draining ---- */
 
 void conn_accept(struct worker *w, int fd, const struct net_address *peer)
 {
-    static const struct sock_ops ops = {on_readable, conn_on_writable, on_closed};
+    static const struct sock_ops ops = {on_readable, conn_on_writable, on_hangup, on_closed};
     struct conn *c;
 
     if (atomic_fetch_add(&w->limit->count, 1) >= w->limit->max) {

@@ -3,6 +3,7 @@
 #define SERVER_CONN_INTERNAL_H
 
 #include "gate/req.h"
+#include "http/chunked.h"
 #include "net/sock.h"
 #include "server/conn.h"
 
@@ -38,6 +39,8 @@ struct conn {
         view; /* input not looked at yet: in worker->input (only while processing) or in `kept` */
     struct buf kept;        /* input that waits for more, or for its turn; no memory when empty */
     struct iovec head_left; /* of the response's head, in the request's arena */
+    struct body *out; /* what is sent: the request's body, or `chunked` around it; NULL: none */
+    struct chunked_body *chunked; /* in the request's arena */
 };
 
 void conn_enter(struct conn *c, enum conn_state s);

@@ -33,8 +33,10 @@ static int write_head(struct conn *c, struct req *r)
 
     if (p == NULL)
         return -ENOMEM;
-    c->is_last |=
-        r->must_close || !r->head.keep_alive || c->peer_ended || c->worker->state != WORKER_SERVING;
+    c->is_last |= r->must_close || !r->head.keep_alive || c->peer_ended ||
+                  c->worker->state != WORKER_SERVING ||
+                  (r->response.content_length == HTTP_LENGTH_UNKNOWN &&
+                   !h1_is_chunked(&r->response, &r->head));
     n = h1_write_head(&r->response, &r->head, c->is_last, loop_unix(c->worker->loop), p, room);
     assert(n > 0); /* the room was counted */
     c->head_left = (struct iovec){p, (size_t)n};
@@ -48,15 +50,15 @@ static void account_sent(struct conn *c, struct req *r, size_t n)
 
     c->head_left.iov_base = (char *)c->head_left.iov_base + of_head;
     c->head_left.iov_len -= of_head;
-    if (n > of_head) {
-        r->sent += n - of_head;
-        body_advance(r->body, n - of_head);
-    }
+    if (n == of_head)
+        return;
+    body_advance(c->out, n - of_head);
+    r->sent = c->chunked != NULL ? c->chunked->content_sent : r->sent + n - of_head;
 }
 
-static bool has_body_left(const struct req *r)
+static bool has_body_left(const struct conn *c)
 {
-    return r->body != NULL && r->body->left > 0;
+    return c->out != NULL && c->out->left > 0;
 }
 
 /* One sendmsg or sendfile. > 0: bytes went; 0: the socket is full; -errno. */
@@ -78,14 +80,6 @@ static ssize_t send_piece(struct conn *c, struct req *r, const struct body_view 
     return sock_send(&c->sock, iov, count, view != NULL && view->kind == BODY_FILE);
 }
 
-static void on_more(struct body *b)
-{
-    struct req *r = b->puller;
-    struct conn *c = r->owner;
-
-    sock_want(&c->sock, c->sock.wanted | SOCK_WRITE);
-}
-
 /* 1: everything is with the kernel; 0: wait for room; 2: wait for the body; -errno. */
 enum { SENT_ALL = 1, WAIT_ROOM = 0, WAIT_BODY = 2 };
 
@@ -96,12 +90,12 @@ static int pump(struct conn *c, struct req *r)
         int has = 0;
         ssize_t n;
 
-        if (has_body_left(r))
-            has = body_peek(r->body, &view);
+        if (has_body_left(c))
+            has = body_peek(c->out, &view);
         if (has < 0)
             return -EIO;
         if (has == 0 && c->head_left.iov_len == 0)
-            return has_body_left(r) ? WAIT_BODY : SENT_ALL;
+            return has_body_left(c) ? WAIT_BODY : SENT_ALL;
         n = send_piece(c, r, has > 0 ? &view : NULL);
         if (n == -EAGAIN)
             return WAIT_ROOM;
@@ -109,57 +103,91 @@ static int pump(struct conn *c, struct req *r)
             return (int)n;
         account_sent(c, r, (size_t)n);
     }
-    return c->head_left.iov_len == 0 && !has_body_left(r) ? SENT_ALL : WAIT_ROOM;
+    return c->head_left.iov_len == 0 && !has_body_left(c) ? SENT_ALL : WAIT_ROOM;
 }
 
-static void wait_for(struct conn *c, int what)
+/*
+ * Room in the socket is the viewer's to make, within the send timeout. A body that is still
+ * arriving is its origin's: whoever feeds it has limits of its own. Either way we notice when the
+ * viewer leaves, so that nothing is fetched for nobody.
+ */
+static void wait_for(struct conn *c, int what, bool has_moved)
 {
-    unsigned reading = c->sock.wanted & SOCK_READ;
+    if (what == WAIT_BODY)
+        deadline_clear(&c->deadline);
+    else if (has_moved || !deadline_is_set(&c->deadline))
+        deadline_set(c->worker->send, &c->deadline);
+    sock_want(&c->sock, what == WAIT_ROOM ? SOCK_WRITE | SOCK_HANGUP : SOCK_HANGUP);
+}
 
-    sock_want(&c->sock, what == WAIT_ROOM ? reading | SOCK_WRITE : reading);
+static void go_on(struct conn *c)
+{
+    struct req *r = c->req;
+    uint64_t body_before = r->sent;
+    size_t head_before = c->head_left.iov_len;
+    int n = pump(c, r);
+
+    if (n == SENT_ALL || n < 0) {
+        sock_want(&c->sock, c->sock.wanted & ~(unsigned)SOCK_WRITE);
+        conn_enter(c, CONN_WORKING);
+        req_on_sent(r, MIN(n, 0));
+        return;
+    }
+    wait_for(c, n, r->sent != body_before || c->head_left.iov_len != head_before);
+}
+
+/* Sent at once: what has just come may still be in the hands of who brings it. */
+static void on_more(struct body *b)
+{
+    struct conn *c = b->puller;
+
+    if (!(c->sock.wanted & SOCK_WRITE))
+        go_on(c);
+}
+
+/* What leaves the socket: the body, in chunks when nobody knows how long it will be. */
+static int set_out(struct conn *c, struct req *r)
+{
+    c->out = r->body;
+    c->chunked = NULL;
+    if (c->out != NULL && h1_is_chunked(&r->response, &r->head)) {
+        c->chunked = ARENA_NEW(&r->arena, struct chunked_body);
+        if (c->chunked == NULL)
+            return -ENOMEM;
+        chunked_body_init(c->chunked, c->out);
+        c->out = &c->chunked->body;
+    }
+    if (c->out != NULL) {
+        c->out->on_more = on_more;
+        c->out->puller = c;
+    }
+    return 0;
 }
 
 int conn_respond(struct req *r)
 {
     struct conn *c = r->owner;
-    int n = write_head(c, r);
+    int n = set_out(c, r);
 
-    if (n < 0)
+    if (n == 0)
+        n = write_head(c, r);
+    if (n == 0)
+        n = pump(c, r);
+    else
         return n;
-    if (r->body != NULL) {
-        r->body->on_more = on_more;
-        r->body->puller = r;
-    }
-    n = pump(c, r);
     if (n == SENT_ALL || n < 0)
         return n;
     conn_enter(c, CONN_SENDING);
-    wait_for(c, n);
+    wait_for(c, n, true);
     return 0;
 }
 
 void conn_on_writable(struct sock *s)
 {
     struct conn *c = container_of(s, struct conn, sock);
-    struct req *r = c->req;
-    uint64_t body_before;
-    size_t head_before;
-    int n;
 
-    if (c->state != CONN_SENDING) {
+    if (c->state == CONN_SENDING)
+        go_on(c);
+    else
         sock_want(s, s->wanted & ~(unsigned)SOCK_WRITE);
-        return;
-    }
-    body_before = r->sent;
-    head_before = c->head_left.iov_len;
-    n = pump(c, r);
-    if (n == SENT_ALL || n < 0) {
-        sock_want(s, s->wanted & ~(unsigned)SOCK_WRITE);
-        conn_enter(c, CONN_WORKING);
-        req_on_sent(r, MIN(n, 0));
-        return;
-    }
-    if (r->sent != body_before || c->head_left.iov_len != head_before)
-        deadline_set(c->worker->send, &c->deadline); /* it reads: patience begins anew */
-    wait_for(c, n);
 }

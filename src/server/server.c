@@ -23,6 +23,7 @@ struct server {
     const char *config;
     struct store *store;
     struct cache *cache;
+    struct disk *disk; /* NULL: none */
     struct gate gate;
     struct connection_limit limit;
     const struct api *api;
@@ -56,6 +57,18 @@ static int open_store(const struct snapshot *snapshot, struct store **ret, struc
     struct store_embedded_options options = {.path = e->path.p, .size = e->size};
 
     return store_open_embedded(&options, &snapshot->rules->store, ret, error);
+}
+
+static int open_disk(const struct snapshot *snapshot, struct disk **ret, struct buf *error)
+{
+    const struct cache_settings *c = &snapshot->settings.gate.cache;
+    struct disk_settings s = {.path = c->disk.path.p,
+                              .limit = c->disk.size,
+                              .max_object = MAX(c->max_object, snapshot->rules->max_playlist),
+                              .max_queue = DISK_MAX_QUEUE,
+                              .max_index = DISK_MAX_INDEX};
+
+    return c->disk.path.n > 0 ? disk_open(&s, ret, error) : 0;
 }
 
 /* ---- listening ---- */
@@ -128,8 +141,8 @@ static int make_workers(struct server *s)
             log_error("cannot listen: %s", strerror(-r));
             return -1;
         }
-        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, &s->limit, fds,
-                                   (unsigned)settings->listen.count);
+        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, s->worker_count, &s->limit,
+                                   fds, (unsigned)settings->listen.count);
         s->gate.workers[i] = s->workers[i]->gate;
     }
     s->gate.worker_count = s->worker_count;
@@ -213,6 +226,7 @@ static void reload(struct server *s)
     } else {
         log_set_level((enum log_level)next->settings.log.level);
         store_set_rules(s->store, &next->rules->store);
+        rules_inherit(next->rules, s->snapshot->rules);
         for (unsigned i = 0; i < s->started_count; i++)
             worker_reload(s->workers[i], next);
         snapshot_unref(&s->snapshot);
@@ -289,6 +303,8 @@ static int prepare(struct server *s)
     r = check_addresses(s->snapshot, &error);
     if (r == 0)
         r = open_store(s->snapshot, &s->store, &error);
+    if (r == 0)
+        r = open_disk(s->snapshot, &s->disk, &error);
     if (r < 0)
         log_lines(buf_str(&error));
     buf_done(&error);
@@ -303,6 +319,7 @@ static void unmake(struct server *s)
     free(s->gate.workers);
     gate_done(&s->gate);
     cache_free(&s->cache);
+    disk_close(&s->disk);
     store_close(&s->store);
     snapshot_unref(&s->snapshot);
 }
@@ -334,7 +351,7 @@ int server_run(struct snapshot *snapshot, const char *config)
         s.cache = cache_new(settings->gate.cache.memory,
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
         s.api = admin_api();
-        gate_init(&s.gate, s.cache, s.store, s.api);
+        gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);
@@ -354,12 +371,18 @@ int server_run(struct snapshot *snapshot, const char *config)
 int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
 {
     struct store *store = NULL;
+    struct disk *disk = NULL;
     int result = check_addresses(snapshot, ret_errors);
 
     if (open_store(snapshot, &store, ret_errors) < 0) {
         buf_add_char(ret_errors, '\n');
         result = -1;
     }
+    if (open_disk(snapshot, &disk, ret_errors) < 0) {
+        buf_add_char(ret_errors, '\n');
+        result = -1;
+    }
+    disk_close(&disk);
     store_close(&store);
     return result;
 }

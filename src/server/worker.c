@@ -4,22 +4,27 @@
 
 #include <stdlib.h>
 
+#include "gate/fetch.h"
 #include "gate/fill.h"
 #include "server/conn.h"
 
 #define ENDING_CHECK (20 * USEC_PER_MSEC)
 
-static bool is_over(const struct worker *w)
+static bool is_idle(const struct worker *w)
 {
     return list_is_empty(&w->connections) && list_is_empty(&w->gate->requests) &&
            list_is_empty(&w->gate->fills);
 }
 
+/* Viewers of other workers may still be fed by our fetches. */
 static void check_end(void *arg)
 {
     struct worker *w = arg;
 
-    if (is_over(w))
+    if (!is_idle(w))
+        return;
+    fetch_cancel_deserted(w->gate);
+    if (list_is_empty(&w->gate->fetches))
         loop_stop(w->loop);
 }
 
@@ -27,6 +32,7 @@ static void stop_now(struct worker *w)
 {
     w->state = WORKER_STOPPING;
     fill_cancel_all(w->gate);
+    fetch_cancel_all(w->gate);
     conn_abort_all(w);
 }
 
@@ -150,9 +156,22 @@ static void make_deadlines(struct worker *w, const struct http_settings *s)
     deadline_init(&w->drained);
 }
 
+/* Each worker has its share of what the process may have. */
+static struct client *make_client(struct loop *l, const struct pool_settings *s, unsigned workers)
+{
+    struct client_limits limits = {
+        .max_connections = (unsigned)((s->max_connections + workers - 1) / workers),
+        .max_idle = (unsigned)((s->max_idle + workers - 1) / workers),
+        .keep_alive = s->keep_alive,
+        .dns_cache = s->dns_cache,
+    };
+
+    return client_new(l, &limits);
+}
+
 struct worker *worker_new(struct gate *gate, struct store *store, struct snapshot *snapshot,
-                          unsigned number, struct connection_limit *limit, const int *fds,
-                          unsigned fd_count)
+                          unsigned number, unsigned count, struct connection_limit *limit,
+                          const int *fds, unsigned fd_count)
 {
     struct worker *w = xzalloc(sizeof *w);
 
@@ -161,7 +180,8 @@ struct worker *worker_new(struct gate *gate, struct store *store, struct snapsho
     w->limit = limit;
     w->loop = loop_new();
     w->store = store_worker_new(store, w->loop);
-    w->gate = gate_worker_new(gate, era_new(snapshot), w->loop, w->store, number);
+    w->client = make_client(w->loop, &snapshot->settings.gate.pool, count);
+    w->gate = gate_worker_new(gate, era_new(snapshot), w->loop, w->store, w->client, number);
     w->drain_order.run = on_drain_order;
     w->stop_order.run = on_stop_order;
     list_init(&w->connections);
@@ -184,6 +204,7 @@ void worker_free(struct worker **w)
     ticker_free(&old->ending);
     deadline_clear(&old->drained);
     gate_worker_free(&old->gate);
+    client_free(&old->client);
     store_worker_free(&old->store);
     loop_free(&old->loop);
     free(old);

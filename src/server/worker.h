@@ -35,6 +35,7 @@ struct worker {
     struct loop *loop;
     struct gate_worker *gate;
     struct store_worker *store;
+    struct client *client; /* to HTTP origins */
     struct listener *listeners[WORKER_MAX_LISTENERS];
     unsigned listener_count;
     struct list connections;
@@ -48,10 +49,10 @@ struct worker {
     char input[WORKER_INPUT_BYTES];
 };
 
-/* `fds` are listening descriptors; taken. */
+/* Number `number` of `count`. `fds` are listening descriptors; taken. */
 struct worker *worker_new(struct gate *gate, struct store *store, struct snapshot *snapshot,
-                          unsigned number, struct connection_limit *limit, const int *fds,
-                          unsigned fd_count);
+                          unsigned number, unsigned count, struct connection_limit *limit,
+                          const int *fds, unsigned fd_count);
 void worker_free(struct worker **w);
 
 int worker_start(struct worker *w) MUST_CHECK; /* 0, or -errno: no thread */

@@ -1,8 +1,14 @@
-"""Fixtures: a folder of streams, and daemons over it that must give everything back."""
+"""Fixtures: a folder of streams, daemons over it that must give everything back, and origins for them to ask."""
+import subprocess
+
 import pytest
 
-from support.gate import Gate
+from support.gate import ROOT, Gate
+from support.nginx import Nginx
+from support.origin import Origin
+from support.players import SECONDS
 from support.streams import Streams
+from support.tls import Authority
 
 
 @pytest.fixture
@@ -46,3 +52,58 @@ def shared_gate(tmp_path_factory):
         gate.stop()
     finally:
         gate.abandon()
+
+
+@pytest.fixture
+def make_origin(tmp_path):
+    """make_origin(...) starts a scripted origin; at the end of the test nothing unexpected has come to it and nothing of
+    its scripts is left unplayed."""
+    origins = []
+
+    def make(*args, **options):
+        origins.append(Origin(*args, folder=tmp_path, **options))
+        return origins[-1].start()
+
+    yield make
+    try:
+        for origin in origins:
+            origin.check()
+    finally:
+        for origin in origins:
+            origin.stop()
+
+
+@pytest.fixture
+def origin(make_origin):
+    return make_origin()
+
+
+@pytest.fixture
+def make_nginx(tmp_path, streams):
+    """make_nginx(...) starts a real origin over the folder of streams, or another one."""
+    servers = []
+
+    def make(root=None, **options):
+        servers.append(Nginx(tmp_path / f"nginx{len(servers)}", root or streams.root, **options))
+        return servers[-1].start()
+
+    yield make
+    try:
+        for server in servers:
+            server.stop()
+    finally:
+        for server in servers:
+            server.abandon()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A stream that players play, SECONDS long."""
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run([ROOT / "scripts/demo.sh", folder, str(SECONDS)], check=True)
+    return Streams(folder)

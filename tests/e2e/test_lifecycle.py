@@ -23,14 +23,6 @@ BIG_SIZE = 8 << 20
 OPEN = {"policy": {"segment": []}}
 
 
-def is_refusing(gate):
-    try:
-        Connection(gate.port).close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 def slow_download(gate):
     """A response that cannot fit into the buffers between, begun and not read any further."""
     gate.streams.write(BIG, bytes_of("big", BIG_SIZE))
@@ -46,7 +38,7 @@ class TestSignals:
         gate = make_gate(access=OPEN)
         with slow_download(gate) as c:
             gate.signal(signal.SIGTERM)
-            until(lambda: is_refusing(gate), "no new connections")
+            until(gate.is_refusing, "no new connections")
             assert c.read_exactly(BIG_SIZE) == bytes_of("big", BIG_SIZE)
         assert gate.wait_exit() == 0
 
@@ -77,7 +69,7 @@ class TestSignals:
         gate = make_gate(access=OPEN)
         with slow_download(gate):
             gate.signal(signal.SIGTERM)
-            until(lambda: is_refusing(gate), "no new connections")
+            until(gate.is_refusing, "no new connections")
             gate.signal(signal.SIGINT)
             assert gate.wait_exit(10) == 0
 

@@ -4,21 +4,10 @@ import subprocess
 
 import pytest
 
-from support.gate import ELSEWHERE, ROOT
+from support.gate import ELSEWHERE
+from support.players import SECONDS, STREAM, UA, ffmpeg, frames, frames_of_file, through
 from support.signing import sign
-from support.streams import Streams
 from support.wait import until
-
-STREAM = "/2026-01-01/demo"
-UA = "ffmpeg-of-the-tests/1.0"
-SECONDS = 14
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
-    subprocess.run([ROOT / "scripts/demo.sh", folder, str(SECONDS)], check=True)
-    return Streams(folder)
 
 
 @pytest.fixture
@@ -33,26 +22,9 @@ def viewer(gate):
     return v
 
 
-def ffmpeg(source, *options, before=()):
-    done = subprocess.run(["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", *before, "-i", str(source),
-                           *options, "-"], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def frames(source, *before):
-    """One line for each decoded frame of each stream, video and sound."""
-    lines = ffmpeg(source, "-map", "0", "-f", "framemd5", before=before).splitlines()
-    return [line for line in lines if not line.startswith("#")]
-
-
-def through(gate, url):
-    return f"http://127.0.0.1:{gate.port}{url}"
-
-
 @pytest.mark.parametrize("playlist", ["hd/index.m3u8", "sd/index.m3u8", "master.m3u8"])
 def test_every_frame_is_that_of_the_source(gate, viewer, demo, playlist):
-    source = frames(demo.file(f"{STREAM}/{playlist}"), "-allowed_extensions", "ALL")
+    source = frames_of_file(demo.file(f"{STREAM}/{playlist}"))
     assert len(source) > SECONDS * 25
     assert frames(through(gate, sign(f"{STREAM}/{playlist}")), "-user_agent", UA) == source
 

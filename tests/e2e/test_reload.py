@@ -1,5 +1,4 @@
 """SIGHUP: a new configuration without dropping a viewer, or none at all when it has a mistake."""
-import signal
 import threading
 
 import pytest
@@ -17,15 +16,6 @@ BIG_SIZE = 8 << 20
 NEXT_SECRET = b"a secret for the season to come"
 
 
-def reload(gate, **changes):
-    """Writes the configuration with these sections changed, and asks the daemon to take it."""
-    seen = gate.log.count("SIGHUP: ")
-    gate.config.update(changes)
-    gate.write_config()
-    gate.signal(signal.SIGHUP)
-    until(lambda: gate.log.count("SIGHUP: ") > seen, "the daemon has heard")
-
-
 def two_secrets(gate):
     (gate.config_file.parent / "next.secret").write_bytes(NEXT_SECRET)
     return {"secrets": [{"id": "k2", "file": "next.secret"}, {"id": "k1", "file": "token.secret"}]}
@@ -41,12 +31,12 @@ def test_a_secret_is_rotated_without_an_outage(make_gate):
     with v.connect() as held:
         held.request("GET", sign(MASTER), v.fields())
         assert held.read().status == 200
-        reload(gate, token=two_secrets(gate))
+        gate.reload(token=two_secrets(gate))
         until(lambda: v.get(fresh).status == 200, "the new secret signs")
         held.request("GET", sign(MASTER), v.fields())  # the connection has seen it all
         assert held.read().status == 200
     assert v.gets(sign(MASTER)).status == 200
-    reload(gate, token={"secrets": gate.config["token"]["secrets"][:1]})
+    gate.reload(token={"secrets": gate.config["token"]["secrets"][:1]})
     until(lambda: v.get(sign(MASTER, secret=SECRET)).status == 403, "the old secret is gone")
     assert before.status == 200
 
@@ -57,7 +47,7 @@ def test_a_running_download_is_not_touched(make_gate):
     c = Connection(gate.port, receive_buffer=16 << 10)
     c.request("GET", BIG)
     assert c.read_head().status == 200
-    reload(gate, access={"policy": {"segment": ["credential"]}})
+    gate.reload(access={"policy": {"segment": ["credential"]}})
     v = gate.viewer()
     until(lambda: v.get(BIG).status == 403, "the new policy is in force")
     assert c.read_exactly(BIG_SIZE) == bytes_of("big", BIG_SIZE)
@@ -67,19 +57,19 @@ def test_a_running_download_is_not_touched(make_gate):
 def test_a_mistake_changes_nothing(gate):
     v = gate.admitted()
     good = dict(gate.config)
-    reload(gate, access={"policy": {"playlist": ["tokn"]}})
+    gate.reload(access={"policy": {"playlist": ["tokn"]}})
     assert "the old one stays in force" in gate.log and "access.policy.playlist" in gate.log
     v.gets(sign(MASTER))
     gate.viewer(ua="Other/1").is_refused(sign(MASTER), "no_grant")
     gate.config = good
-    reload(gate)
+    gate.reload()
     assert "the new configuration is in force" in gate.log
 
 
 def test_api_keys_and_limits_change(gate):
     v = gate.admitted()
     keys = [k for k in gate.config["api"]["keys"] if k["scope"] != "admin"]
-    reload(gate, api={"keys": keys}, grant={"ttl": "7s"})
+    gate.reload(api={"keys": keys}, grant={"ttl": "7s"})
     until(lambda: gate.api("GET", "/health", key="admin").status == 403, "the key is gone")
     assert gate.grant(v)["ttl"] == 7
     v.gets(sign(MASTER))
@@ -94,7 +84,7 @@ def test_another_root_is_not_served_from_what_was_cached(make_gate, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / SEGMENT[1:]).parent.mkdir(parents=True)
     (elsewhere / SEGMENT[1:]).write_bytes(b"other bytes")
-    reload(gate, origins=[{"prefix": "/", "filesystem": {"root": str(elsewhere)}}])
+    gate.reload(origins=[{"prefix": "/", "filesystem": {"root": str(elsewhere)}}])
     until(lambda: v.get(SEGMENT).body == b"other bytes", "the new root")
     assert old != b"other bytes"
 
@@ -117,7 +107,7 @@ def test_reloads_under_load(make_gate):
     for t in threads:
         t.start()
     for i in range(20):
-        reload(gate, session={"ttl": f"{3600 + i}s"})
+        gate.reload(session={"ttl": f"{3600 + i}s"})
     over.set()
     for t in threads:
         t.join()

@@ -60,6 +60,11 @@ def merged(base, changes):
     return {key: value for key, value in out.items() if value is not None}
 
 
+def http_origin(*servers, prefix="/", **http):
+    """An entry of `origins`, for URLs or for origins of the harness."""
+    return {"prefix": prefix, "http": {"servers": [getattr(s, "url", s) for s in servers], **http}}
+
+
 def run(*args, check=True, **options):
     """A subcommand of the daemon, to its end."""
     done = subprocess.run([BINARY, *map(str, args)], capture_output=True, text=True, timeout=60,
@@ -126,6 +131,21 @@ class Gate:
         self.process.wait()
         self.process = None
 
+    def reload(self, **changes):
+        """Writes the configuration with these sections changed, and asks the daemon to take it."""
+        seen = self.log.count("SIGHUP: ")
+        self.config.update(changes)
+        self.write_config()
+        self.signal(signal.SIGHUP)
+        until(lambda: self.log.count("SIGHUP: ") > seen, "the daemon has heard")
+
+    def is_refusing(self):
+        try:
+            http.Connection(self.port).close()
+            return False
+        except ConnectionRefusedError:
+            return True
+
     def wait_exit(self, deadline=40):
         code = self.process.wait(deadline)
         self.process = None
@@ -168,7 +188,7 @@ class Gate:
 
         def is_idle():
             last.update(self.gauges())
-            return last == last | {"requests": 1, "connections": 1, "arenas": 1, "blobs": 0}
+            return last == dict.fromkeys(last, 0) | {"requests": 1, "connections": 1, "arenas": 1}
 
         try:
             until(is_idle)
@@ -178,6 +198,29 @@ class Gate:
     def count_of(self, word):
         assert word in OUTCOMES, word
         return self.stats()["outcomes"].get(word, 0)
+
+    def counters(self):
+        return self.stats()["counters"]
+
+    def cache(self):
+        return self.stats()["cache"]
+
+    def disk(self):
+        return self.stats()["disk"]
+
+    def servers(self):
+        """What /health says of the servers of origins: as configured -> its state and figures."""
+        origins = self.api("GET", "/health", key="viewer").json["origins"]
+        return {server["server"]: server for origin in origins for server in origin["servers"]}
+
+    def wait_state(self, origin, state):
+        until(lambda: self.servers()[origin.url]["state"] == state, f"{origin.url} is {state}")
+
+    def purge(self, tier="purged", **what):
+        """How many objects went out of memory, or, `purged_on_disk`, from there."""
+        response = self.api("POST", "/api/cache/purge", what, key="operator")
+        assert response.status == 200, response.text
+        return response.json[tier]
 
     def denied_log(self):
         return self.api("GET", "/api/access-logs/denied", key="viewer").json
@@ -236,6 +279,12 @@ class Viewer:
 
     def connect(self, **options):
         return http.Connection(self.gate.port, self.ip, **options)
+
+    def start(self, target, fields=(), method="GET", **options):
+        """A request that is sent, its answer still to be read."""
+        c = self.connect(**options)
+        c.request(method, target, self.fields(fields))
+        return c
 
     def ask(self, method, target, fields=(), body=None):
         return http.fetch(self.gate.port, method, target, self.fields(fields), body, source=self.ip)

@@ -52,6 +52,7 @@ class Connection:
             self.sock.bind((source, 0))
         self.sock.connect((host or ("::1" if is_v6 else "127.0.0.1"), port))
         self.buffer = b""
+        self.content = b""  # out of chunks, not yet read
 
     def __enter__(self):
         return self
@@ -109,6 +110,45 @@ class Connection:
             return response
         response.body = self.read_exactly(int(response["Content-Length"]))
         return response
+
+    def read_chunked(self, n=None):
+        """So many bytes of a chunked body, or all that is left of it, to the end that it must have."""
+        while n is None or len(self.content) < n:
+            piece = self._read_chunk()
+            self.content += piece
+            if not piece:
+                assert n is None, f"ended after {len(self.content)} of {n} bytes"
+                n = len(self.content)
+        data, self.content = self.content[:n], self.content[n:]
+        return data
+
+    def _read_chunk(self):
+        """b"" is the last one."""
+        size = int(self._read_line(), 16)
+        data = self.read_exactly(size)
+        assert self._read_line() == b"", "a chunk without its end, or a trailer nobody asked for"
+        return data
+
+    def _read_line(self):
+        while b"\r\n" not in self.buffer:
+            if not self._more():
+                raise Closed(self.buffer)
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line
+
+    def read_to_end(self):
+        """What comes until the server closes."""
+        while self._more():
+            pass
+        data, self.buffer = self.buffer, b""
+        return data
+
+    def read_until_broken(self):
+        """What comes of a body that the server cuts off."""
+        try:
+            return self.read_to_end()
+        except ConnectionResetError:
+            return self.buffer
 
     def is_closed_by_peer(self):
         """Waits for the end of the stream; anything that still comes is a failure."""

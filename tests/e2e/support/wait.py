@@ -18,6 +18,21 @@ def until(condition, what="", deadline=DEADLINE, every=0.01):
         time.sleep(every)
 
 
+def until_still(value, what="", quiet=0.3):
+    """The value of value(), once it has stayed the same for `quiet` seconds."""
+    last, since = value(), time.monotonic()
+
+    def is_still():
+        nonlocal last, since
+        now = value()
+        if now != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > quiet
+
+    until(is_still, what)
+    return last
+
+
 def until_past(unix_seconds):
     """Until the wall clock, as the daemon reads it, is past this second."""
     until(lambda: time.time() >= unix_seconds + 1, f"clock past {unix_seconds}",

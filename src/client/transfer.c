@@ -1,0 +1,352 @@
+/*
+ * One request and its answer: from client_start() to end(), with what may happen in between. What
+ * libcurl says of it comes through receive.c and transfer_done(); what its owner says, through
+ * client_proceed() and client_cancel(), which only take note and leave the rest to transfer_act()
+ * at the end of the turn.
+ */
+#include "client/client_internal.h"
+
+#include <errno.h>
+
+/* State */
+
+static bool is_legal(enum transfer_state from, enum transfer_state to)
+{
+    static const unsigned legal[] = {
+        [TRANSFER_SPARE] = 1U << TRANSFER_STARTING,
+        [TRANSFER_STARTING] = 1U << TRANSFER_HEAD | 1U << TRANSFER_OVER,
+        [TRANSFER_HEAD] = 1U << TRANSFER_CONTENT | 1U << TRANSFER_OVER,
+        [TRANSFER_CONTENT] = 1U << TRANSFER_REST | 1U << TRANSFER_OVER,
+        [TRANSFER_REST] = 1U << TRANSFER_OVER,
+        [TRANSFER_OVER] = 1U << TRANSFER_SPARE,
+    };
+
+    return (legal[from] & 1U << to) != 0;
+}
+
+static void move(struct client_transfer *t, enum transfer_state to)
+{
+    assert(is_legal(t->state, to));
+    t->state = to;
+    if (to == TRANSFER_STARTING)
+        t->client->stats.transfers++;
+    else if (to == TRANSFER_SPARE)
+        t->client->stats.transfers--;
+}
+
+/* Stock: an easy handle and an alarm are worth keeping */
+
+static void on_alarm(void *arg);
+
+static struct client_transfer *transfer_new(struct client *c)
+{
+    struct client_transfer *t = xzalloc(sizeof *t);
+
+    t->client = c;
+    list_init(&t->todo);
+    list_init(&t->dropped);
+    list_init(&t->same_socket);
+    t->easy = curl_easy_init();
+    assert(t->easy != NULL);
+    t->alarm = alarm_new(c->loop, on_alarm, t);
+    buf_init(&t->text, REQUEST_TEXT_MAX);
+    options_set_fixed(t);
+    return t;
+}
+
+void transfer_free(struct client_transfer *t)
+{
+    assert(t->state == TRANSFER_SPARE && !t->is_in_multi);
+    curl_easy_cleanup(t->easy);
+    alarm_free(&t->alarm);
+    buf_done(&t->text);
+    xfree_p(&t);
+}
+
+static struct client_transfer *take_spare(struct client *c)
+{
+    struct list *link = list_take_first(&c->spare);
+
+    if (link == NULL)
+        return transfer_new(c);
+    c->spare_count--;
+    return LIST_ENTRY(link, struct client_transfer, todo);
+}
+
+static void leave_libcurl(struct client_transfer *t)
+{
+    long opened = 0;
+
+    if (!t->is_in_multi)
+        return;
+    t->is_in_multi = false;
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
+    t->client->stats.connections += (uint64_t)opened;
+    t->client->stats.reused += t->was_sent && opened == 0;
+    client_remove(t->client, t->easy);
+    socket_leave(t);
+}
+
+/* The last thing that happens to it: nobody else knows of it any more. */
+static void release(struct client_transfer *t)
+{
+    struct client *c = t->client;
+
+    leave_libcurl(t);
+    list_remove(&t->todo);
+    list_remove(&t->dropped);
+    alarm_clear(t->alarm);
+    buf_done(&t->head);
+    buf_done(&t->rest);
+    move(t, TRANSFER_SPARE);
+    if (c->spare_count == SPARE_MAX) {
+        transfer_free(t);
+        return;
+    }
+    list_prepend(&c->spare, &t->todo);
+    c->spare_count++;
+}
+
+/* Ends */
+
+static void tell_end(struct client_transfer *t)
+{
+    move(t, TRANSFER_OVER);
+    alarm_clear(t->alarm);
+    t->sink->end(t->arg, t, t->err);
+    release(t);
+}
+
+/* libcurl is content with a head that breaks off. */
+static void judge(struct client_transfer *t)
+{
+    bool has_head = t->state == TRANSFER_CONTENT;
+
+    if (has_head && (t->length == HTTP_LENGTH_UNKNOWN || t->got == t->length))
+        return;
+    t->err = -ECONNRESET;
+    t->reason = has_head ? "content ended early" : "head ended early";
+}
+
+void transfer_done(struct client_transfer *t, CURLcode code)
+{
+    if (t->state == TRANSFER_OVER) { /* cancelled */
+        release(t);
+        return;
+    }
+    t->code = code;
+    if (code == CURLE_OK)
+        judge(t);
+    else if (t->err == 0)
+        t->err = client_error(t, code);
+    leave_libcurl(t);
+    if (t->is_held || t->rest.n > 0)
+        move(t, TRANSFER_REST);
+    else
+        tell_end(t);
+}
+
+/* Time limits: one alarm that is set again only when it has rung, or would ring too late. */
+
+static usec_t limit_of(const struct client_transfer *t)
+{
+    return t->state == TRANSFER_STARTING || t->state == TRANSFER_HEAD
+               ? t->first_byte_by
+               : t->progress + t->stall_timeout;
+}
+
+static void set_alarm(struct client_transfer *t)
+{
+    usec_t by = limit_of(t), now = loop_now(t->client->loop);
+
+    if (by >= t->rings_at)
+        return;
+    t->rings_at = by;
+    alarm_set(t->alarm, by > now ? by - now : 1);
+}
+
+static void on_alarm(void *arg)
+{
+    struct client_transfer *t = arg;
+
+    t->rings_at = UINT64_MAX;
+    if (t->is_held)
+        return;
+    if (limit_of(t) > loop_now(t->client->loop)) {
+        set_alarm(t);
+        return;
+    }
+    t->err = -ETIMEDOUT;
+    t->reason = t->state == TRANSFER_CONTENT ? "no more content in time" : "no answer in time";
+    leave_libcurl(t);
+    tell_end(t);
+}
+
+/* Who is dropped has its time, and no more of it for each byte. */
+void transfer_note_progress(struct client_transfer *t)
+{
+    if (!t->is_dropped)
+        t->progress = loop_now(t->client->loop);
+}
+
+void transfer_note_head(struct client_transfer *t)
+{
+    move(t, TRANSFER_CONTENT);
+    transfer_note_progress(t);
+    set_alarm(t);
+}
+
+static void unpause(struct client_transfer *t)
+{
+    CURLcode code;
+
+    t->is_paused = false;
+    code = curl_easy_pause(t->easy, CURLPAUSE_CONT); /* what it has kept comes at once */
+    if (code != CURLE_OK)
+        transfer_done(t, code);
+}
+
+/* Back from a hold, unless it was held again meanwhile. */
+static void resume(struct client_transfer *t)
+{
+    if (!t->is_held)
+        receive_tell_rest(t);
+    if (t->is_held || t->state == TRANSFER_OVER)
+        return;
+    if (t->state == TRANSFER_REST)
+        tell_end(t);
+    else if (t->is_paused)
+        unpause(t);
+}
+
+void transfer_act(struct client_transfer *t)
+{
+    switch (t->state) {
+    case TRANSFER_STARTING:
+        move(t, TRANSFER_HEAD);
+        t->is_in_multi = true;
+        client_add(t->client, t->easy);
+        break;
+    case TRANSFER_CONTENT:
+    case TRANSFER_REST:
+        resume(t);
+        break;
+    case TRANSFER_OVER:
+        release(t);
+        break;
+    default:
+        WRONG("a transfer with nothing to do");
+    }
+}
+
+/* What the owner calls */
+
+struct client_transfer *client_start(struct client *c, const struct client_request *r,
+                                     const struct client_sink *sink, void *arg)
+{
+    struct client_transfer *t = take_spare(c);
+
+    t->sink = sink;
+    t->arg = arg;
+    t->was_sent = t->is_http2 = t->is_held = t->is_paused = t->has_proceeded = false;
+    t->is_dropped = false;
+    t->err = 0;
+    t->reason = NULL;
+    t->interim = 0;
+    t->got = t->trailer_bytes = 0;
+    t->curl_text[0] = '\0';
+    buf_init(&t->head, HTTP_MAX_ANSWER_BYTES);
+    buf_init(&t->rest, CLIENT_HELD_MAX);
+    options_set(t, r);
+    move(t, TRANSFER_STARTING);
+    t->first_byte_by = loop_now(c->loop) + r->first_byte_timeout;
+    t->stall_timeout = r->stall_timeout;
+    t->rings_at = UINT64_MAX;
+    set_alarm(t);
+    client_todo(c, t);
+    return t;
+}
+
+void client_proceed(struct client_transfer *t)
+{
+    if (t->is_telling)
+        t->has_proceeded = true;
+    if (t->is_telling || !t->is_held)
+        return;
+    t->is_held = false;
+    transfer_note_progress(t);
+    set_alarm(t);
+    client_todo(t->client, t);
+}
+
+void client_cancel(struct client_transfer **t)
+{
+    struct client_transfer *transfer = TAKE(*t);
+
+    if (transfer == NULL || transfer->state == TRANSFER_OVER)
+        return;
+    move(transfer, TRANSFER_OVER);
+    alarm_clear(transfer->alarm);
+    client_todo(transfer->client, transfer);
+}
+
+/* Dropped */
+
+static bool on_unwanted(void *arg, struct client_transfer *t, struct str bytes)
+{
+    uint64_t *left = &t->drop_left;
+
+    *left -= MIN(*left, bytes.n);
+    if (*left == 0 && t->got != t->length)
+        client_cancel(&(struct client_transfer *){t});
+    return true;
+}
+
+static void on_unwanted_end(void *arg, struct client_transfer *t, int err)
+{
+    (void)err; /* whole or not */
+}
+
+/* A stream of HTTP/2 is reset without harm to its connection. */
+static bool is_worth_reading(const struct client_transfer *t)
+{
+    bool has_head = t->state == TRANSFER_CONTENT || t->state == TRANSFER_REST;
+
+    return has_head && !t->is_http2 &&
+           (t->length == HTTP_LENGTH_UNKNOWN || t->length - t->got <= CLIENT_DROP_MAX);
+}
+
+void client_drop(struct client_transfer **t)
+{
+    static const struct client_sink sink = {NULL, on_unwanted, on_unwanted_end};
+    struct client_transfer *transfer = TAKE(*t);
+
+    if (transfer == NULL)
+        return;
+    if (!is_worth_reading(transfer)) {
+        client_cancel(&transfer);
+        return;
+    }
+    transfer->sink = &sink;
+    transfer->drop_left = CLIENT_DROP_MAX;
+    transfer->stall_timeout = CLIENT_DROP_TIME;
+    transfer_note_progress(transfer);
+    transfer->is_dropped = true;
+    list_append(&transfer->client->dropped, &transfer->dropped);
+    client_proceed(transfer);
+    set_alarm(transfer);
+}
+
+bool client_was_sent(const struct client_transfer *t)
+{
+    return t->was_sent;
+}
+
+struct str client_reason(const struct client_transfer *t)
+{
+    if (t->reason != NULL)
+        return str_of(t->reason);
+    if (t->curl_text[0] != '\0')
+        return str_of(t->curl_text);
+    return t->code != CURLE_OK ? str_of(curl_easy_strerror(t->code)) : STR("");
+}

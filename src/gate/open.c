@@ -1,0 +1,142 @@
+/*
+ * Objects of a folder: in memory, if somebody asked before and the file has not changed since; else
+ * on disk.
+ */
+#include "gate/steps.h"
+
+#include <errno.h>
+
+#include "gate/fill.h"
+#include "hls/playlist.h"
+
+struct cache_version file_version(const struct origin_file *f)
+{
+    return (struct cache_version){f->inode, f->size, f->mtime_sec, f->mtime_nsec};
+}
+
+static enum outcome outcome_of_open(int err)
+{
+    switch (err) {
+    case -ENOENT:
+    case -ENAMETOOLONG:
+        return OUT_NOT_FOUND;
+    case -EACCES:
+        return OUT_FORBIDDEN_FILE;
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+        return OUT_OVERLOADED;
+    default:
+        return OUT_ORIGIN_ERROR;
+    }
+}
+
+/* A large file stays open: the page cache is its memory, and sending from there costs no copy. */
+static void keep_open(struct req *r)
+{
+    struct cache_version version = file_version(&r->file);
+    struct str etag = origin_file_etag(&r->arena, &r->file);
+
+    r->entry = cache_put(r->worker->gate->cache, r->cache_key,
+                         &(struct cache_entry){.fd = origin_file_take(&r->file),
+                                               .is_file = true,
+                                               .version = version,
+                                               .etag = etag,
+                                               .last_modified = version.mtime_sec,
+                                               .status = 200,
+                                               .checked_at = loop_now(r->worker->loop)});
+}
+
+/* A file that is asked for again and again: large ones stay open, small ones go into memory, behind
+ * the back of this request. */
+static void warm_up(struct req *r, bool was_cached)
+{
+    struct cache *c = r->worker->gate->cache;
+
+    if (r->class == CLASS_KEY || r->file.size == 0)
+        return; /* keys are never kept */
+    if (!was_cached &&
+        !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
+        return;
+    if (r->file.size > r->rules->max_in_memory)
+        keep_open(r);
+    else if (!fill_start(r, false))
+        cache_hot_failed(c, r->cache_key);
+}
+
+/* Gone, or not ours to read: so is what we kept of it. Anything else may pass: what we kept is
+ * served meanwhile. */
+static const struct step *after_failed_open(struct req *r, int err)
+{
+    if (err == -ENOENT || err == -EACCES)
+        cache_drop(r->worker->gate->cache, r->cache_key);
+    else if (r->entry != NULL)
+        return STEP(rewrite);
+    return req_fail(r, outcome_of_open(err));
+}
+
+static const struct step *after_open(struct req *r, int err)
+{
+    bool was_cached = r->entry != NULL;
+
+    if (err < 0)
+        return after_failed_open(r, err);
+    gate_count(r->worker, STAT_FILES_OPENED, 1);
+    if (was_cached) {
+        struct cache_version now = file_version(&r->file);
+
+        if (cache_version_eq(&r->entry->version, &now)) {
+            origin_file_done(&r->file);
+            return STEP(rewrite);
+        }
+        cache_entry_unref(&r->entry);
+    }
+    if (r->class == CLASS_PLAYLIST)
+        return STEP(load);
+    warm_up(r, was_cached);
+    return STEP(respond);
+}
+
+static void on_opened(struct op *op, int err)
+{
+    struct req *r = container_of(op, struct req, file.op);
+
+    req_resume(r, after_open(r, err));
+}
+
+const struct step *step_open(struct req *r)
+{
+    struct gate_worker *w = r->worker;
+
+    cache_entry_unref(&r->entry); /* of a load that has to be done again */
+    r->entry = cache_get(w->gate->cache, r->cache_key);
+    if (r->entry != NULL && !cache_claim_check(r->entry, loop_now(w->loop), r->rules->file_check))
+        return STEP(rewrite);
+    r->file = (struct origin_file){0};
+    op_init(&r->file.op, on_opened);
+    origin_open(r->route->folder, w->loop, r->url.path, &r->file);
+    return req_wait(r, &r->file.op);
+}
+
+/* Another request may have loaded this very version while ours was being opened. */
+static bool take_loaded(struct req *r)
+{
+    struct cache_version version = file_version(&r->file);
+
+    r->entry = cache_get(r->worker->gate->cache, r->cache_key);
+    if (r->entry != NULL && cache_version_eq(&r->entry->version, &version))
+        return true;
+    cache_entry_unref(&r->entry);
+    return false;
+}
+
+const struct step *step_load(struct req *r)
+{
+    if (r->file.size > r->rules->max_playlist)
+        return req_fail(r, OUT_PLAYLIST_TOO_LARGE);
+    if (take_loaded(r)) {
+        origin_file_done(&r->file);
+        return STEP(rewrite);
+    }
+    return fill_start(r, true) ? STEP(WAIT) : req_fail(r, OUT_OVERLOADED);
+}

@@ -1,0 +1,121 @@
+"""Real players behind servers that are killed, stopped and started again in mid-body: not a frame is different."""
+import threading
+
+import pytest
+
+from support.gate import http_origin
+from support.players import STREAM, UA, frames, frames_of_file, through
+from support.signing import sign
+from support.wait import until
+
+HD = f"{STREAM}/hd/index.m3u8"
+PATIENT = {"connect_timeout": "1s", "first_byte_timeout": "500ms", "stall_timeout": "500ms", "retry_pause": "20ms",
+           "retries": 10, "resumes": 20, "eject_time": "200ms", "eject_max": "500ms"}
+
+
+@pytest.fixture
+def pair(make_nginx, demo, authority):
+    """Two servers over the demo, slow enough to be hit in the middle of a segment."""
+    def pair(**options):
+        return [make_nginx(root=demo.root, limit_rate="400k", **options) for _ in range(2)]
+
+    return pair
+
+
+def viewer_of(gate):
+    v = gate.viewer(ip="127.0.0.1", ua=UA)
+    gate.grant(v, path=f"{STREAM}/master.m3u8")
+    return v
+
+
+class Playing(threading.Thread):
+    """ffmpeg, beside the test."""
+
+    def __init__(self, gate, url):
+        super().__init__(daemon=True)
+        self.source, self.frames = through(gate, url), None
+        self.start()
+
+    def run(self):
+        self.frames = frames(self.source, "-user_agent", UA)
+
+
+def troubles(gate):
+    counters = gate.counters()
+    return counters["fetch_resumes"] + counters["fetch_retries"]
+
+
+def under_way(gate, server):
+    return gate.servers()[server.url]["under_way"]
+
+
+def hit(gate, servers, playing, harm, heal):
+    """Harms whichever server is sending, until the gate has noticed; then heals it. False: ffmpeg is done."""
+    before = troubles(gate)
+    victim = until(lambda: not playing.is_alive() or next((s for s in servers if under_way(gate, s)), None), "one is sending")
+    if victim is True:
+        return False
+    harm(victim)
+    try:
+        until(lambda: troubles(gate) > before or not playing.is_alive(), "the gate has noticed")
+    finally:
+        heal(victim)
+    return True
+
+
+HARM = {"killed": (lambda s: s.kill(), lambda s: s.start()), "stopped": (lambda s: s.pause(), lambda s: s.resume())}
+
+
+@pytest.mark.parametrize("transport", ["http", "tls+h2"])
+@pytest.mark.parametrize("harm", HARM)
+def test_every_frame_while_servers_come_and_go(make_gate, pair, demo, authority, harm, transport):
+    servers = pair(tls=authority.certificate("IP:127.0.0.1")) if transport != "http" else pair()
+    gate = make_gate(workers=2, origins=[http_origin(*servers, ca_file=str(authority.file), **PATIENT)])
+    viewer_of(gate)
+    playing = Playing(gate, sign(HD))
+    hits = 0
+    while hits < 6 and hit(gate, servers, playing, *HARM[harm]):
+        hits += 1
+    playing.join(60)
+    assert playing.frames == frames_of_file(demo.file(HD))
+    assert hits >= 3 and gate.counters()["fetch_resumes"] >= 2
+    assert gate.count_of("origin_broke") == 0
+    gate.wait_all_given_back()
+
+
+def test_one_server_alone_is_waited_for(make_gate, pair, demo):
+    """It is killed in mid-body and comes back a moment later: the viewer sees nothing but a pause."""
+    server = pair()[0]
+    gate = make_gate(origins=[http_origin(server, **PATIENT)])
+    viewer_of(gate)
+    playing = Playing(gate, sign(HD))
+    assert hit(gate, [server], playing, *HARM["killed"])
+    playing.join(60)
+    assert playing.frames == frames_of_file(demo.file(HD)) and gate.counters()["fetch_resumes"] >= 1
+
+
+@pytest.mark.multiworker
+def test_ten_viewers_of_one_stream_cost_one(make_gate, make_nginx, demo):
+    nginx = make_nginx(root=demo.root, limit_rate="2m")
+    gate = make_gate(workers=2, origins=[http_origin(nginx)])
+    viewers = [gate.viewer(ip=f"127.0.{i + 1}.5", ua=f"Player/{i}") for i in range(10)]
+    url = f"{STREAM}/master.m3u8"
+    got = {}
+
+    def play(i):
+        gate.grant(viewers[i], uid=f"u{i}", path=url)
+        got[i] = viewers[i].play(sign(url, uid=f"u{i}"))
+
+    threads = [threading.Thread(target=play, args=(i,)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 10
+    for i, responses in got.items():
+        for target, response in responses.items():
+            path = target.split("?")[0]
+            if not path.endswith(".m3u8"):
+                assert response.body == demo.read(path)
+    for line in nginx.log():
+        assert nginx.count(line.path) == (10 if line.path.endswith(".key") else 1), line.path
