@@ -18,7 +18,7 @@ build   pkg-config          finds the libraries below
 build   libuv1-dev          event loop
 build   libssl-dev          HMAC, SHA-256, TLS
 build   liblmdb-dev         embedded store
-build    libcurl4-openssl-dev HTTP client: origins, health checks
+build   libcurl4-openssl-dev HTTP client: origins, health checks
 build   libyaml-dev         configuration files
 build   libjansson-dev      JSON of the API
 build   libpcre2-dev        stream key patterns
@@ -30,7 +30,8 @@ test    libcmocka-dev       unit tests
 test    python3             end-to-end tests
 test    python3-pytest      end-to-end tests
 test    ffmpeg              plays streams through the gate
-test    openssl             signs URLs in the shell example
+test    openssl             signs URLs in the shell example, certificates of the tests
+test    nginx-light         an origin over TLS and HTTP/2
 test    curl                a player of the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same

@@ -129,12 +129,13 @@ struct blob *flight_seal(struct flight *f);
 /*
  * The ends. Each wakes all readers, and takes the flight out of the index. flight_land(): `what` is
  * taken as by cache_put(), but for its blob, which is the flight's. `is_kept`: goes into the index,
- * if the flight is in it still and there is room. The version that is there has been overtaken and
- * goes in any case; it stays when the flight lands the same or is lost.
+ * if the flight is in it still and there is room. With flight_land() and flight_send_alone() the
+ * version that is in the index has been overtaken and goes, whether anything takes its place or
+ * not; with the other two it stays.
  */
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept);
-void flight_land_same(struct flight *f,
-                      struct cache_entry *e); /* ASKED: the stale version is right */
+/* ASKED: the stale version is right. */
+void flight_land_same(struct flight *f, struct cache_entry *e);
 void flight_lose(struct flight *f, int why);
 /* ASKED: remembers for so long that this object is not shared (0: does not). */
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember);

@@ -24,7 +24,7 @@ static struct shard *shard_of(const struct flight *f)
     return &f->cache->shards[shard_index(f->node.hash)];
 }
 
-/* With the shard's lock held, as the next two. */
+/* With the shard's lock held, as those up to look_up(). */
 static struct flight *list_new(struct cache *c, struct shard *s, uint64_t hash, struct str key,
                                struct loop *l)
 {

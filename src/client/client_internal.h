@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "client/client.h"
@@ -15,20 +16,40 @@ enum {
     SPARE_MAX = 32,             /* transfers kept for the next requests */
     REQUEST_FIELDS_MAX = 32,
     REQUEST_TEXT_MAX = 64 * 1024,
+    HTTP1_SERVERS = 64, /* remembered at once */
+};
+
+/* A server without HTTP/2 is not asked for it again for so long. */
+#define HTTP1_REMEMBERED (600 * USEC_PER_SEC)
+
+struct http1_server {
+    uint64_t name;
+    usec_t until;
+};
+
+/* lane.c says why there are two. */
+enum { LANE_SERIAL, LANE_SHARED, LANE_COUNT };
+
+struct lane {
+    struct client *client;
+    bool multiplexes;
+    CURLM *multi;        /* NULL: not used for long, see client.c */
+    struct alarm *timer; /* libcurl's only one */
+    unsigned transfers, sockets;
 };
 
 struct client {
     struct loop *loop;
     struct client_limits limits;
     const char *ca_file, *ca_folder; /* the system's; literals of libcurl's */
-    CURLM *multi;                    /* NULL: not used for long, see client.c */
-    CURLSH *shared;                  /* names and TLS sessions, which outlive `multi` */
-    unsigned in_multi;               /* transfers */
-    struct alarm *timer;             /* libcurl's only one */
+    struct lane lanes[LANE_COUNT];
+    CURLSH *shared; /* names and TLS sessions, which outlive the lanes' multi handles */
+    struct http1_server http1[HTTP1_SERVERS];
+    unsigned http1_next;
 
     struct alarm *idle; /* looks at idle_since when it rings, and is set again */
     bool idle_is_set;
-    usec_t idle_since; /* when the last transfer left `multi` */
+    usec_t idle_since; /* when the last transfer left its lane */
 
     struct loop_task turn;
     struct list todo;    /* of client_transfer.todo: what the turn's end has to see to */
@@ -65,7 +86,8 @@ struct client_transfer {
     bool is_dropped;
     uint64_t drop_left; /* bytes that are still read */
     CURL *easy;         /* owned */
-    bool is_in_multi;
+    struct lane *lane;  /* for which it is meant */
+    bool is_in_lane;
     const struct client_sink *sink;
     void *arg;
 
@@ -74,13 +96,14 @@ struct client_transfer {
     struct buf text; /* of URL, target and fields, NUL-terminated, one after the other */
     struct curl_slist route, fields[REQUEST_FIELDS_MAX + 3];
     unsigned field_count;
-    bool may_be_http2;
+    const struct client_peer *peer;
+    bool has_prior_knowledge, is_http2; /* the latter is known when it is sent */
     bool was_sent;
+    bool falls_back; /* called back from the shared lane: the server speaks HTTP/1 */
 
     /* The answer. */
     struct buf head;  /* of which kind soever, until it is whole */
     unsigned interim; /* 1xx heads so far */
-    bool is_http2;
     uint64_t length,
         got; /* of its content: promised (or HTTP_LENGTH_UNKNOWN), taken from libcurl */
     size_t trailer_bytes;
@@ -115,20 +138,36 @@ struct client_transfer {
 /* client.c */
 void client_todo(struct client *c,
                  struct client_transfer *t); /* transfer_act() at the turn's end */
-void client_add(struct client *c, CURL *easy);
-void client_remove(struct client *c, CURL *easy);
-void client_act(struct client *c, curl_socket_t fd, int events); /* CURL_CSELECT_IN, _OUT */
+void client_note_idle(struct client *c);     /* a transfer has left its lane */
+bool client_knows_http1(const struct client *c, const struct client_peer *peer);
+void client_note_http1(struct client *c, const struct client_peer *peer);
+
+/* lane.c */
+void lane_init(struct lane *l, struct client *c, bool multiplexes);
+void lane_done(struct lane *l);
+void lane_close(struct lane *l); /* its connections */
+void lane_add(struct lane *l, CURL *easy);
+void lane_remove(struct lane *l, CURL *easy);
+void lane_act(struct lane *l, curl_socket_t fd, int events); /* CURL_CSELECT_IN, _OUT */
+
+/* alpn.c */
+bool alpn_is_http2(CURL *easy); /* connected, and not in the clear */
 
 /* transfer.c */
 void transfer_act(struct client_transfer *t);
 void transfer_done(struct client_transfer *t, CURLcode code); /* libcurl says so */
 void transfer_note_head(struct client_transfer *t);
 void transfer_note_progress(struct client_transfer *t);
+void transfer_set_alarm(struct client_transfer *t); /* a time limit has changed */
 void transfer_free(struct client_transfer *t);
+
+/* drop.c */
+void drop_cancel_all(struct client *c);
 
 /* options.c */
 void options_set_fixed(struct client_transfer *t);
 void options_set(struct client_transfer *t, const struct client_request *r);
+void options_fall_back(struct client_transfer *t); /* to HTTP/1 on the serial lane */
 
 /* receive.c */
 void receive_set(struct client_transfer *t);       /* what libcurl calls */
@@ -138,7 +177,8 @@ void receive_tell_rest(struct client_transfer *t); /* legal when it is not held 
 void sockets_init(struct client *c);
 void sockets_done(struct client *c);
 void sockets_set(struct client_transfer *t); /* what libcurl calls, but for this: */
-int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *client, void *unused);
+int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *lane, void *unused);
+bool socket_is_shared(const struct client_transfer *t); /* or may be: others use it too */
 void socket_leave(struct client_transfer *t);
 void socket_note_answer(struct client_transfer *t);
 

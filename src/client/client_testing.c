@@ -14,6 +14,8 @@ static void on_head(void *arg, struct client_transfer *t, const struct http_answ
     snprintf(s->etag, sizeof s->etag, "%.*s", STR_FMT(a->etag));
     if (s->cancels_in_head)
         client_cancel(&s->t);
+    if (s->drops_in_head)
+        client_drop(&s->t);
 }
 
 static bool on_data(void *arg, struct client_transfer *t, struct str bytes)
@@ -29,6 +31,8 @@ static bool on_data(void *arg, struct client_transfer *t, struct str bytes)
     assert_false(s->body.is_full);
     if (s->cancels_in_data)
         client_cancel(&s->t);
+    if (s->drops_in_data)
+        client_drop(&s->t);
     if (s->cancels_other != NULL)
         client_cancel(s->cancels_other);
     if (s->proceeds_in_data)

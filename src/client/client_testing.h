@@ -25,6 +25,7 @@ struct seen {
     bool holds;            /* each data() */
     bool proceeds_in_data; /* holds, and takes it back at once */
     bool cancels_in_head, cancels_in_data;
+    bool drops_in_head, drops_in_data;
     struct client_transfer **cancels_other; /* in data() */
     void (*at_end)(struct seen *s);
     void *arg; /* the test's */

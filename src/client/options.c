@@ -98,31 +98,46 @@ static void set_route(struct client_transfer *t, const struct client_peer *peer)
            MAX((long)(peer->connect_timeout / USEC_PER_MSEC), 1L));
 }
 
-static long version_of(const struct client_request *r, bool is_tls)
+static long version_of(const struct client_transfer *t, const struct client_peer *peer)
 {
-    enum client_protocol protocol = r->peer->protocol;
-
-    if (protocol == CLIENT_HTTP_2 && !is_tls)
-        return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-    if (protocol == CLIENT_HTTP_1 || r->is_alone)
-        return CURL_HTTP_VERSION_1_1;
-    return CURL_HTTP_VERSION_2TLS; /* HTTP/1.1 in the clear */
+    if (strncasecmp(peer->base, "https:", 6) != 0)
+        return peer->protocol == CLIENT_HTTP_2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                                               : CURL_HTTP_VERSION_1_1;
+    return peer->protocol == CLIENT_HTTP_1 || client_knows_http1(t->client, peer)
+               ? CURL_HTTP_VERSION_1_1
+               : CURL_HTTP_VERSION_2TLS;
 }
 
 /* PIPEWAIT: the first requests wait for the first connection to show whether it carries them all.
  */
+static void set_lane(struct client_transfer *t, unsigned lane, long version)
+{
+    t->lane = &t->client->lanes[lane];
+    t->has_prior_knowledge = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    OPTION(t->easy, CURLOPT_HTTP_VERSION, version);
+    OPTION(t->easy, CURLOPT_PIPEWAIT, t->lane->multiplexes ? 1L : 0L);
+}
+
+/*
+ * A fresh connection: for a POST, which must not be repeated (RFC 9110 9.2.2), as libcurl does when
+ * a connection that was there turns out closed; and with prior knowledge, because libcurl 7.88
+ * cannot use such a connection twice.
+ */
 static void set_version(struct client_transfer *t, const struct client_request *r)
 {
-    bool is_tls = strncasecmp(r->peer->base, "https:", 6) == 0;
-    long version = version_of(r, is_tls);
+    long version = version_of(t, r->peer);
 
-    t->may_be_http2 = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ||
-                      (version == CURL_HTTP_VERSION_2TLS && is_tls);
-    OPTION(t->easy, CURLOPT_HTTP_VERSION, version);
-    OPTION(t->easy, CURLOPT_PIPEWAIT, t->may_be_http2 ? 1L : 0L);
-    /* A POST is not repeated (RFC 9110 9.2.2), which libcurl does when a connection that was there
-     * turns out closed. */
-    OPTION(t->easy, CURLOPT_FRESH_CONNECT, r->is_alone || r->method == HTTP_POST ? 1L : 0L);
+    set_lane(t, version == CURL_HTTP_VERSION_2TLS && !r->is_alone ? LANE_SHARED : LANE_SERIAL,
+             version);
+    OPTION(t->easy, CURLOPT_FRESH_CONNECT,
+           t->has_prior_knowledge || r->method == HTTP_POST ? 1L : 0L);
+    OPTION(t->easy, CURLOPT_FORBID_REUSE, t->has_prior_knowledge ? 1L : 0L);
+}
+
+void options_fall_back(struct client_transfer *t)
+{
+    client_note_http1(t->client, t->peer);
+    set_lane(t, LANE_SERIAL, CURL_HTTP_VERSION_1_1);
 }
 
 static void set_tls(struct client_transfer *t, const struct client_peer *peer)
@@ -206,6 +221,7 @@ void options_set(struct client_transfer *t, const struct client_request *r)
 {
     char *room;
 
+    t->peer = r->peer;
     t->method = r->method;
     buf_clear(&t->text);
     room = buf_reserve(&t->text, text_size(r));

@@ -3,11 +3,12 @@
  * Answering less than the bytes given ends a transfer: libcurl closes its connection (of HTTP/2,
  * its stream), and transfer_done() finds in `err` why.
  *
- * Holding. HTTP/1: libcurl pauses, keeps what it has read (RECEIVE_BYTES at the most), and reads
- * the socket no more: TCP holds the server back. HTTP/2: libcurl 7.88 offers 32 MiB a stream in its
- * settings and cannot take that back, and what comes for a paused stream beyond its own buffer
- * stalls the whole connection and turns its reader into a busy loop. So it is not paused: we keep
- * what comes, up to CLIENT_HELD_MAX, and then end the transfer with -ENOBUFS. See client.h.
+ * Holding. A transfer that is alone on its connection is paused: libcurl keeps what it has read
+ * (RECEIVE_BYTES at the most), and reads the socket no more, so that TCP holds the server back. On
+ * a shared connection of HTTP/2 that would stall the others: libcurl 7.88 grants a server 32 MiB
+ * for each stream, cannot take that back, and when more has come for a paused stream than its own
+ * buffer takes, reads nothing more at all, and turns its caller into a busy loop. So there we keep
+ * what comes, up to CLIENT_HELD_MAX, and then end the transfer with -ENOBUFS (client.h).
  */
 #include "client/client_internal.h"
 
@@ -52,12 +53,6 @@ static size_t drop_interim(struct client_transfer *t, const struct http_answer *
     return n;
 }
 
-/* HTTP/2 as libcurl writes it down; as an answer to HTTP/1 it is a lie. */
-static bool is_http2(const struct client_transfer *t)
-{
-    return str_starts(buf_str(&t->head), STR("HTTP/2 "));
-}
-
 static size_t take_head(struct client_transfer *t, size_t n)
 {
     struct http_answer a;
@@ -65,9 +60,8 @@ static size_t take_head(struct client_transfer *t, size_t n)
 
     if (r < 0)
         return refuse(t, r, r == -EMSGSIZE ? "too many fields" : "malformed head");
-    t->is_http2 = is_http2(t);
-    if (t->is_http2 && !t->may_be_http2)
-        return refuse(t, -EPROTO, "HTTP/2 unasked");
+    if (str_starts(buf_str(&t->head), STR("HTTP/2 ")) != t->is_http2) /* as libcurl spells it */
+        return refuse(t, -EPROTO, "another version of HTTP than agreed");
     socket_note_answer(t);
     return a.status < 200 ? drop_interim(t, &a, n) : tell_head(t, &a, n);
 }
@@ -110,13 +104,13 @@ static bool tell(struct client_transfer *t, struct str bytes)
 
 static size_t keep(struct client_transfer *t, struct str bytes)
 {
-    if (!t->is_http2) {
+    if (!socket_is_shared(t)) {
         t->is_paused = true;
         return CURL_WRITEFUNC_PAUSE; /* libcurl keeps them */
     }
     t->got += bytes.n;
     buf_add(&t->rest, bytes);
-    return t->rest.is_full ? refuse(t, -ENOBUFS, "held too long for HTTP/2") : bytes.n;
+    return t->rest.is_full ? refuse(t, -ENOBUFS, "held too long on a shared connection") : bytes.n;
 }
 
 static size_t on_content(char *p, size_t size, size_t n, void *arg)
@@ -147,13 +141,15 @@ void receive_tell_rest(struct client_transfer *t)
     buf_done(&rest);
 }
 
-/* libcurl is connected and about to send. */
+/* libcurl is connected and about to send. The shared lane carries nothing but HTTP/2: lane.c. */
 static int on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct client_transfer *t = arg;
 
-    t->was_sent = true;
-    return CURL_PREREQFUNC_OK;
+    t->is_http2 = t->has_prior_knowledge || alpn_is_http2(t->easy);
+    t->falls_back = t->lane->multiplexes && !t->is_http2;
+    t->was_sent = t->was_sent || !t->falls_back;
+    return t->falls_back ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 void receive_set(struct client_transfer *t)

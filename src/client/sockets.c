@@ -20,7 +20,7 @@
 
 struct client_socket {
     struct map_node node; /* in client.sockets */
-    struct client *client;
+    struct lane *lane;
     int fd;
     bool has_answered; /* a connection of HTTP: on_close() will be called */
     bool is_http2;
@@ -42,15 +42,16 @@ static struct client_socket *find(struct client *c, int fd)
     return node != NULL ? MAP_ENTRY(node, struct client_socket, node) : NULL;
 }
 
-static struct client_socket *add(struct client *c, int fd)
+static struct client_socket *add(struct lane *l, int fd)
 {
     struct client_socket *s = xzalloc(sizeof *s);
 
-    s->client = c;
+    s->lane = l;
     s->fd = fd;
+    l->sockets++;
     list_init(&s->transfers);
     list_init(&s->idle);
-    map_put(&c->sockets, &s->node, (uint64_t)fd);
+    map_put(&l->client->sockets, &s->node, (uint64_t)fd);
     return s;
 }
 
@@ -59,7 +60,7 @@ static void not_idle(struct client_socket *s)
     if (list_is_empty(&s->idle))
         return;
     list_remove(&s->idle);
-    s->client->idle_count--;
+    s->lane->client->idle_count--;
 }
 
 static void forget(struct client_socket *s)
@@ -70,7 +71,8 @@ static void forget(struct client_socket *s)
         LIST_ENTRY(link, struct client_transfer, same_socket)->socket = NULL;
     not_idle(s);
     watch_free(&s->watch);
-    map_remove(&s->client->sockets, &s->node);
+    map_remove(&s->lane->client->sockets, &s->node);
+    s->lane->sockets--;
     xfree_p(&s);
 }
 
@@ -89,7 +91,7 @@ static void shut_down(struct client_socket *s)
 
 static void set_idle(struct client_socket *s)
 {
-    struct client *c = s->client;
+    struct client *c = s->lane->client;
 
     list_append(&c->idle_sockets, &s->idle);
     if (++c->idle_count > c->limits.max_idle)
@@ -101,13 +103,36 @@ static void on_ready(void *arg, int fd, unsigned events)
     struct client_socket *s = arg;
 
     if ((events & s->wanted) != 0) {
-        client_act(s->client, fd, /* `s` may be gone after it */
-                   ((events & WATCH_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                       ((events & WATCH_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
+        lane_act(s->lane, fd, /* `s` may be gone after it */
+                 ((events & WATCH_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                     ((events & WATCH_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
     } else if (s->is_http2 || list_is_empty(&s->idle)) {
         watch_set(s->watch, s->wanted); /* libcurl is to ask again */
     } else {
         shut_down(s);
+    }
+}
+
+bool socket_is_shared(const struct client_transfer *t)
+{
+    const struct list *all;
+
+    if (!t->lane->multiplexes)
+        return false;
+    if (t->socket == NULL)
+        return true;
+    all = &t->socket->transfers;
+    return list_first(all)->next != all;
+}
+
+/* Those who were alone and paused may be so no longer: receive.c. */
+static void wake_paused(struct client_socket *s)
+{
+    LIST_FOREACH (link, &s->transfers) {
+        struct client_transfer *t = LIST_ENTRY(link, struct client_transfer, same_socket);
+
+        if (t->is_paused)
+            client_todo(t->client, t);
     }
 }
 
@@ -118,6 +143,7 @@ static void join(struct client_socket *s, struct client_transfer *t)
         return;
     socket_leave(t);
     t->socket = s;
+    wake_paused(s);
     list_append(&s->transfers, &t->same_socket);
     not_idle(s);
 }
@@ -136,7 +162,7 @@ void socket_leave(struct client_transfer *t)
 static void set_watch(struct client_socket *s)
 {
     if (s->watch == NULL)
-        s->watch = watch_new(s->client->loop, s->fd, on_ready, s);
+        s->watch = watch_new(s->lane->client->loop, s->fd, on_ready, s);
     watch_set(s->watch, s->wanted != 0 ? s->wanted : WATCH_READ);
 }
 
@@ -159,8 +185,8 @@ static void wants_nothing(struct client_socket *s)
 
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
-    struct client *c = arg;
-    struct client_socket *s = find(c, fd);
+    struct lane *l = arg;
+    struct client_socket *s = find(l->client, fd);
     struct client_transfer *t = NULL;
 
     if (what == CURL_POLL_REMOVE) {
@@ -168,7 +194,7 @@ int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *arg, void *unu
         return 0;
     }
     if (s == NULL)
-        s = add(c, fd);
+        s = add(l, fd);
     s->wanted = events_of(what);
     set_watch(s);
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);

@@ -56,7 +56,7 @@ static struct client_transfer *transfer_new(struct client *c)
 
 void transfer_free(struct client_transfer *t)
 {
-    assert(t->state == TRANSFER_SPARE && !t->is_in_multi);
+    assert(t->state == TRANSFER_SPARE && !t->is_in_lane);
     curl_easy_cleanup(t->easy);
     alarm_free(&t->alarm);
     buf_done(&t->text);
@@ -73,18 +73,25 @@ static struct client_transfer *take_spare(struct client *c)
     return LIST_ENTRY(link, struct client_transfer, todo);
 }
 
-static void leave_libcurl(struct client_transfer *t)
+static void enter_lane(struct client_transfer *t)
+{
+    t->is_in_lane = true;
+    lane_add(t->lane, t->easy);
+}
+
+static void leave_lane(struct client_transfer *t)
 {
     long opened = 0;
 
-    if (!t->is_in_multi)
+    if (!t->is_in_lane)
         return;
-    t->is_in_multi = false;
+    t->is_in_lane = false;
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
     t->client->stats.connections += (uint64_t)opened;
     t->client->stats.reused += t->was_sent && opened == 0;
-    client_remove(t->client, t->easy);
+    lane_remove(t->lane, t->easy);
     socket_leave(t);
+    client_note_idle(t->client);
 }
 
 /* The last thing that happens to it: nobody else knows of it any more. */
@@ -92,7 +99,7 @@ static void release(struct client_transfer *t)
 {
     struct client *c = t->client;
 
-    leave_libcurl(t);
+    leave_lane(t);
     list_remove(&t->todo);
     list_remove(&t->dropped);
     alarm_clear(t->alarm);
@@ -134,12 +141,19 @@ void transfer_done(struct client_transfer *t, CURLcode code)
         release(t);
         return;
     }
+    if (t->falls_back) {
+        leave_lane(t);
+        t->falls_back = false;
+        options_fall_back(t);
+        enter_lane(t);
+        return;
+    }
     t->code = code;
     if (code == CURLE_OK)
         judge(t);
     else if (t->err == 0)
         t->err = client_error(t, code);
-    leave_libcurl(t);
+    leave_lane(t);
     if (t->is_held || t->rest.n > 0)
         move(t, TRANSFER_REST);
     else
@@ -155,7 +169,7 @@ static usec_t limit_of(const struct client_transfer *t)
                : t->progress + t->stall_timeout;
 }
 
-static void set_alarm(struct client_transfer *t)
+void transfer_set_alarm(struct client_transfer *t)
 {
     usec_t by = limit_of(t), now = loop_now(t->client->loop);
 
@@ -173,12 +187,12 @@ static void on_alarm(void *arg)
     if (t->is_held)
         return;
     if (limit_of(t) > loop_now(t->client->loop)) {
-        set_alarm(t);
+        transfer_set_alarm(t);
         return;
     }
     t->err = -ETIMEDOUT;
     t->reason = t->state == TRANSFER_CONTENT ? "no more content in time" : "no answer in time";
-    leave_libcurl(t);
+    leave_lane(t);
     tell_end(t);
 }
 
@@ -193,7 +207,7 @@ void transfer_note_head(struct client_transfer *t)
 {
     move(t, TRANSFER_CONTENT);
     transfer_note_progress(t);
-    set_alarm(t);
+    transfer_set_alarm(t);
 }
 
 static void unpause(struct client_transfer *t)
@@ -206,16 +220,14 @@ static void unpause(struct client_transfer *t)
         transfer_done(t, code);
 }
 
-/* Back from a hold, unless it was held again meanwhile. */
+/* Back from a hold, unless it was held again meanwhile; or not alone on its connection any more. */
 static void resume(struct client_transfer *t)
 {
     if (!t->is_held)
         receive_tell_rest(t);
-    if (t->is_held || t->state == TRANSFER_OVER)
-        return;
-    if (t->state == TRANSFER_REST)
+    if (t->state == TRANSFER_REST && !t->is_held)
         tell_end(t);
-    else if (t->is_paused)
+    else if (t->state == TRANSFER_CONTENT && t->is_paused && (!t->is_held || socket_is_shared(t)))
         unpause(t);
 }
 
@@ -224,8 +236,7 @@ void transfer_act(struct client_transfer *t)
     switch (t->state) {
     case TRANSFER_STARTING:
         move(t, TRANSFER_HEAD);
-        t->is_in_multi = true;
-        client_add(t->client, t->easy);
+        enter_lane(t);
         break;
     case TRANSFER_CONTENT:
     case TRANSFER_REST:
@@ -248,8 +259,8 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
 
     t->sink = sink;
     t->arg = arg;
-    t->was_sent = t->is_http2 = t->is_held = t->is_paused = t->has_proceeded = false;
-    t->is_dropped = false;
+    t->was_sent = t->falls_back = t->is_dropped = false;
+    t->is_held = t->is_paused = t->has_proceeded = false;
     t->err = 0;
     t->reason = NULL;
     t->interim = 0;
@@ -262,7 +273,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->first_byte_by = loop_now(c->loop) + r->first_byte_timeout;
     t->stall_timeout = r->stall_timeout;
     t->rings_at = UINT64_MAX;
-    set_alarm(t);
+    transfer_set_alarm(t);
     client_todo(c, t);
     return t;
 }
@@ -275,7 +286,7 @@ void client_proceed(struct client_transfer *t)
         return;
     t->is_held = false;
     transfer_note_progress(t);
-    set_alarm(t);
+    transfer_set_alarm(t);
     client_todo(t->client, t);
 }
 
@@ -288,53 +299,6 @@ void client_cancel(struct client_transfer **t)
     move(transfer, TRANSFER_OVER);
     alarm_clear(transfer->alarm);
     client_todo(transfer->client, transfer);
-}
-
-/* Dropped */
-
-static bool on_unwanted(void *arg, struct client_transfer *t, struct str bytes)
-{
-    uint64_t *left = &t->drop_left;
-
-    *left -= MIN(*left, bytes.n);
-    if (*left == 0 && t->got != t->length)
-        client_cancel(&(struct client_transfer *){t});
-    return true;
-}
-
-static void on_unwanted_end(void *arg, struct client_transfer *t, int err)
-{
-    (void)err; /* whole or not */
-}
-
-/* A stream of HTTP/2 is reset without harm to its connection. */
-static bool is_worth_reading(const struct client_transfer *t)
-{
-    bool has_head = t->state == TRANSFER_CONTENT || t->state == TRANSFER_REST;
-
-    return has_head && !t->is_http2 &&
-           (t->length == HTTP_LENGTH_UNKNOWN || t->length - t->got <= CLIENT_DROP_MAX);
-}
-
-void client_drop(struct client_transfer **t)
-{
-    static const struct client_sink sink = {NULL, on_unwanted, on_unwanted_end};
-    struct client_transfer *transfer = TAKE(*t);
-
-    if (transfer == NULL)
-        return;
-    if (!is_worth_reading(transfer)) {
-        client_cancel(&transfer);
-        return;
-    }
-    transfer->sink = &sink;
-    transfer->drop_left = CLIENT_DROP_MAX;
-    transfer->stall_timeout = CLIENT_DROP_TIME;
-    transfer_note_progress(transfer);
-    transfer->is_dropped = true;
-    list_append(&transfer->client->dropped, &transfer->dropped);
-    client_proceed(transfer);
-    set_alarm(transfer);
 }
 
 bool client_was_sent(const struct client_transfer *t)

@@ -74,7 +74,15 @@ int client_base_check(struct str base, struct buf *error)
 
 /* Locations */
 
-static int set_part(CURLU *url, CURLUPart part, struct str value, unsigned flags)
+/* It is the reader's business (RFC 9110 10.2.2), and never sent. */
+static struct str without_fragment(struct str url)
+{
+    ptrdiff_t at = str_find_char(url, '#');
+
+    return at < 0 ? url : str_first(url, (size_t)at);
+}
+
+static int set_url(CURLU *url, struct str value, unsigned flags)
 {
     AUTO(buf_done) struct buf text = {.cap = URL_MAX};
 
@@ -82,7 +90,7 @@ static int set_part(CURLU *url, CURLUPart part, struct str value, unsigned flags
     buf_add_char(&text, '\0');
     if (text.is_full || memchr(value.p, '\0', value.n) != NULL)
         return -1;
-    return curl_url_set(url, part, text.p, flags) == CURLUE_OK ? 0 : -1;
+    return curl_url_set(url, CURLUPART_URL, text.p, flags) == CURLUE_OK ? 0 : -1;
 }
 
 static bool is_web(CURLU *url)
@@ -95,13 +103,11 @@ static bool is_web(CURLU *url)
     return is;
 }
 
-/* The fragment is the reader's business (RFC 9110 10.2.2), and never sent. */
 static int write_url(CURLU *url, struct buf *ret)
 {
     char *text = NULL;
     int r = -1;
 
-    curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
     if (is_web(url) && curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK) {
         buf_add(ret, str_of(text));
         r = ret->is_full ? -1 : 0;
@@ -116,9 +122,11 @@ int client_resolve(struct str base_url, struct str location, struct buf *ret)
     int r;
 
     assert(url != NULL);
-    r = set_part(url, CURLUPART_URL, base_url, CURLU_DISALLOW_USER);
-    if (r == 0) /* servers send spaces and other than ASCII too */
-        r = set_part(url, CURLUPART_URL, location, CURLU_DISALLOW_USER | CURLU_URLENCODE);
+    base_url = without_fragment(base_url);
+    location = without_fragment(location);
+    r = set_url(url, base_url, CURLU_DISALLOW_USER);
+    if (r == 0 && location.n > 0) /* servers send spaces and other than ASCII too */
+        r = set_url(url, location, CURLU_DISALLOW_USER | CURLU_URLENCODE);
     if (r == 0)
         r = write_url(url, ret);
     curl_url_cleanup(url);

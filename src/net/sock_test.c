@@ -71,7 +71,8 @@ static void count_closed(struct sock *s)
     memset(s, 0xff, sizeof *s); /* the memory is ours again */
 }
 
-static const struct sock_ops echo_ops = {echo_readable, echo_writable, count_closed};
+static const struct sock_ops echo_ops = {
+    .readable = echo_readable, .writable = echo_writable, .closed = count_closed};
 
 struct pair {
     struct loop *loop;

@@ -393,7 +393,10 @@ static void on_hangup(struct sock *s)
 
 void conn_accept(struct worker *w, int fd, const struct net_address *peer)
 {
-    static const struct sock_ops ops = {on_readable, conn_on_writable, on_hangup, on_closed};
+    static const struct sock_ops ops = {.readable = on_readable,
+                                        .writable = conn_on_writable,
+                                        .hangup = on_hangup,
+                                        .closed = on_closed};
     struct conn *c;
 
     if (atomic_fetch_add(&w->limit->count, 1) >= w->limit->max) {
