@@ -30,7 +30,8 @@ test    libcmocka-dev       unit tests
 test    python3             end-to-end tests
 test    python3-pytest      end-to-end tests
 test    ffmpeg              plays streams through the gate
-test    openssl             signs URLs in the shell example
+test    openssl             signs URLs in the shell example; certificates of the test origins
+test    nginx               real origins, to be killed and started again
 test    curl                a player of the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same
