@@ -126,8 +126,8 @@ def test_damage_is_never_served(start, origin, tmp_path, damage, is_running):
     gate = start()
     paths = PATHS[:3]
     filled(gate, paths)
-    if is_running:  # out of memory, still on disk
-        fill(gate, [f"/other/{i}.ts" for i in range(40)])
+    if is_running:  # out of memory, still on disk; so many that each of the cache's 16 shards gets some
+        fill(gate, [f"/other/{i}.ts" for i in range(200)])
         until(lambda: gate.disk()["queued"] == 0)
     else:
         gate.stop()
