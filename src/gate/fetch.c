@@ -410,6 +410,7 @@ static struct fetch *fetch_new(struct req *r, struct cache_entry *stale)
     f->era = r->era;
     f->route = r->route;
     f->stale = stale != NULL ? cache_entry_ref(stale) : NULL;
+    f->disk_purges = r->worker->gate->disk != NULL ? disk_purges(r->worker->gate->disk) : 0;
     f->is_playlist = r->class == CLASS_PLAYLIST;
     f->is_blocking = f->is_playlist && has_directive(r->origin_query);
     arena_init(&f->arena, FETCH_ARENA_CAP);
