@@ -88,6 +88,7 @@ def test_what_is_stale_by_then_is_revalidated(start, origin):
     filled(gate, [path])
     gate.stop()
     gate.start()
+    is_ready(gate)
     origin.routes(lambda request: head(304, etag='"a"', cache_control="max-age=1000"))
     until(lambda: gate.viewer().gets(path) and origin.count() == 2, "asked again")
     assert origin.asked()[1].get("If-None-Match") == '"a"'
