@@ -127,6 +127,13 @@ struct blob *flight_blob(const struct flight *f); /* borrowed; NULL before fligh
 struct blob *flight_seal(struct flight *f);
 
 /*
+ * ASKED: a version from elsewhere, while the origin is asked about it: goes into the index as by
+ * cache_put(), for those who may use it stale, but only if the flight is in there still. What has
+ * been purged must not come back by the way of a slow disk. A reference for the caller.
+ */
+struct cache_entry *flight_put(struct flight *f, const struct cache_entry *what);
+
+/*
  * The ends. Each wakes all readers, and takes the flight out of the index. flight_land(): `what` is
  * taken as by cache_put(), but for its blob, which is the flight's. `is_kept`: goes into the index,
  * if the flight is in it still and there is room. With flight_land() and flight_send_alone() the

@@ -110,6 +110,36 @@ struct flight *flight_new_private(struct cache *c, struct loop *l, struct flight
     return f;
 }
 
+/* ---- while it is listed ---- */
+
+static bool put_beside(struct flight *f, struct entry *e)
+{
+    struct shard *s = shard_of(f);
+    struct entry *old = NULL;
+    bool is_listed;
+
+    pthread_mutex_lock(&s->lock);
+    is_listed = f->is_listed;
+    if (is_listed)
+        old = shard_replace(s, f->node.hash, e);
+    pthread_mutex_unlock(&s->lock);
+    cache_let_go(f->cache, old);
+    return is_listed;
+}
+
+struct cache_entry *flight_put(struct flight *f, const struct cache_entry *what)
+{
+    struct entry *e = entry_new(f->key, what);
+    struct cache *c = f->cache;
+
+    assert(flight_state(f) == FLIGHT_ASKED);
+    if (cache_is_too_large(c, e) || !cache_make_room(c, shard_index(f->node.hash), e->cost))
+        atomic_fetch_add_explicit(&c->rejected, 1, memory_order_relaxed);
+    else if (!put_beside(f, e))
+        cache_give_back(c, e->cost);
+    return &e->seen;
+}
+
 /* ---- leaving ---- */
 
 void flight_unlist(struct flight *f)

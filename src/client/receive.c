@@ -102,9 +102,12 @@ static bool tell(struct client_transfer *t, struct str bytes)
     return t->state != TRANSFER_OVER;
 }
 
+/* Whom libcurl has not told of its socket yet is not paused: sockets.c would take the socket to be
+ * idle, and what comes on it to be unasked. It is told after one read, RECEIVE_BYTES at the most.
+ */
 static size_t keep(struct client_transfer *t, struct str bytes)
 {
-    if (!socket_is_shared(t)) {
+    if (t->socket != NULL && !socket_is_shared(t)) {
         t->is_paused = true;
         return CURL_WRITEFUNC_PAUSE; /* libcurl keeps them */
     }

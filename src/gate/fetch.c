@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "gate/pass.h"
 #include "gate/steps.h"
 
@@ -146,6 +147,19 @@ enum outcome outcome_of_origin(int err)
     default:
         return OUT_ORIGIN_DOWN;
     }
+}
+
+/* The query may hold what is nobody's business. */
+void log_origin_failure(const struct origin_route *route, struct arena *a, struct str target,
+                        const struct origin_fetch *o)
+{
+    struct str rest = target, path;
+
+    if (!log_wants(LOG_WARN) || !str_split(&rest, '?', &path))
+        return;
+    log_warn("origin %.*s: %.*s from %.*s failed: %.*s", STR_FMT(route->prefix),
+             STR_FMT(log_quote(a, path)), STR_FMT(origin_fetch_server(o)),
+             STR_FMT(origin_fetch_reason(o)));
 }
 
 /* ---- the head ---- */
@@ -341,6 +355,8 @@ static void on_end(void *arg, struct origin_fetch *o, int err)
     bool has_begun = flight_state(f->flight) == FLIGHT_GROWING;
 
     f->origin = NULL; /* it is gone after this */
+    if (err < 0)
+        log_origin_failure(f->route, &f->arena, f->request.target, o);
     if (err == 0 && has_begun)
         land(f);
     else
@@ -394,6 +410,7 @@ static struct fetch *fetch_new(struct req *r, struct cache_entry *stale)
     f->era = r->era;
     f->route = r->route;
     f->stale = stale != NULL ? cache_entry_ref(stale) : NULL;
+    f->disk_purges = r->worker->gate->disk != NULL ? disk_purges(r->worker->gate->disk) : 0;
     f->is_playlist = r->class == CLASS_PLAYLIST;
     f->is_blocking = f->is_playlist && has_directive(r->origin_query);
     arena_init(&f->arena, FETCH_ARENA_CAP);

@@ -16,7 +16,7 @@ static bool is_fresh(const struct cache_entry *e, usec_t now)
 /* Stands in memory from now on, for those who may use it stale. */
 static void ask_about(struct fetch *f, const struct cache_entry *what)
 {
-    f->stale = cache_put(f->worker->gate->cache, flight_key(f->flight), what);
+    f->stale = flight_put(f->flight, what);
     fetch_ask_origin(f);
 }
 
@@ -78,7 +78,8 @@ void fetch_store(const struct fetch *f, const struct cache_entry *what)
     }
     buf_init(&meta, META_CAP);
     kept_write(what, loop_now(w->loop), loop_unix(w->loop), &meta);
-    disk_store(w->gate->disk, flight_key(f->flight), buf_str(&meta), flight_seal(f->flight));
+    disk_store(w->gate->disk, flight_key(f->flight), buf_str(&meta), flight_seal(f->flight),
+               f->disk_purges);
     buf_done(&meta);
 }
 

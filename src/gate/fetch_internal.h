@@ -16,6 +16,7 @@ struct fetch {
     struct flight *flight;       /* the reference of flight_produce() */
     struct origin_fetch *origin; /* owned */
     struct disk_load load;       /* before the origin is asked */
+    uint64_t disk_purges;        /* when it began */
     struct req *leader;          /* NULL: none, or no more */
     struct cache_entry *stale;   /* reference; NULL: asked for without a condition */
     struct arena arena;          /* of the strings of `request` */

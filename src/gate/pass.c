@@ -113,6 +113,7 @@ static void on_end(void *arg, struct origin_fetch *f, int err)
     struct req *r = arg;
 
     r->alone = NULL;
+    log_origin_failure(r->route, &r->arena, r->url.path, f);
     req_resume(r, req_fail(r, outcome_of_origin(err)));
 }
 
