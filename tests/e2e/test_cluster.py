@@ -227,7 +227,7 @@ class TestResume:
                 return self.breaking({"etag": '"a"'}, hold=hold)
             first = int(re.fullmatch(r"bytes=(\d+)-", request.get("Range"))[1])  # a reset takes bytes with it
             return [head(206, etag='"a"', content_length=len(self.BODY) - first,
-                         content_range=f"bytes {first}-{len(self.BODY) - 1}/{len(self.BODY)}"), reset()]
+                         content_range=f"bytes {first}-{len(self.BODY) - 1}/{len(self.BODY)}"), close()]
 
         origin.routes(program)
         gate = start([origin], resumes=3)
