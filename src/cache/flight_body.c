@@ -16,13 +16,18 @@ static struct flight_body *body_of(struct body *b)
     return container_of(b, struct flight_body, body);
 }
 
+/* What is sent in chunks must be memory: their framing stands around it. */
 static int show(struct flight_body *f, size_t filled, struct body_view *ret_view)
 {
-    uint64_t there = filled - f->at;
+    uint64_t n = MIN(filled - f->at, f->body.left);
 
+    if (f->body.left != BODY_LENGTH_UNKNOWN) {
+        blob_show(f->blob, f->at, n, ret_view);
+        return 1;
+    }
     ret_view->kind = BODY_MEMORY;
     ret_view->iov_count = 1;
-    ret_view->iov[0] = (struct iovec){blob_bytes(f->blob) + f->at, MIN(there, f->body.left)};
+    ret_view->iov[0] = (struct iovec){blob_bytes(f->blob) + f->at, n};
     return 1;
 }
 

@@ -10,6 +10,7 @@
 #include <semaphore.h>
 
 #include "base/log.h"
+#include "cache/pages.h"
 #include "gate/fetch.h"
 #include "gate/fill.h"
 #include "http/h1.h"
@@ -135,7 +136,7 @@ static long open_descriptors(void)
     return n;
 }
 
-/* The loop keeps descriptors of its own for the process: they are opened before anything is
+/* Loop and blobs keep descriptors of their own for the process: they are opened before anything is
  * counted. */
 static void warm_the_process(void)
 {
@@ -144,6 +145,7 @@ static void warm_the_process(void)
     setenv("UV_THREADPOOL_SIZE", "1", 1);
     l = loop_new();
     loop_free(&l);
+    (void)pages_file();
 }
 
 static void open_store(struct world *w)
@@ -545,7 +547,7 @@ static void give_content(struct asking *a)
     req_on_content(a->req, a->question.content_error);
 }
 
-static void send_later(struct asking *a)
+void world_send(struct asking *a)
 {
     int err = a->question.send_error;
 
@@ -564,7 +566,7 @@ struct answer world_ask_end(struct asking *a)
         if (a->wants_content)
             give_content(a);
         else if (a->is_sending && a->question.sending == SEND_LATER)
-            send_later(a);
+            world_send(a);
         else
             loop_turn(a->world->loop);
         usleep(i < 100 ? 0 : 500);
