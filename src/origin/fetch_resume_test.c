@@ -6,12 +6,6 @@
 
 #define GOOD "HTTP/1.1 200 OK\nContent-Length: 10000\nETag: \"a\"\n"
 
-static int finish(void **state)
-{
-    world_finish();
-    return 0;
-}
-
 /* The answer to "bytes=from-", of a version. */
 static const char *rest(size_t from, const char *etag)
 {
@@ -502,7 +496,7 @@ static void cancel_anywhere(void **state)
     assert_int_equal(world.t.ends, 0);
 }
 
-#define UNIT(test) cmocka_unit_test_teardown(test, finish)
+#define UNIT(test) cmocka_unit_test_teardown(test, world_teardown)
 
 TEST_MAIN(UNIT(broken_anywhere), UNIT(broken_again_and_again), UNIT(broken_too_often),
           UNIT(less_than_announced), UNIT(a_range_is_resumed_within_it),
