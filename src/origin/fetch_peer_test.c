@@ -172,7 +172,7 @@ static const char *range_asked(uint64_t from)
 {
     static char text[64];
 
-    snprintf(text, sizeof text, "\r\nRange: bytes=%llu-%d\r\n", (unsigned long long)from, SIZE - 1);
+    snprintf(text, sizeof text, "\r\nRange: bytes=%llu-\r\n", (unsigned long long)from);
     return text;
 }
 

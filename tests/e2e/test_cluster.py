@@ -225,9 +225,9 @@ class TestResume:
         def program(request):
             if request.get("Range") is None:
                 return self.breaking({"etag": '"a"'}, hold=hold)
-            left = len(self.BODY) - self.CUT
-            return [head(206, etag='"a"', content_length=left,
-                         content_range=f"bytes {self.CUT}-{len(self.BODY) - 1}/{len(self.BODY)}"), reset()]
+            first = int(re.fullmatch(r"bytes=(\d+)-", request.get("Range"))[1])  # a reset takes bytes with it
+            return [head(206, etag='"a"', content_length=len(self.BODY) - first,
+                         content_range=f"bytes {first}-{len(self.BODY) - 1}/{len(self.BODY)}"), close()]
 
         origin.routes(program)
         gate = start([origin], resumes=3)

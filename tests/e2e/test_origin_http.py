@@ -106,7 +106,7 @@ class TestTls:
         origin.script(rx("GET", SEGMENT, host="o1.test"), tx(200, b"content"))
         gate = make_gate(access=OPEN, origins=[http_origin(origin, host="o1.test", ca_file=str(authority.file))])
         assert gate.viewer().gets(SEGMENT).body == b"content"
-        assert origin.server_names == ["o1.test"]
+        assert set(origin.server_names) == {"o1.test"}  # a handshake may ask twice (RFC 8446 4.1.4)
 
     def test_unverified_when_told_so(self, make_gate, make_origin, authority):
         origin = make_origin(tls=authority.server("DNS:other.test"))
