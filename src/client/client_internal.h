@@ -13,7 +13,6 @@
 enum {
     RECEIVE_BYTES = 256 * 1024, /* libcurl's buffer, one a transfer under way */
     INTERIM_MAX = 8,            /* 1xx heads before the final one: floods of them */
-    SPARE_MAX = 32,             /* transfers kept for the next requests */
     REQUEST_FIELDS_MAX = 32,
     REQUEST_TEXT_MAX = 64 * 1024,
     HTTP1_SERVERS = 64, /* remembered at once */
@@ -53,9 +52,7 @@ struct client {
 
     struct loop_task turn;
     struct list todo;    /* of client_transfer.todo: what the turn's end has to see to */
-    struct list spare;   /* of client_transfer.todo, too: those in the state SPARE */
     struct list dropped; /* of client_transfer.dropped: read to their end for nobody */
-    unsigned spare_count;
 
     struct map sockets;       /* of client_socket.node, by descriptor */
     struct list idle_sockets; /* of client_socket.idle, idle longest first */
@@ -65,7 +62,6 @@ struct client {
 };
 
 #define TRANSFER_STATES(X)                                                     \
-    X(SPARE, "kept for the next request")                                      \
     X(STARTING, "given to libcurl at the end of the turn")                     \
     X(HEAD, "libcurl's; no whole head yet")                                    \
     X(CONTENT, "libcurl's; the head was told")                                 \
@@ -81,7 +77,7 @@ enum transfer_state {
 struct client_transfer {
     struct client *client;
     enum transfer_state state; /* transfer.c moves it */
-    struct list todo;          /* in client.todo, or in client.spare */
+    struct list todo;          /* in client.todo */
     struct list dropped;       /* in client.dropped */
     bool is_dropped;
     uint64_t drop_left; /* bytes that are still read */
@@ -159,13 +155,11 @@ void transfer_done(struct client_transfer *t, CURLcode code); /* libcurl says so
 void transfer_note_head(struct client_transfer *t);
 void transfer_note_progress(struct client_transfer *t);
 void transfer_set_alarm(struct client_transfer *t); /* a time limit has changed */
-void transfer_free(struct client_transfer *t);
 
 /* drop.c */
 void drop_cancel_all(struct client *c);
 
 /* options.c */
-void options_set_fixed(struct client_transfer *t);
 void options_set(struct client_transfer *t, const struct client_request *r);
 void options_fall_back(struct client_transfer *t); /* to HTTP/1 on the serial lane */
 
