@@ -225,9 +225,8 @@ class TestResume:
         def program(request):
             if request.get("Range") is None:
                 return self.breaking({"etag": '"a"'}, hold=hold)
-            left = len(self.BODY) - self.CUT
-            return [head(206, etag='"a"', content_length=left,
-                         content_range=f"bytes {self.CUT}-{len(self.BODY) - 1}/{len(self.BODY)}"), reset()]
+            first, size = self.first_of(request), len(self.BODY)
+            return [head(206, etag='"a"', content_length=size - first, content_range=f"bytes {first}-{size - 1}/{size}"), close()]
 
         origin.routes(program)
         gate = start([origin], resumes=3)
