@@ -211,8 +211,8 @@ static void test_a_body_of_what_is_there(void **state)
     body = blob_body_new(&a, b, 10, 69990);
     grow(b, 1000, 1000);
     assert_int_equal(body_peek(body, &view), 1);
-    assert_int_equal(view.iov[0].iov_len, 69990);
-    assert_ptr_equal(view.iov[0].iov_base, blob_bytes(b) + 10);
+    assert_int_equal(view.kind, BODY_FILE); /* it is large */
+    assert_int_equal(view.length, 69990);
     body_done(body);
     arena_done(&a);
     blob_unref(&b);

@@ -128,7 +128,6 @@ struct client *client_new(struct loop *l, const struct client_limits *limits)
     c->idle = alarm_new(l, on_idle, c);
     loop_task_init(&c->turn, on_turn);
     list_init(&c->todo);
-    list_init(&c->spare);
     list_init(&c->dropped);
     sockets_init(c);
     lane_init(&c->lanes[LANE_SERIAL], c, false);
@@ -142,7 +141,6 @@ struct client *client_new(struct loop *l, const struct client_limits *limits)
 void client_free(struct client **c)
 {
     struct client *client = TAKE(*c);
-    struct list *link;
 
     if (client == NULL)
         return;
@@ -150,8 +148,6 @@ void client_free(struct client **c)
     loop_task_cancel(&client->turn);
     on_turn(&client->turn); /* those that were cancelled in this turn */
     assert(client->stats.transfers == 0);
-    while ((link = list_take_first(&client->spare)) != NULL)
-        transfer_free(LIST_ENTRY(link, struct client_transfer, todo));
     lane_done(&client->lanes[LANE_SERIAL]);
     lane_done(&client->lanes[LANE_SHARED]);
     sockets_done(client);

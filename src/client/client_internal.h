@@ -13,7 +13,6 @@
 enum {
     RECEIVE_BYTES = 256 * 1024, /* libcurl's buffer, one a transfer under way */
     INTERIM_MAX = 8,            /* 1xx heads before the final one: floods of them */
-    SPARE_MAX = 32,             /* transfers kept for the next requests */
     REQUEST_FIELDS_MAX = 32,
     REQUEST_TEXT_MAX = 64 * 1024,
     HTTP1_SERVERS = 64, /* remembered at once */
@@ -53,19 +52,17 @@ struct client {
 
     struct loop_task turn;
     struct list todo;    /* of client_transfer.todo: what the turn's end has to see to */
-    struct list spare;   /* of client_transfer.todo, too: those in the state SPARE */
     struct list dropped; /* of client_transfer.dropped: read to their end for nobody */
-    unsigned spare_count;
 
     struct map sockets;       /* of client_socket.node, by descriptor */
     struct list idle_sockets; /* of client_socket.idle, idle longest first */
     unsigned idle_count;
+    unsigned unplaced; /* transfers that is_unplaced */
 
     struct client_stats stats;
 };
 
 #define TRANSFER_STATES(X)                                                     \
-    X(SPARE, "kept for the next request")                                      \
     X(STARTING, "given to libcurl at the end of the turn")                     \
     X(HEAD, "libcurl's; no whole head yet")                                    \
     X(CONTENT, "libcurl's; the head was told")                                 \
@@ -81,7 +78,7 @@ enum transfer_state {
 struct client_transfer {
     struct client *client;
     enum transfer_state state; /* transfer.c moves it */
-    struct list todo;          /* in client.todo, or in client.spare */
+    struct list todo;          /* in client.todo */
     struct list dropped;       /* in client.dropped */
     bool is_dropped;
     uint64_t drop_left; /* bytes that are still read */
@@ -116,6 +113,8 @@ struct client_transfer {
 
     struct client_socket *socket; /* what libcurl reads for us; NULL: none, or not told yet */
     struct list same_socket;      /* in client_socket.transfers */
+    bool is_unplaced;             /* sent on a connection that was idle, and we do not know which */
+    bool is_being_placed;         /* what comes now must not pause it */
 
     struct alarm *alarm;
     usec_t rings_at; /* UINT64_MAX: not set */
@@ -159,13 +158,11 @@ void transfer_done(struct client_transfer *t, CURLcode code); /* libcurl says so
 void transfer_note_head(struct client_transfer *t);
 void transfer_note_progress(struct client_transfer *t);
 void transfer_set_alarm(struct client_transfer *t); /* a time limit has changed */
-void transfer_free(struct client_transfer *t);
 
 /* drop.c */
 void drop_cancel_all(struct client *c);
 
 /* options.c */
-void options_set_fixed(struct client_transfer *t);
 void options_set(struct client_transfer *t, const struct client_request *r);
 void options_fall_back(struct client_transfer *t); /* to HTTP/1 on the serial lane */
 
@@ -180,6 +177,7 @@ void sockets_set(struct client_transfer *t); /* what libcurl calls, but for this
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *lane, void *unused);
 bool socket_is_shared(const struct client_transfer *t); /* or may be: others use it too */
 void socket_leave(struct client_transfer *t);
+void socket_note_sending(struct client_transfer *t);
 void socket_note_answer(struct client_transfer *t);
 
 /* errors.c */

@@ -108,9 +108,9 @@ static void a_hold_within_the_first_read_lasts(void **state)
 {
     struct world *w = *state;
 
-    PEER_SCRIPT(w->peer, RX("GET "), TX("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
-                TX_PATTERN(0, 1000000), AGAIN);
-    for (int i = 0; i < 200; i++) {
+    PEER_SCRIPT(w->peer, RX("GET "), TX("HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n"),
+                TX_PATTERN(0, 3000000), AGAIN);
+    for (int i = 0; i < 100; i++) {
         struct client_request r = world_request(w, "/");
         struct seen s = {.holds = true};
 
@@ -122,7 +122,7 @@ static void a_hold_within_the_first_read_lasts(void **state)
         client_proceed(s.t);
         WAIT_FOR_END(w, &s);
         assert_int_equal(s.err, 0);
-        assert_int_equal(s.body.n, 1000000);
+        assert_int_equal(s.body.n, 3000000);
         seen_done(&s);
     }
     assert_int_equal(peer_connections(w->peer), 1);

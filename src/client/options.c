@@ -1,8 +1,4 @@
-/*
- * A request as options of an easy handle. What never changes is set once, in a table; all that
- * depends on the request is set anew each time, so nothing of one peer (its certificates above all)
- * is left for the next.
- */
+/* A request as options of an easy handle: what is the same for all is in tables. */
 #include "client/client_internal.h"
 
 #include <strings.h>
@@ -37,7 +33,7 @@ static const struct {
 /* What libcurl would send of its own accord. */
 static const char *const unwanted[] = {"Accept:", "Expect:", "Content-Type:"};
 
-void options_set_fixed(struct client_transfer *t)
+static void set_fixed(struct client_transfer *t)
 {
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         OPTION(t->easy, numbers[i].option, numbers[i].value);
@@ -156,8 +152,6 @@ static void set_tls(struct client_transfer *t, const struct client_peer *peer)
 
 static void set_method(struct client_transfer *t, const struct client_request *r)
 {
-    OPTION(t->easy, CURLOPT_POSTFIELDS, NULL); /* makes it a POST: first of all */
-    OPTION(t->easy, CURLOPT_HTTPGET, 1L);
     if (r->method == HTTP_HEAD)
         OPTION(t->easy, CURLOPT_NOBODY, 1L);
     if (r->method != HTTP_POST)
@@ -195,7 +189,6 @@ static bool has_field(const struct client_request *r, struct str name)
 static void set_fields(struct client_transfer *t, const struct client_request *r)
 {
     assert(r->field_count <= REQUEST_FIELDS_MAX);
-    t->field_count = 0;
     for (unsigned i = 0; i < r->field_count; i++) {
         const struct http_field *f = &r->fields[i];
 
@@ -223,9 +216,10 @@ void options_set(struct client_transfer *t, const struct client_request *r)
 
     t->peer = r->peer;
     t->method = r->method;
-    buf_clear(&t->text);
+    buf_init(&t->text, REQUEST_TEXT_MAX);
     room = buf_reserve(&t->text, text_size(r));
     assert(room != NULL); /* longer than REQUEST_TEXT_MAX */
+    set_fixed(t);
     set_route(t, r->peer);
     set_version(t, r);
     set_tls(t, r->peer);

@@ -12,8 +12,6 @@
 #include "net/sock.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -134,14 +132,6 @@ ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n)
 {
     assert(!s->is_closing);
     return RETRY_ON_EINTR(sendfile(s->fd, fd, &offset, n));
-}
-
-void sock_keep_queue_short(struct sock *s)
-{
-    int bytes = SOCK_SHORT_QUEUE;
-
-    /* On a Unix socket it fails, and is not missed: nothing of it waits in a network queue. */
-    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
 void sock_shutdown_write(struct sock *s)

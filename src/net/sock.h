@@ -50,15 +50,6 @@ ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
 /* As sock_send; 0 when the file has ended early. */
 ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
 
-/*
- * For a peer on this machine, a proxy in front: no more than SOCK_SHORT_QUEUE bytes wait unsent in
- * the kernel (TCP_NOTSENT_LOWAT), so what is sent is still in the processor's cache when the peer
- * reads it. Measured: 1 to 3 MB cost a fifth to a third less CPU, at twice the rate. Not for peers
- * behind a network: each acknowledgement would wake us for a few KiB.
- */
-enum { SOCK_SHORT_QUEUE = 16 * 1024 };
-void sock_keep_queue_short(struct sock *s);
-
 void sock_shutdown_write(struct sock *s); /* FIN: what we sent still arrives */
 void sock_close(struct sock *s);          /* no callback but `closed` from here on */
 

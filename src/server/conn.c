@@ -414,8 +414,6 @@ void conn_accept(struct worker *w, int fd, const struct net_address *peer)
     c->worker = w;
     if (ip_from_sockaddr(&peer->u.any, &c->peer) < 0)
         c->peer = (struct ip){.family = IP_NONE};
-    if (ip_is_loopback(&c->peer))
-        sock_keep_queue_short(&c->sock);
     h1_init(&c->h1);
     buf_init(&c->kept, KEPT_CAP);
     deadline_init(&c->deadline);

@@ -225,9 +225,8 @@ class TestResume:
         def program(request):
             if request.get("Range") is None:
                 return self.breaking({"etag": '"a"'}, hold=hold)
-            first = int(re.fullmatch(r"bytes=(\d+)-", request.get("Range"))[1])  # a reset takes bytes with it
-            return [head(206, etag='"a"', content_length=len(self.BODY) - first,
-                         content_range=f"bytes {first}-{len(self.BODY) - 1}/{len(self.BODY)}"), close()]
+            first, size = self.first_of(request), len(self.BODY)
+            return [head(206, etag='"a"', content_length=size - first, content_range=f"bytes {first}-{size - 1}/{size}"), close()]
 
         origin.routes(program)
         gate = start([origin], resumes=3)

@@ -172,12 +172,12 @@ def test_more_than_its_length(pair, late):
     """Whole to the last byte that was promised; what comes behind it must not become the next one's answer."""
     gate, origin = pair
     path, forged = f"/bad/more-{late}.ts", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-    hold = origin.barrier()
-    origin.script(rx("GET", path), tx(200, BODY), *([hold] if late else []), raw(forged), gone())
+    hold, sent = origin.barrier(), origin.barrier()
+    sent.open()
+    origin.script(rx("GET", path), tx(200, BODY), *([hold] if late else []), raw(forged), sent, gone())
     assert gate.viewer().gets(path).body == BODY
-    if late:
-        hold.open()
-        origin.wait_played()  # the connection is gone: between two requests, nobody could tell what comes from an answer
+    hold.open()
+    sent.wait_reached()
     other = f"/bad/more-{late}-other.ts"
     origin.script(rx("GET", other), tx(200, b"right"))
     assert gate.viewer().gets(other).body == b"right"

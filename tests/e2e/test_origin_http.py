@@ -106,7 +106,7 @@ class TestTls:
         origin.script(rx("GET", SEGMENT, host="o1.test"), tx(200, b"content"))
         gate = make_gate(access=OPEN, origins=[http_origin(origin, host="o1.test", ca_file=str(authority.file))])
         assert gate.viewer().gets(SEGMENT).body == b"content"
-        assert set(origin.server_names) == {"o1.test"}  # a handshake may ask twice (RFC 8446 4.1.4)
+        assert set(origin.server_names) == {"o1.test"}
 
     def test_unverified_when_told_so(self, make_gate, make_origin, authority):
         origin = make_origin(tls=authority.server("DNS:other.test"))
@@ -254,6 +254,15 @@ class TestConnections:
             streams.write(f"/a/{i}.ts", bytes_of(str(i), 50_000))
             assert gate.viewer().gets(f"/a/{i}.ts").body == streams.read(f"/a/{i}.ts")
         assert {r.connection for r in origin.asked()} == {0}
+
+    def test_over_tls_are_kept_too(self, make_gate, make_origin, streams, authority):
+        """The first one may go for finding out that there is no HTTP/2."""
+        origin = make_origin(tls=authority.server("IP:127.0.0.1")).routes(folder(streams))
+        gate = make_gate(workers=1, access=OPEN, origins=[http_origin(origin, ca_file=str(authority.file))])
+        for i in range(20):
+            streams.write(f"/a/{i}.ts", bytes_of(str(i), 50_000))
+            assert gate.viewer().gets(f"/a/{i}.ts").body == streams.read(f"/a/{i}.ts")
+        assert len({r.connection for r in origin.asked()}) == 1 and origin.connections <= 2
 
     def test_are_no_more_than_configured(self, make_gate, make_origin):
         origin = make_origin()
