@@ -38,12 +38,12 @@ long blob_live(void)
     return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
-static struct blob *new_mapped(size_t n)
+static struct blob *new_mapped(size_t n, bool is_full)
 {
     struct blob *b = malloc(sizeof *b);
     struct pages pages;
 
-    if (b == NULL || pages_new(n, &pages) < 0) {
+    if (b == NULL || pages_new(n, is_full, &pages) < 0) {
         free(b);
         return NULL;
     }
@@ -71,11 +71,21 @@ static struct blob *begin(struct blob *b, size_t cap)
     return b;
 }
 
-struct blob *blob_new_growing(size_t cap)
+static struct blob *new_empty(size_t cap, bool is_full)
 {
     if (cap > SIZE_MAX / 2) /* past this, rounding could wrap */
         return NULL;
-    return begin(cap < MAPPED_FROM ? new_on_heap(cap) : new_mapped(cap), cap);
+    return begin(cap < MAPPED_FROM ? new_on_heap(cap) : new_mapped(cap, is_full), cap);
+}
+
+struct blob *blob_new_growing(size_t length)
+{
+    return new_empty(length, true);
+}
+
+struct blob *blob_new_unbounded(size_t cap)
+{
+    return new_empty(cap, false);
 }
 
 struct blob *blob_new(size_t n)
@@ -164,14 +174,7 @@ void blob_unref(struct blob **b)
 void blob_show(const struct blob *b, size_t at, size_t n, struct body_view *ret)
 {
     assert(at <= blob_filled(b) && n <= blob_filled(b) - at);
-    if (b->pages.bytes != NULL && pages_file() >= 0 && n >= MAPPED_FROM) {
-        ret->kind = BODY_FILE;
-        ret->fd = pages_file();
-        ret->offset = (off_t)(b->pages.offset + at);
-        ret->length = n;
-        return;
-    }
-    ret->kind = BODY_MEMORY;
+    ret->kind = b->pages.bytes != NULL ? BODY_PAGES : BODY_MEMORY;
     ret->iov_count = 1;
     ret->iov[0] = (struct iovec){b->bytes + at, n};
 }

@@ -1,7 +1,7 @@
 /*
  * Reference-counted bytes: bodies in the cache, shared by all workers. Filled once, from the front,
  * by one producer; what is filled never changes and never moves, so it may be read on any thread
- * while the rest is still on its way. Heap below 64 KiB, pages of a memory file above
+ * while the rest is still on its way. Heap below 64 KiB, pages of their own above
  * (cache/pages.h), so that a big body leaves no hole in the heap when it goes, and leaves for its
  * viewers without being copied.
  */
@@ -20,10 +20,11 @@ struct blob *blob_new(size_t n) MUST_CHECK;
 char *blob_bytes(struct blob *b);
 
 /*
- * Empty, to be filled: up to `cap` bytes. From 64 KiB on memory is taken as bytes come, so a cap
- * may be far above what will come: until blob_seal().
+ * Empty, to be filled: up to exactly `length` bytes, or up to `cap` when nobody knows yet (from
+ * 64 KiB on memory is then taken as bytes come, until blob_seal()).
  */
-struct blob *blob_new_growing(size_t cap) MUST_CHECK;
+struct blob *blob_new_growing(size_t length) MUST_CHECK;
+struct blob *blob_new_unbounded(size_t cap) MUST_CHECK;
 /* For the producer: where the next bytes go and how many have room there; then, that they are
  * there; at last, that no more will come: whole pages beyond them are given back. */
 char *blob_room(struct blob *b, size_t *ret_n);
@@ -35,7 +36,7 @@ struct blob *blob_compact(struct blob *b);
 
 size_t blob_filled(const struct blob *b);  /* any thread */
 struct str blob_str(const struct blob *b); /* what is filled */
-/* Some of what is filled, as a body shows it: memory, or, where that costs less, a file. */
+/* Some of what is filled, as a body shows it. */
 void blob_show(const struct blob *b, size_t at, size_t n, struct body_view *ret);
 /* Bytes of memory it takes, its own record and rounding included. */
 size_t blob_footprint(const struct blob *b);

@@ -79,7 +79,7 @@ static void check_watched(struct blob *b)
 static void test_read_on_other_threads_while_it_grows(void **state)
 {
     check_watched(blob_new_growing(LONG));
-    check_watched(blob_new_growing(16 << 20));
+    check_watched(blob_new_unbounded(16 << 20));
 }
 
 TEST_MAIN(cmocka_unit_test(test_read_on_other_threads_while_it_grows))

@@ -150,7 +150,7 @@ static struct str copy(struct str s)
 static struct blob *blob_for(const struct flight_head *head, uint64_t cap)
 {
     if (head->length == BODY_LENGTH_UNKNOWN)
-        return blob_new_growing(cap);
+        return blob_new_unbounded(cap);
     return head->length <= cap ? blob_new_growing(head->length) : NULL;
 }
 

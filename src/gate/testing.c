@@ -10,7 +10,6 @@
 #include <semaphore.h>
 
 #include "base/log.h"
-#include "cache/pages.h"
 #include "gate/fetch.h"
 #include "gate/fill.h"
 #include "http/h1.h"
@@ -136,7 +135,7 @@ static long open_descriptors(void)
     return n;
 }
 
-/* Loop and blobs keep descriptors of their own for the process: they are opened before anything is
+/* The loop keeps descriptors of its own for the process: they are opened before anything is
  * counted. */
 static void warm_the_process(void)
 {
@@ -145,7 +144,6 @@ static void warm_the_process(void)
     setenv("UV_THREADPOOL_SIZE", "1", 1);
     l = loop_new();
     loop_free(&l);
-    (void)pages_file();
 }
 
 static void open_store(struct world *w)

@@ -50,6 +50,14 @@ ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
 /* As sock_send; 0 when the file has ended early. */
 ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
 
+/*
+ * As sock_send() of memory that the kernel may keep instead of copying it: its pages stay with it
+ * until the peer has them, so the bytes must never change, and their memory must not be used for
+ * anything else but be unmapped. Measured with 3 MB on huge pages: 210 to 290 us, where send() took
+ * 550 to 710 and sendfile() of a memory file 460 to 700.
+ */
+ssize_t sock_lend(struct sock *s, const void *p, size_t n);
+
 void sock_shutdown_write(struct sock *s); /* FIN: what we sent still arrives */
 void sock_close(struct sock *s);          /* no callback but `closed` from here on */
 
