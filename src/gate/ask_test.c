@@ -612,6 +612,29 @@ static void test_a_body_that_breaks_is_cut_never_ended(void **state)
     }
 }
 
+/* RFC 9112 8: an end of the connection may be that of the origin's process. */
+static void test_what_may_be_cut_short_is_not_kept(void **state)
+{
+    static const char *const targets[] = {SEGMENT, "/s/a.m3u8"};
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        struct world w;
+
+        open_world(&w, ALL_OPEN);
+        for (unsigned k = 0; k < 2; k++) {
+            struct asking *a = begin(&w, targets[i]), *joined = begin(&w, targets[i]);
+
+            origin_head(origin_asked(k), "200", "");
+            origin_bytes(origin_asked(k), "#EXTM3U\n");
+            origin_end(origin_asked(k), 0);
+            assert_str(end(a).body, "#EXTM3U\n");
+            assert_str(end(joined).body, "#EXTM3U\n");
+            assert_int_equal(origin_asked_count(), k + 1);
+        }
+        close_world(&w);
+    }
+}
+
 static void test_an_object_that_outgrows_the_limit_is_passed_the_next_time(void **state)
 {
     static char piece[40 * 1024 + 1];
@@ -733,6 +756,7 @@ TEST_MAIN(cmocka_unit_test(test_a_miss_is_asked_for_once_and_kept),
           cmocka_unit_test(test_a_playlist_over_the_limit),
           cmocka_unit_test(test_every_failure_has_its_word),
           cmocka_unit_test(test_a_body_that_breaks_is_cut_never_ended),
+          cmocka_unit_test(test_what_may_be_cut_short_is_not_kept),
           cmocka_unit_test(test_an_object_that_outgrows_the_limit_is_passed_the_next_time),
           cmocka_unit_test(test_waiting_too_long_is_a_timeout),
           cmocka_unit_test(test_the_end_of_the_worker_ends_fetches),

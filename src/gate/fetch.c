@@ -286,6 +286,7 @@ static void on_head(void *arg, struct origin_fetch *o, const struct http_answer 
 {
     struct fetch *f = arg;
 
+    f->is_sure = !a->ends_with_connection || a->status != 200;
     lifetime_of(&f->lifetime, a, &f->era->rules->cache, f->asked, loop_unix(f->worker->loop),
                 loop_now(f->worker->loop));
     if (a->status == 200)
@@ -322,11 +323,14 @@ static bool on_data(void *arg, struct origin_fetch *o, struct str bytes)
     return true;
 }
 
+bool fetch_may_keep(const struct fetch *f)
+{
+    return f->lifetime.may_share && f->is_sure && !flight_is_private(f->flight);
+}
+
 void fetch_land(struct fetch *f, const struct cache_entry *what)
 {
-    bool is_kept = f->lifetime.may_share && !flight_is_private(f->flight);
-
-    flight_land(f->flight, what, is_kept);
+    flight_land(f->flight, what, fetch_may_keep(f));
     fetch_free(&f);
 }
 

@@ -36,7 +36,7 @@ static void on_loaded(struct op *op, int err)
     what.version.size = blob_str(what.blob).n;
     what.is_from_disk = true;
     gate_count(w, STAT_FETCHES_FROM_DISK, 1);
-    f->lifetime.may_share = true;
+    f->lifetime.may_share = f->is_sure = true;
     if (is_fresh(&what, now))
         fetch_land(f, &what);
     else
@@ -61,7 +61,7 @@ static bool is_worth_it(const struct fetch *f, const struct cache_entry *what)
     bool is_live = s != NULL && s->playlist->kind == PLAYLIST_MEDIA && !s->playlist->has_endlist;
     bool can_be_checked = what->etag.n > 0 || what->last_modified > 0;
 
-    return f->lifetime.may_share && !flight_is_private(f->flight) && !is_live && !f->is_blocking &&
+    return fetch_may_keep(f) && !is_live && !f->is_blocking &&
            (can_be_checked || is_fresh(what, loop_now(f->worker->loop)));
 }
 

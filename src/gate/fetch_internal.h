@@ -22,6 +22,7 @@ struct fetch {
     struct arena arena;          /* of the strings of `request` */
     struct origin_request request;
     bool is_playlist, is_blocking; /* blocking: a playlist reload with _HLS_ directives */
+    bool is_sure;                  /* from the head on: its end will tell whether it is whole */
     struct playlist_place place;   /* of a playlist */
     struct lifetime lifetime;      /* from the head on */
     unix_t asked;
@@ -30,6 +31,8 @@ struct fetch {
 /* ---- fetch.c ---- */
 
 void fetch_ask_origin(struct fetch *f);
+/* May other viewers have it later? */
+bool fetch_may_keep(const struct fetch *f);
 /* The flight lands with it; the fetch is gone. Takes what `what` owns. */
 void fetch_land(struct fetch *f, const struct cache_entry *what);
 
