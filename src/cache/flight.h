@@ -37,8 +37,8 @@ struct flight_reader {
 
 enum cache_found {
     CACHE_FRESH,  /* `entry`; with status 0: not to be shared, the caller asks for itself */
-    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it
-                   */
+    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it:
+                     one at a time, and none before retry_at */
     CACHE_JOINED, /* somebody asks for it already: the reader has joined; `entry` as below */
     CACHE_BEGUN,  /* the caller asks for it: produces `flight`, which the reader has joined; `entry`
                      is the stale version that may prove to be right still, or NULL */

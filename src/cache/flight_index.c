@@ -76,7 +76,8 @@ static enum cache_found look_up(struct cache *c, struct shard *s, uint64_t hash,
     f = find(s, hash, key);
     if (e != NULL && is_before(now, &e->seen.stale_until)) {
         s->hits++;
-        ret->flight = f == NULL ? flight_ref(list_new(c, s, hash, key, l)) : NULL;
+        if (f == NULL && !is_before(now, &e->seen.retry_at))
+            ret->flight = flight_ref(list_new(c, s, hash, key, l));
         return CACHE_STALE;
     }
     s->misses++;

@@ -296,8 +296,12 @@ static void test_a_stale_copy_is_better_than_none(void **state)
     origin_end(origin_asked(1), -ECONNREFUSED);
     assert_served(end(a), "old", "STALE");
     assert_served(ask(&w, SEGMENT), "old", "STALE"); /* at once: it has failed just now */
+    assert_int_equal(origin_asked_count(), 2);
+    world_pass(&w, 5);
+    assert_served(ask(&w, SEGMENT), "old",
+                  "STALE"); /* no viewer waits, however long the try takes */
     asked = origin_asked_count();
-    assert_int_equal(asked, 3); /* behind its back it is asked again */
+    assert_int_equal(asked, 3);
     assert_served(ask(&w, SEGMENT), "old", "STALE");
     assert_int_equal(origin_asked_count(), asked); /* once at a time */
     origin_head(origin_asked(2), "500", "");
@@ -305,6 +309,44 @@ static void test_a_stale_copy_is_better_than_none(void **state)
     a = begin(&w, SEGMENT);
     origin_end(origin_asked(3), -ETIMEDOUT);
     assert_outcome(end(a), OUT_ORIGIN_TIMEOUT); /* not for ever */
+    close_world(&w);
+}
+
+static void test_a_stale_copy_is_better_than_a_timeout(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 10s, stale_if_error: 1m, header: on }\n");
+    fetched(&w, SEGMENT, "", "old");
+    world_pass(&w, 20);
+    a = begin(&w, SEGMENT);
+    req_expire(a->req); /* http.work_timeout */
+    assert_served(end(a), "old", "STALE");
+    assert_served(ask(&w, SEGMENT), "old", "STALE"); /* and the next one does not wait for it */
+    close_world(&w);
+}
+
+static void test_what_is_back_is_fresh_again(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 10s, stale_if_error: 1m, header: on }\n");
+    fetched(&w, SEGMENT, "ETag: \"1\"\r\n", "old");
+    world_pass(&w, 20);
+    a = begin(&w, SEGMENT);
+    origin_end(origin_asked(1), -ECONNREFUSED);
+    assert_served(end(a), "old", "STALE");
+    world_pass(&w, 2);
+    assert_served(ask(&w, SEGMENT), "old", "STALE");
+    origin_head(origin_asked(2), "304", "ETag: \"1\"\r\n");
+    assert_served(ask(&w, SEGMENT), "old", "HIT");
+    world_pass(&w, 11);
+    a = begin(&w, SEGMENT); /* the excuse is over */
+    assert_int_equal(origin_asked_count(), 4);
+    origin_answer(origin_asked(3), "200", "", "new");
+    assert_served(end(a), "new", "MISS");
     close_world(&w);
 }
 
@@ -745,6 +787,8 @@ TEST_MAIN(cmocka_unit_test(test_a_miss_is_asked_for_once_and_kept),
           cmocka_unit_test(test_what_proves_right_is_fresh_again),
           cmocka_unit_test(test_not_modified_for_another_version_is_asked_anew),
           cmocka_unit_test(test_a_stale_copy_is_better_than_none),
+          cmocka_unit_test(test_a_stale_copy_is_better_than_a_timeout),
+          cmocka_unit_test(test_what_is_back_is_fresh_again),
           cmocka_unit_test(test_absence_is_remembered_for_a_moment),
           cmocka_unit_test(test_what_is_not_to_be_stored_is_passed_through),
           cmocka_unit_test(test_what_is_too_large_is_passed_through_with_its_ranges),

@@ -162,8 +162,7 @@ bool h1_is_chunked(const struct http_response *r, const struct http_head *reques
 
 bool h1_ends_by_close(const struct http_response *r, const struct http_head *request)
 {
-    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN &&
-           !h1_is_chunked(r, request);
+    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && !h1_is_chunked(r, request);
 }
 
 /* RFC 9112 6: how the content is framed. */

@@ -62,6 +62,6 @@ void sock_shutdown_write(struct sock *s); /* FIN: what we sent still arrives */
 /* The close that follows tells the peer that it was no orderly end, and takes back what is unsent.
  * A Unix socket cannot say so. */
 void sock_set_reset(struct sock *s);
-void sock_close(struct sock *s);          /* no callback but `closed` from here on */
+void sock_close(struct sock *s); /* no callback but `closed` from here on */
 
 #endif

@@ -466,5 +466,4 @@ TEST_MAIN(T(what_comes_goes_back), T(a_full_socket_waits_and_loses_nothing),
           T(a_hangup_is_told_to_who_wants_it), T(what_is_lent_arrives_whole),
           T(what_is_lent_outlives_its_memory), T(nothing_lent_goes_astray),
           cmocka_unit_test(a_reset_is_told_to_whoever_waits),
-          cmocka_unit_test(a_close_can_be_a_reset),
-          cmocka_unit_test(a_bad_descriptor_is_refused))
+          cmocka_unit_test(a_close_can_be_a_reset), cmocka_unit_test(a_bad_descriptor_is_refused))
