@@ -140,6 +140,14 @@ void sock_shutdown_write(struct sock *s)
     (void)shutdown(s->fd, SHUT_WR); /* ENOTCONN: the peer has reset, which the next recv says */
 }
 
+void sock_set_reset(struct sock *s)
+{
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+    assert(!s->is_closing);
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
 void sock_close(struct sock *s)
 {
     assert(!s->is_closing);

@@ -51,6 +51,9 @@ ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
 ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
 
 void sock_shutdown_write(struct sock *s); /* FIN: what we sent still arrives */
-void sock_close(struct sock *s);          /* no callback but `closed` from here on */
+/* The close that follows tells the peer that it was no orderly end, and takes back what is unsent.
+ * A Unix socket cannot say so. */
+void sock_set_reset(struct sock *s);
+void sock_close(struct sock *s); /* no callback but `closed` from here on */
 
 #endif

@@ -278,29 +278,55 @@ static void files_are_sent_by_range(void **state)
     fclose(f);
 }
 
-/* A reset is EPOLLERR, upon which libuv stops watching: who waits is told until it is read. */
-static void a_reset_is_told_to_whoever_waits(void **state)
+/* Over TCP: the end of the peer; ours is p->sock. */
+static int connected(struct loop *l, struct peer *p)
 {
-    struct loop *l = loop_new();
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct linger hard = {.l_onoff = 1};
     socklen_t n = sizeof a;
     int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    struct peer p = {.deaf = 2};
 
     assert_int_equal(bind(listening, (struct sockaddr *)&a, n), 0);
     assert_int_equal(listen(listening, 1), 0);
     assert_int_equal(getsockname(listening, (struct sockaddr *)&a, &n), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&a, n), 0);
-    assert_int_equal(sock_init(&p.sock, l, accept(listening, NULL, NULL), &echo_ops), 0);
+    assert_int_equal(sock_init(&p->sock, l, accept(listening, NULL, NULL), &echo_ops), 0);
+    close(listening);
+    return client;
+}
+
+/* A reset is EPOLLERR, upon which libuv stops watching: who waits is told until it is read. */
+static void a_reset_is_told_to_whoever_waits(void **state)
+{
+    struct loop *l = loop_new();
+    struct linger hard = {.l_onoff = 1};
+    struct peer p = {.deaf = 2};
+    int client = connected(l, &p);
+
     sock_want(&p.sock, SOCK_READ);
     loop_turn(l);
     setsockopt(client, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(client);
     TURN_UNTIL(l, p.closed == 1);
     assert_int_equal(p.last, -ECONNRESET);
-    close(listening);
     loop_free(&l);
+}
+
+static void a_close_can_be_a_reset(void **state)
+{
+    for (int is_hard = 0; is_hard < 2; is_hard++) {
+        struct loop *l = loop_new();
+        struct peer p = {.deaf = 2};
+        int client = connected(l, &p);
+        char byte;
+
+        if (is_hard)
+            sock_set_reset(&p.sock);
+        sock_close(&p.sock);
+        TURN_UNTIL(l, p.closed == 1);
+        assert_int_equal(recv(client, &byte, 1, 0), is_hard ? -1 : 0);
+        close(client);
+        loop_free(&l);
+    }
 }
 
 static void a_bad_descriptor_is_refused(void **state)
@@ -321,4 +347,4 @@ TEST_MAIN(T(what_comes_goes_back), T(a_full_socket_waits_and_loses_nothing),
           T(closed_comes_in_a_later_turn), T(closing_before_the_first_turn_is_fine),
           T(wishes_reach_the_kernel_only_when_they_last), T(files_are_sent_by_range),
           cmocka_unit_test(a_reset_is_told_to_whoever_waits),
-          cmocka_unit_test(a_bad_descriptor_is_refused))
+          cmocka_unit_test(a_close_can_be_a_reset), cmocka_unit_test(a_bad_descriptor_is_refused))

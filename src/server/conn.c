@@ -104,7 +104,9 @@ static void conn_abort(struct conn *c, enum outcome why)
 /* Our side is done. If the client may still be sending, wait for its end before closing. */
 static void conn_finish(struct conn *c)
 {
-    if (c->peer_ended) {
+    if (c->ends_by_close) /* cut short: an orderly end would pass it off as whole */
+        sock_set_reset(&c->sock);
+    if (c->peer_ended || c->ends_by_close) {
         conn_close(c);
         return;
     }

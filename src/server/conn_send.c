@@ -33,10 +33,9 @@ static int write_head(struct conn *c, struct req *r)
 
     if (p == NULL)
         return -ENOMEM;
+    c->ends_by_close = h1_ends_by_close(&r->response, &r->head);
     c->is_last |= r->must_close || !r->head.keep_alive || c->peer_ended ||
-                  c->worker->state != WORKER_SERVING ||
-                  (r->response.content_length == HTTP_LENGTH_UNKNOWN &&
-                   !h1_is_chunked(&r->response, &r->head));
+                  c->worker->state != WORKER_SERVING || c->ends_by_close;
     n = h1_write_head(&r->response, &r->head, c->is_last, loop_unix(c->worker->loop), p, room);
     assert(n > 0); /* the room was counted */
     c->head_left = (struct iovec){p, (size_t)n};
@@ -83,6 +82,12 @@ static ssize_t send_piece(struct conn *c, struct req *r, const struct body_view 
 /* 1: everything is with the kernel; 0: wait for room; 2: wait for the body; -errno. */
 enum { SENT_ALL = 1, WAIT_ROOM = 0, WAIT_BODY = 2 };
 
+static int sent_all(struct conn *c)
+{
+    c->ends_by_close = false;
+    return SENT_ALL;
+}
+
 static int pump(struct conn *c, struct req *r)
 {
     for (int round = 0; round < SEND_ROUNDS; round++) {
@@ -95,7 +100,7 @@ static int pump(struct conn *c, struct req *r)
         if (has < 0)
             return -EIO;
         if (has == 0 && c->head_left.iov_len == 0)
-            return has_body_left(c) ? WAIT_BODY : SENT_ALL;
+            return has_body_left(c) ? WAIT_BODY : sent_all(c);
         n = send_piece(c, r, has > 0 ? &view : NULL);
         if (n == -EAGAIN)
             return WAIT_ROOM;
@@ -103,7 +108,7 @@ static int pump(struct conn *c, struct req *r)
             return (int)n;
         account_sent(c, r, (size_t)n);
     }
-    return c->head_left.iov_len == 0 && !has_body_left(c) ? SENT_ALL : WAIT_ROOM;
+    return c->head_left.iov_len == 0 && !has_body_left(c) ? sent_all(c) : WAIT_ROOM;
 }
 
 /*
