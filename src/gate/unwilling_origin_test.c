@@ -105,6 +105,23 @@ static void test_what_is_no_playlist_lasts_for_a_moment(void **state)
     close_world(&w);
 }
 
+static void test_a_query_of_thousands_of_parameters(void **state)
+{
+    enum { PARAMETERS = 7000 };
+    static char target[sizeof SEGMENT + 1 + 2 * PARAMETERS];
+    struct world w;
+
+    open_world(&w, ALL_OPEN "cache: { header: on }\n");
+    strcpy(target, SEGMENT "?");
+    for (unsigned i = 0; i < PARAMETERS; i++)
+        strcat(target, "a&");
+    assert_served(fetched(&w, target, "", "x"), "x", "MISS");
+    target[strlen(target) - 1] = '\0';
+    assert_served(ask(&w, target), "x", "HIT"); /* "&" between parameters alone */
+    close_world(&w);
+}
+
 TEST_MAIN(cmocka_unit_test(test_what_has_become_private_is_shared_no_more),
           cmocka_unit_test(test_caches_in_front_of_us_are_told_not_to_share_either),
-          cmocka_unit_test(test_what_is_no_playlist_lasts_for_a_moment))
+          cmocka_unit_test(test_what_is_no_playlist_lasts_for_a_moment),
+          cmocka_unit_test(test_a_query_of_thousands_of_parameters))
