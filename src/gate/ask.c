@@ -90,14 +90,14 @@ static const struct step *use(struct req *r, struct cache_entry *e, enum cache_w
 
 /* ---- a flight ---- */
 
-static const struct step *after_loss(struct req *r, enum outcome why)
+const struct step *req_do_without_origin(struct req *r, enum outcome why)
 {
     usec_t now = loop_now(r->worker->loop);
 
     if (r->stale == NULL || r->stale->status != 200 ||
         now >= atomic_load_explicit(&r->stale->error_until, memory_order_relaxed))
         return req_fail(r, why);
-    return use(r, TAKE(r->stale), CACHE_WORD_STALE); /* RFC 5861 4 */
+    return use(r, TAKE(r->stale), CACHE_WORD_STALE);
 }
 
 static bool has_range(const struct req *r)
@@ -160,7 +160,7 @@ static const struct step *look(struct req *r)
             enum outcome why = (enum outcome)flight_why(f);
 
             flight_leave(&r->reader);
-            return after_loss(r, why);
+            return req_do_without_origin(r, why);
         }
         case FLIGHT_ALONE:
             flight_leave(&r->reader);

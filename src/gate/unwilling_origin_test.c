@@ -105,6 +105,21 @@ static void test_what_is_no_playlist_lasts_for_a_moment(void **state)
     close_world(&w);
 }
 
+static void test_a_stale_copy_is_better_than_a_long_wait(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 10s, stale_if_error: 1m, header: on }\n");
+    fetched(&w, SEGMENT, "", "old");
+    world_pass(&w, 20);
+    a = ask_begin(&w, SEGMENT);
+    req_expire(a->req);
+    assert_served(world_ask_end(a), "old", "STALE");
+    TURN_UNTIL(w.loop, origin_asked(1)->is_cancelled);
+    close_world(&w);
+}
+
 static void test_a_query_of_thousands_of_parameters(void **state)
 {
     enum { PARAMETERS = 7000 };
@@ -124,4 +139,5 @@ static void test_a_query_of_thousands_of_parameters(void **state)
 TEST_MAIN(cmocka_unit_test(test_what_has_become_private_is_shared_no_more),
           cmocka_unit_test(test_caches_in_front_of_us_are_told_not_to_share_either),
           cmocka_unit_test(test_what_is_no_playlist_lasts_for_a_moment),
+          cmocka_unit_test(test_a_stale_copy_is_better_than_a_long_wait),
           cmocka_unit_test(test_a_query_of_thousands_of_parameters))
