@@ -14,18 +14,22 @@ static bool is_for_analytics(struct str name)
     return str_eq(name, STR("CMCD"));
 }
 
+/* In one piece: a query may be thousands of parameters. */
 struct str origin_query_of(struct req *r)
 {
-    struct str rest = r->url.query, all = STR("");
+    struct str rest = r->url.query;
+    char *text = rest.n > 0 ? arena_alloc(&r->arena, rest.n) : NULL, *at = text;
     struct url_param p;
 
-    while (url_next_param(&rest, &p)) {
-        struct str pieces[] = {all, all.n > 0 ? STR("&") : STR(""), p.whole};
-
-        if (!token_is_param(p.name) && !is_for_analytics(p.name))
-            all = arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
+    while (text != NULL && url_next_param(&rest, &p)) {
+        if (token_is_param(p.name) || is_for_analytics(p.name))
+            continue;
+        if (at > text)
+            *at++ = '&';
+        memcpy(at, p.whole.p, p.whole.n);
+        at += p.whole.n;
     }
-    return all;
+    return (struct str){text, (size_t)(at - text)};
 }
 
 void origin_request_of(struct req *r, struct origin_request *ret)
@@ -87,14 +91,14 @@ static const struct step *use(struct req *r, struct cache_entry *e, enum cache_w
 
 /* ---- a flight ---- */
 
-static const struct step *after_loss(struct req *r, enum outcome why)
+const struct step *req_do_without_origin(struct req *r, enum outcome why)
 {
     usec_t now = loop_now(r->worker->loop);
 
     if (r->stale == NULL || r->stale->status != 200 ||
         now >= atomic_load_explicit(&r->stale->error_until, memory_order_relaxed))
         return req_fail(r, why);
-    return use(r, TAKE(r->stale), CACHE_WORD_STALE); /* RFC 5861 4 */
+    return use(r, TAKE(r->stale), CACHE_WORD_STALE);
 }
 
 const struct step *req_give_up_asking(struct req *r)
@@ -164,7 +168,7 @@ static const struct step *look(struct req *r)
             enum outcome why = (enum outcome)flight_why(f);
 
             flight_leave(&r->reader);
-            return after_loss(r, why);
+            return req_do_without_origin(r, why);
         }
         case FLIGHT_ALONE:
             flight_leave(&r->reader);

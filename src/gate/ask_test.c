@@ -513,7 +513,7 @@ static void test_playlists_say_how_long_they_last(void **state)
         {"/ch1/a.m3u8", "Cache-Control: max-age=3600, stale-while-revalidate=3600\r\n", LIVE, 2},
         {"/ch1/a.m3u8", "Cache-Control: max-age=1\r\n", LIVE, 0},
         {"/ch1/a.m3u8", "Cache-Control: max-age=3600\r\n", ENDED, 3599},
-        {"/ch1/a.m3u8", "", "no playlist", 59},
+        {"/ch1/a.m3u8", "", "no playlist", 0},
         {"/ch1/a.m3u8?_HLS_msn=7&_HLS_part=1", "Cache-Control: max-age=3600\r\n", LOW_LATENCY, 0},
     };
 

@@ -187,6 +187,7 @@ static void go_private(struct fetch *f)
     struct req *leader = f->leader;
     struct flight *mine;
 
+    fetch_forget_stored(f);
     flight_leave(&leader->reader);
     mine = flight_new_private(f->worker->gate->cache, f->worker->loop, &leader->reader);
     flight_produce(mine, &f->producer);
@@ -249,18 +250,29 @@ static void on_object(struct fetch *f, const struct http_answer *a)
         on_no_room(f, a);
 }
 
-/* RFC 9111 4.3.4. What it is about must be what we have. */
+static void cap_playlist(struct fetch *f, const struct cache_entry *what)
+{
+    if (f->is_playlist)
+        lifetime_cap_playlist(&f->lifetime, what, f->is_blocking);
+}
+
+static void ask_without_condition(struct fetch *f)
+{
+    origin_fetch_drop(&f->origin);
+    cache_entry_unref(&f->stale);
+    fetch_ask_origin(f);
+}
+
+/* RFC 9111 4.3.4. What it is about must be what we have, and may go on having. */
 static void on_not_modified(struct fetch *f, const struct http_answer *a)
 {
     struct cache_entry *e = f->stale;
 
-    if (a->etag.p != NULL && !str_eq(a->etag, e->etag)) {
-        origin_fetch_drop(&f->origin);
-        cache_entry_unref(&f->stale);
-        fetch_ask_origin(f);
+    if (!f->lifetime.may_share || (a->etag.p != NULL && !str_eq(a->etag, e->etag))) {
+        ask_without_condition(f);
         return;
     }
-    lifetime_cap_playlist(&f->lifetime, e, f->is_blocking);
+    cap_playlist(f, e);
     lifetime_store(&f->lifetime, e);
     gate_count(f->worker, STAT_FETCHES_REVALIDATED, 1);
     flight_land_same(f->flight, e);
@@ -347,7 +359,7 @@ static void land(struct fetch *f)
         lose(f, OUT_PLAYLIST_TOO_LARGE);
         return;
     }
-    lifetime_cap_playlist(&f->lifetime, &what, f->is_blocking);
+    cap_playlist(f, &what);
     lifetime_store(&f->lifetime, &what);
     fetch_store(f, &what);
     fetch_land(f, &what);

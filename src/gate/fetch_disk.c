@@ -54,11 +54,13 @@ bool fetch_load(struct fetch *f)
     return disk_load(d, f->worker->loop, flight_key(f->flight), &f->load) == 0;
 }
 
-/* What nobody could use after a restart is not worth the writing: a playlist that still grows. */
+/* What nobody could use after a restart is not worth the writing: a playlist that still grows, or
+ * is none. */
 static bool is_worth_it(const struct fetch *f, const struct cache_entry *what)
 {
     const struct scanned_playlist *s = what->derived;
-    bool is_live = s != NULL && s->playlist->kind == PLAYLIST_MEDIA && !s->playlist->has_endlist;
+    bool is_live = s != NULL ? s->playlist->kind == PLAYLIST_MEDIA && !s->playlist->has_endlist
+                             : f->is_playlist;
     bool can_be_checked = what->etag.n > 0 || what->last_modified > 0;
 
     return fetch_may_keep(f) && !is_live && !f->is_blocking &&

@@ -5,6 +5,7 @@
 #define NEGATIVE_MAX (60 * USEC_PER_SEC)
 #define RETRY_PAUSE (1 * USEC_PER_SEC)
 #define LIVE_ERROR_TARGETS 3
+#define NO_PLAYLIST_TIME (1 * USEC_PER_SEC)
 
 static usec_t usec_of(int64_t seconds)
 {
@@ -55,21 +56,30 @@ static usec_t live_time(const struct playlist *p, bool is_blocking)
     return p->target_duration * USEC_PER_SEC / 2;
 }
 
-void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool is_blocking)
+static void cap_no_playlist(struct lifetime *l)
 {
-    const struct scanned_playlist *s = e->derived;
-    const struct playlist *p;
-    usec_t error;
+    l->fresh_until = MIN(l->fresh_until, l->from + NO_PLAYLIST_TIME);
+    l->stale_until = l->error_until = l->fresh_until;
+}
 
-    if (s == NULL)
-        return;
-    p = s->playlist;
-    if (p->kind == PLAYLIST_MASTER || (p->has_endlist && !is_blocking))
-        return;
-    error = is_blocking ? 0 : LIVE_ERROR_TARGETS * p->target_duration * USEC_PER_SEC;
+static void cap_growing(struct lifetime *l, const struct playlist *p, bool is_blocking)
+{
+    usec_t error = is_blocking ? 0 : LIVE_ERROR_TARGETS * p->target_duration * USEC_PER_SEC;
+
     l->fresh_until = MIN(l->fresh_until, l->from + live_time(p, is_blocking));
     l->stale_until = l->fresh_until;
     l->error_until = MAX(MIN(l->error_until, l->fresh_until + error), l->fresh_until);
+}
+
+void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool is_blocking)
+{
+    const struct scanned_playlist *s = e->derived;
+    const struct playlist *p = s != NULL ? s->playlist : NULL;
+
+    if (p == NULL)
+        cap_no_playlist(l);
+    else if (p->kind == PLAYLIST_MEDIA && (!p->has_endlist || is_blocking))
+        cap_growing(l, p, is_blocking);
 }
 
 void lifetime_store(const struct lifetime *l, struct cache_entry *e)

@@ -13,13 +13,15 @@ struct origin_fetch {
 static struct asked all[ASKED_MAX];
 static unsigned count;
 
-static void keep(char to[ASKED_TEXT_MAX], struct str s)
+static void keep_in(char *to, size_t room, struct str s)
 {
-    assert_true(s.n < ASKED_TEXT_MAX);
+    assert_true(s.n < room);
     if (s.n > 0)
         memcpy(to, s.p, s.n);
     to[s.n] = '\0';
 }
+
+#define KEEP(to, s) keep_in((to), sizeof(to), (s))
 
 struct origin_fetch *origin_fetch_start(struct origin_worker *w, struct cluster *c,
                                         const struct origin_request *r,
@@ -30,14 +32,14 @@ struct origin_fetch *origin_fetch_start(struct origin_worker *w, struct cluster 
 
     assert_true(count <= ASKED_MAX);
     *o = (struct asked){.fetch = f, .is_head = r->is_head};
-    keep(o->target, r->target);
-    keep(o->stream_key, r->stream_key);
-    keep(o->user_agent, r->user_agent);
-    keep(o->forwarded_for, r->forwarded_for);
-    keep(o->range, r->range);
-    keep(o->if_range, r->if_range);
-    keep(o->if_none_match, r->if_none_match);
-    keep(o->if_modified_since, r->if_modified_since);
+    KEEP(o->target, r->target);
+    KEEP(o->stream_key, r->stream_key);
+    KEEP(o->user_agent, r->user_agent);
+    KEEP(o->forwarded_for, r->forwarded_for);
+    KEEP(o->range, r->range);
+    KEEP(o->if_range, r->if_range);
+    KEEP(o->if_none_match, r->if_none_match);
+    KEEP(o->if_modified_since, r->if_modified_since);
     *f = (struct origin_fetch){sink, arg, o};
     return f;
 }

@@ -14,14 +14,14 @@
 
 #include "origin/fetch.h"
 
-enum { ASKED_MAX = 64, ASKED_TEXT_MAX = 512 };
+enum { ASKED_MAX = 64, ASKED_TEXT_MAX = 512, ASKED_TARGET_MAX = HTTP_MAX_HEAD_BYTES };
 
 struct asked {
     struct origin_fetch *fetch; /* NULL: it has ended, was cancelled or dropped */
     bool is_head, is_cancelled, is_dropped, is_held;
     unsigned proceeds;
     /* of the request; "" = not sent */
-    char target[ASKED_TEXT_MAX], stream_key[ASKED_TEXT_MAX], user_agent[ASKED_TEXT_MAX],
+    char target[ASKED_TARGET_MAX], stream_key[ASKED_TEXT_MAX], user_agent[ASKED_TEXT_MAX],
         forwarded_for[ASKED_TEXT_MAX], range[ASKED_TEXT_MAX], if_range[ASKED_TEXT_MAX],
         if_none_match[ASKED_TEXT_MAX], if_modified_since[ASKED_TEXT_MAX];
 };

@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "gate/fetch.h"
 #include "gate/steps.h"
+#include "http/freshness.h"
 #include "http/media_type.h"
 #include "http/range.h"
 #include "origin/pass_body.h"
@@ -28,6 +29,15 @@ static void add_content_range(struct req *r, const struct http_content_range *c)
                                (unsigned long long)c->last, total));
 }
 
+/* What its origin does not want shared is not to be shared by caches in front of us either. */
+static struct str cache_control_for(struct req *r, const struct http_answer *a)
+{
+    struct http_freshness f;
+
+    http_freshness_of(a, r->now, r->now, &f);
+    return f.may_store ? r->rules->classes.of[r->class].cache_control : STR("no-store");
+}
+
 static void add_fields(struct req *r, const struct http_answer *a)
 {
     if (a->status != 304)
@@ -35,7 +45,7 @@ static void add_fields(struct req *r, const struct http_answer *a)
                   media_type_or(r->url.path, a->known[ANSWER_CONTENT_TYPE]));
     if (a->status == 206)
         add_content_range(r, &a->range);
-    req_add_field(r, STR("Cache-Control"), r->rules->classes.of[r->class].cache_control);
+    req_add_field(r, STR("Cache-Control"), cache_control_for(r, a));
     req_add_field(r, STR("Accept-Ranges"), STR("bytes"));
     add_field(r, STR("ETag"), a->etag);
     add_field(r, STR("Last-Modified"), a->known[ANSWER_LAST_MODIFIED]);

@@ -200,7 +200,7 @@ void req_abort(struct req *r, enum outcome why);
  * leaves. */
 bool req_is_fed_by_origin(const struct req *r);
 /* It has waited too long for store or origin: what it waits for is given up, and the viewer is
- * told. */
+ * told, or gets what there is. */
 void req_expire(struct req *r);
 
 /* ---- for steps and the API ---- */

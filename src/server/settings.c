@@ -42,10 +42,11 @@ static const struct conf_field http_fields[] = {
            .max = "1h", .doc = "Time for a request head to arrive once it has begun."),
     CONF_F(struct http_settings, content_timeout, conf_duration, .def = "10s", .min = "100ms",
            .max = "1h", .doc = "Time for the content of an API request to arrive."),
-    CONF_F(struct http_settings, work_timeout, conf_duration, .def = "30s", .min = "100ms",
+    CONF_F(struct http_settings, work_timeout, conf_duration, .def = "75s", .min = "100ms",
            .max = "1h",
            .doc = "How long a request may wait for its origin or the store before it is answered "
-                  "with 504 or 503."),
+                  "with a stale copy, 504 or 503. Longer than an HTTP origin's `deadline`: else "
+                  "its retries come too late."),
     CONF_F(struct http_settings, idle_timeout, conf_duration, .def = "60s", .min = "100ms",
            .max = "1d", .doc = "Life of a connection between requests."),
     CONF_F(struct http_settings, send_timeout, conf_duration, .def = "30s", .min = "100ms",

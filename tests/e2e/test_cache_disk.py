@@ -212,6 +212,18 @@ def test_a_new_version_takes_the_place_of_the_old(start, origin):
     assert gate.viewer().gets(path).body == b"new"
 
 
+@pytest.mark.parametrize("path", ["/a/b.ts", "/a/b.m3u8"])
+def test_what_has_become_private_leaves_it(start, origin, path):
+    gate = start()
+    body = b"#EXTM3U\n#EXT-X-ENDLIST\n"
+    origin.script(rx("GET", path), tx(200, body, etag='"a"', cache_control="no-cache"))
+    origin.script(rx("GET", path), tx(200, body, etag='"b"', cache_control="private"))
+    assert gate.viewer().gets(path).body == body
+    until(lambda: gate.disk()["objects"] == 1 and gate.disk()["queued"] == 0, "it is written")
+    assert gate.viewer().gets(path).body == body
+    until(lambda: gate.disk()["objects"] == 0, "it is gone")
+
+
 def test_what_is_not_to_be_kept_is_not_on_it(make_gate, make_origin, streams, tmp_path):
     """Keys, and what the origin forbids to store."""
     origin = make_origin()

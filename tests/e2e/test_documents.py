@@ -42,6 +42,14 @@ def test_signing_example_makes_a_url_that_plays(make_gate, document, language):
         v.gets(f"{url.path}?{url.query}")
 
 
+def test_a_request_waits_for_all_tries_of_its_origin():
+    """By default: a second server is of no use to a viewer who has been sent away before it was asked."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    default = dict(re.findall(r"^\| `(work_timeout|deadline)` \| duration \| `(\w+)` ", text, re.M))
+    seconds = {name: int(value[:-1]) * {"s": 1, "m": 60}[value[-1]] for name, value in default.items()}
+    assert seconds["work_timeout"] > seconds["deadline"]
+
+
 def test_both_readmes_show_the_same_code():
     for language in [*LANGUAGES, "yaml"]:
         assert blocks("README.md", language) == blocks("README.zh-CN.md", language)

@@ -89,7 +89,7 @@ class TestTls:
 
     def refuses(self, gate):
         gate.viewer().is_refused(SEGMENT, "origin_down")
-        assert "certificate" in gate.log.lower(), gate.log
+        until(lambda: "certificate" in gate.log.lower(), "the log says why")
 
     def test_unknown_authority(self, make_gate, make_origin, authority):
         origin = make_origin(tls=authority.server("IP:127.0.0.1"))
