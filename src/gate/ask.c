@@ -98,14 +98,8 @@ const struct step *req_do_without_origin(struct req *r, enum outcome why)
     if (r->stale == NULL || r->stale->status != 200 ||
         now >= atomic_load_explicit(&r->stale->error_until, memory_order_relaxed))
         return req_fail(r, why);
+    lifetime_excuse(r->stale, now);
     return use(r, TAKE(r->stale), CACHE_WORD_STALE);
-}
-
-const struct step *req_give_up_asking(struct req *r)
-{
-    if (r->stale != NULL)
-        lifetime_excuse(r->stale, loop_now(r->worker->loop));
-    return after_loss(r, OUT_ORIGIN_TIMEOUT);
 }
 
 static bool has_range(const struct req *r)

@@ -26,12 +26,8 @@ void lifetime_of(struct lifetime *l, const struct http_answer *a, const struct c
 /*
  * A playlist that may still grow is fresh for half its target duration at most (RFC 8216 6.3.4: a
  * client reloads no sooner), the answer to a blocking reload for half a part; never used while
-<<<<<<< HEAD
- * it is asked for anew, but after an error, for three target durations at most.
-=======
- * it is asked for anew, and after an error for three target durations at most. What should be a
+ * it is asked for anew, but after an error, for three target durations at most. What should be a
  * playlist and is none may be one that is just being written: it lasts for a moment.
->>>>>>> review
  */
 void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool is_blocking);
 

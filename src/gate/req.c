@@ -206,12 +206,8 @@ void req_expire(struct req *r)
     assert(!r->is_running);
     stop_waiting(r);
     r->must_close = true;
-<<<<<<< HEAD
-    req_run(r, is_store ? req_fail(r, OUT_STORE_DOWN) : req_give_up_asking(r));
-=======
     req_run(r,
             is_store ? req_fail(r, OUT_STORE_DOWN) : req_do_without_origin(r, OUT_ORIGIN_TIMEOUT));
->>>>>>> review
 }
 
 const struct step *req_end(struct req *r, enum outcome o)

@@ -118,11 +118,7 @@ static int pump(struct conn *c, struct req *r)
             return -EIO;
         if (has == 0 && c->head_left.iov_len == 0)
             return has_body_left(c) ? WAIT_BODY : sent_all(c);
-<<<<<<< HEAD
         n = send_piece(c, has > 0 ? &view : NULL);
-=======
-        n = send_piece(c, r, has > 0 ? &view : NULL);
->>>>>>> review
         if (n == -EAGAIN)
             return WAIT_ROOM;
         if (n < 0)
