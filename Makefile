@@ -1,6 +1,6 @@
 # The work is done in scripts/; this names it. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench fuzz soak check-format format docs clean
+.PHONY: help run build test bench eviction fuzz soak check-format format docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -18,6 +18,9 @@ test: ## builds what it needs and runs every test
 bench: build ## measures against nginx, HAProxy and Varnish and writes bench/RESULTS.md
 	@scripts/packages.sh bench
 	@bench/run.sh
+
+eviction: build ## hit ratios of eviction policies, written into bench/EVICTION.md
+	@bench/eviction.sh
 
 fuzz: ## runs every fuzzer (FUZZ_SECONDS=600 each, FUZZ=name for some)
 	@scripts/fuzz.sh

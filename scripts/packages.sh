@@ -31,7 +31,7 @@ test    python3             end-to-end tests
 test    python3-pytest      end-to-end tests
 test    ffmpeg              plays streams through the gate
 test    openssl             signs URLs in the shell example, certificates of the tests
-test    nginx-light         an origin over TLS and HTTP/2
+test    nginx               real origins: over TLS and HTTP/2, killed and started again
 test    curl                a player of the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same

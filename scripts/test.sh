@@ -3,7 +3,7 @@
 #
 #   build/        release: unit tests, corpus replays, end to end
 #   build-asan/   ASan + UBSan: the same again
-#   build-tsan/   TSan: unit tests with several threads, end to end with several workers
+#   build-tsan/   TSan: unit tests with threads, end to end with several workers
 set -u
 cd "$(dirname "$0")/.."
 
@@ -13,16 +13,16 @@ trap 'rm -rf "$results"' EXIT
 scripts/packages.sh build test || exit 1
 scripts/build.sh build --buildtype=release -Dtests=true &&
     scripts/build.sh build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dtests=true &&
-    scripts/build.sh build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dtests=true -- hlsgate \
-        cache_cache_threads_test cache_disk_threads_test || {
+    scripts/build.sh build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dtests=true -- hlsgate threads_tests || {
     echo "The build failed."
     echo "0 passed, 1 failed"
     exit 1
 }
 
-units() { # FOLDER TEST...
+units() { # FOLDER MESON_OPTION...
     build=$1
     shift
+    rm -f "$build/meson-logs/testlog.json" # of an earlier run
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
         meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 3 "$@"
     cp "$build/meson-logs/testlog.json" "$results/$build.json"
@@ -39,7 +39,7 @@ end_to_end() { # FOLDER PYTEST_OPTION...
 
 units build
 units build-asan
-units build-tsan cache/cache_threads_test cache/disk_threads_test
+units build-tsan --suite threads
 
 # The sanitized daemon is slow and mostly waits: it shares the machine with the release one.
 end_to_end build &

@@ -19,7 +19,12 @@
 
 struct body;
 
-enum body_kind { BODY_MEMORY, BODY_FILE };
+enum body_kind {
+    BODY_MEMORY,
+    BODY_PAGES, /* memory that never changes, and is not used for anything else while the kernel
+                   still has it: it may be lent instead of copied (net/sock.h) */
+    BODY_FILE
+};
 
 enum { BODY_PEEK_IOV = 16 };
 
@@ -27,7 +32,7 @@ enum { BODY_PEEK_IOV = 16 };
  * done(). */
 struct body_view {
     enum body_kind kind;
-    struct iovec iov[BODY_PEEK_IOV]; /* BODY_MEMORY */
+    struct iovec iov[BODY_PEEK_IOV]; /* BODY_MEMORY, BODY_PAGES */
     int iov_count;
     int fd; /* BODY_FILE */
     off_t offset;

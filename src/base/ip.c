@@ -224,13 +224,6 @@ bool ip_net_contains(const struct ip_net *net, const struct ip *ip)
     return rest == 0 || (ip->bytes[whole] ^ net->base.bytes[whole]) >> (8 - rest) == 0;
 }
 
-bool ip_is_loopback(const struct ip *ip)
-{
-    static const struct ip v6 = {.family = IP_V6, .bytes = {[15] = 1}};
-
-    return (ip->family == IP_V4 && ip->bytes[0] == 127) || ip_eq(ip, &v6);
-}
-
 bool ip_eq(const struct ip *a, const struct ip *b)
 {
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;

@@ -42,7 +42,6 @@ struct str ip_net_format(const struct ip_net *net, char ret[IP_NET_TEXT_MAX]);
 struct ip_net ip_mask(const struct ip *ip, unsigned prefix);
 bool ip_net_contains(const struct ip_net *net, const struct ip *ip);
 bool ip_eq(const struct ip *a, const struct ip *b);
-bool ip_is_loopback(const struct ip *ip); /* 127.0.0.0/8, ::1 */
 
 /* A list of networks from the configuration (trusted proxies, the fixed whitelist). */
 struct ip_set {

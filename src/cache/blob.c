@@ -1,10 +1,10 @@
 /*
- * A blob is one allocation below MAPPED_FROM: record and bytes side by side. Above, the bytes are a
- * mapping of their own, which goes back to the kernel at once when the last reference goes,
- * whatever the heap around it looks like. One that grows to an unknown length is a mapping as long
- * as it may become: the kernel gives it pages as they are written, and its bytes never move, so
- * readers need no lock. blob_seal() cuts off what was not needed. Every such mapping is one of the
- * 65530 that Linux lets a process have, so what turns out small is not kept in one.
+ * A blob is one allocation below MAPPED_FROM: record and bytes side by side. Above, the bytes are
+ * pages (cache/pages.h), which go back to the kernel at once when the last reference goes, whatever
+ * the heap around them looks like. One that grows to an unknown length has as many as it may
+ * become: the kernel provides them as they are written, and its bytes never move, so readers need
+ * no lock. blob_seal() cuts off what was not needed. Every range of pages is one of the 65530
+ * mappings that Linux lets a process have, so what turns out small is not kept in one.
  *
  * Invariants: refs > 0 while anybody can see the blob; bytes below `filled` do not change. The last
  * reference may be dropped on any thread; acq_rel on the count orders every use of the bytes before
@@ -15,18 +15,18 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/mem.h"
+#include "cache/pages.h"
 
-enum { MAPPED_FROM = 64 << 10, PAGE = 4096, HUGE_PAGE = 2 << 20 };
+enum { MAPPED_FROM = 64 << 10 };
 
 struct blob {
     atomic_uint refs;
     atomic_size_t filled; /* bytes that readers may see; only the producer moves it */
     size_t cap;           /* bytes it may become */
-    size_t taken;         /* bytes of memory at `bytes` */
-    bool is_mapped;       /* they are a mapping; else they are `here` */
+    size_t here_n;        /* bytes allocated at `here`; 0: they are `pages` */
+    struct pages pages;   /* owned */
     char *bytes;
     char here[];
 };
@@ -38,56 +38,16 @@ long blob_live(void)
     return atomic_load_explicit(&live, memory_order_relaxed);
 }
 
-static size_t page_rounded(size_t n)
+static struct blob *new_mapped(size_t n, bool is_full)
 {
-    return (n + PAGE - 1) & ~(size_t)(PAGE - 1);
-}
+    struct blob *b = malloc(sizeof *b);
+    struct pages pages;
 
-/* Cuts what stands before and behind a huge-page boundary off a mapping that is HUGE_PAGE longer
- * than wanted. */
-static char *trim_to_huge_page(char *p, size_t length)
-{
-    size_t before = -(uintptr_t)p & (HUGE_PAGE - 1);
-
-    if (before > 0)
-        munmap(p, before);
-    munmap(p + before + length, HUGE_PAGE - before);
-    return p + before;
-}
-
-static char *map_pages(size_t length, int flags)
-{
-    char *p =
-        mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-
-    return p != MAP_FAILED ? p : NULL;
-}
-
-/* Only aligned ranges get huge pages, and the kernel does not align an anonymous mapping by itself.
- */
-static char *map_bytes(size_t length)
-{
-    char *p;
-
-    if (length < HUGE_PAGE)
-        return map_pages(length, 0);
-    p = map_pages(length + HUGE_PAGE, 0);
-    if (p == NULL)
+    if (b == NULL || pages_new(n, is_full, &pages) < 0) {
+        free(b);
         return NULL;
-    p = trim_to_huge_page(p, length);
-    madvise(p, length, MADV_HUGEPAGE); /* a wish: without it everything works, slower */
-    return p;
-}
-
-/* The record of a mapping; takes `p`, which may be NULL: then there is no blob. */
-static struct blob *new_mapped(char *p, size_t length)
-{
-    struct blob *b = p != NULL ? malloc(sizeof *b) : NULL;
-
-    if (b != NULL)
-        *b = (struct blob){.is_mapped = true, .taken = length, .bytes = p};
-    else if (p != NULL)
-        munmap(p, length);
+    }
+    *b = (struct blob){.pages = pages, .bytes = pages.bytes};
     return b;
 }
 
@@ -96,7 +56,7 @@ static struct blob *new_on_heap(size_t n)
     struct blob *b = malloc(sizeof *b + n);
 
     if (b != NULL)
-        *b = (struct blob){.taken = n, .bytes = b->here};
+        *b = (struct blob){.here_n = n, .bytes = b->here};
     return b;
 }
 
@@ -111,22 +71,21 @@ static struct blob *begin(struct blob *b, size_t cap)
     return b;
 }
 
+static struct blob *new_empty(size_t cap, bool is_full)
+{
+    if (cap > SIZE_MAX / 2) /* past this, rounding could wrap */
+        return NULL;
+    return begin(cap < MAPPED_FROM ? new_on_heap(cap) : new_mapped(cap, is_full), cap);
+}
+
 struct blob *blob_new_growing(size_t length)
 {
-    if (length > SIZE_MAX / 2) /* past this, rounding could wrap */
-        return NULL;
-    if (length < MAPPED_FROM)
-        return begin(new_on_heap(length), length);
-    return begin(new_mapped(map_bytes(page_rounded(length)), page_rounded(length)), length);
+    return new_empty(length, true);
 }
 
 struct blob *blob_new_unbounded(size_t cap)
 {
-    if (cap > SIZE_MAX / 2)
-        return NULL;
-    if (cap < MAPPED_FROM)
-        return begin(new_on_heap(cap), cap);
-    return begin(new_mapped(map_pages(page_rounded(cap), MAP_NORESERVE), page_rounded(cap)), cap);
+    return new_empty(cap, false);
 }
 
 struct blob *blob_new(size_t n)
@@ -171,19 +130,15 @@ void blob_grown(struct blob *b, size_t n)
 
 void blob_seal(struct blob *b)
 {
-    size_t used = MAX(page_rounded(blob_filled(b)), (size_t)PAGE);
-
     b->cap = blob_filled(b);
-    if (!b->is_mapped || used >= b->taken)
-        return;
-    if (munmap(b->bytes + used, b->taken - used) == 0) /* or there are too many mappings */
-        b->taken = used;
+    if (b->pages.bytes != NULL)
+        pages_cut(&b->pages, b->cap);
 }
 
 struct blob *blob_compact(struct blob *b)
 {
     struct str s = blob_str(b);
-    bool is_compact = b->is_mapped ? s.n >= MAPPED_FROM : s.n == b->taken;
+    bool is_compact = b->pages.bytes != NULL ? s.n >= MAPPED_FROM : s.n == b->here_n;
     struct blob *copy = is_compact ? NULL : blob_new(s.n);
 
     if (copy == NULL)
@@ -194,7 +149,7 @@ struct blob *blob_compact(struct blob *b)
 
 size_t blob_footprint(const struct blob *b)
 {
-    return sizeof *b + b->taken;
+    return sizeof *b + b->here_n + b->pages.n;
 }
 
 struct blob *blob_ref(struct blob *b)
@@ -211,25 +166,30 @@ void blob_unref(struct blob **b)
 
     if (gone == NULL || atomic_fetch_sub_explicit(&gone->refs, 1, memory_order_acq_rel) > 1)
         return;
-    if (gone->is_mapped)
-        munmap(gone->bytes, gone->taken);
+    pages_free(&gone->pages);
     free(gone);
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+}
+
+void blob_show(const struct blob *b, size_t at, size_t n, struct body_view *ret)
+{
+    assert(at <= blob_filled(b) && n <= blob_filled(b) - at);
+    ret->kind = b->pages.bytes != NULL ? BODY_PAGES : BODY_MEMORY;
+    ret->iov_count = 1;
+    ret->iov[0] = (struct iovec){b->bytes + at, n};
 }
 
 struct blob_body {
     struct body body;
     struct blob *blob; /* a reference of its own */
-    char *at;
+    size_t at;
 };
 
 static int range_peek(struct body *body, struct body_view *ret_view)
 {
     struct blob_body *r = container_of(body, struct blob_body, body);
 
-    ret_view->kind = BODY_MEMORY;
-    ret_view->iov_count = 1;
-    ret_view->iov[0] = (struct iovec){r->at, body->left};
+    blob_show(r->blob, r->at, body->left, ret_view);
     return 1;
 }
 
@@ -253,6 +213,6 @@ struct body *blob_body_new(struct arena *a, struct blob *b, uint64_t first, uint
         return NULL;
     r->body = (struct body){.ops = &ops, .left = length};
     r->blob = blob_ref(b);
-    r->at = b->bytes + first;
+    r->at = first;
     return &r->body;
 }

@@ -1,8 +1,9 @@
 /*
  * Reference-counted bytes: bodies in the cache, shared by all workers. Filled once, from the front,
  * by one producer; what is filled never changes and never moves, so it may be read on any thread
- * while the rest is still on its way. Heap below 64 KiB, an anonymous mapping (with huge
- * pages from 2 MiB on) above, so that a big body leaves no hole in the heap when it goes.
+ * while the rest is still on its way. Heap below 64 KiB, pages of their own above
+ * (cache/pages.h), so that a big body leaves no hole in the heap when it goes, and leaves for its
+ * viewers without being copied.
  */
 #ifndef CACHE_BLOB_H
 #define CACHE_BLOB_H
@@ -19,8 +20,8 @@ struct blob *blob_new(size_t n) MUST_CHECK;
 char *blob_bytes(struct blob *b);
 
 /*
- * Empty, to be filled: up to exactly `length` bytes, or up to `cap` when nobody knows yet (memory
- * is then taken as bytes come, from MAPPED_FROM on, until blob_seal()).
+ * Empty, to be filled: up to exactly `length` bytes, or up to `cap` when nobody knows yet (from
+ * 64 KiB on memory is then taken as bytes come, until blob_seal()).
  */
 struct blob *blob_new_growing(size_t length) MUST_CHECK;
 struct blob *blob_new_unbounded(size_t cap) MUST_CHECK;
@@ -35,6 +36,8 @@ struct blob *blob_compact(struct blob *b);
 
 size_t blob_filled(const struct blob *b);  /* any thread */
 struct str blob_str(const struct blob *b); /* what is filled */
+/* Some of what is filled, as a body shows it. */
+void blob_show(const struct blob *b, size_t at, size_t n, struct body_view *ret);
 /* Bytes of memory it takes, its own record and rounding included. */
 size_t blob_footprint(const struct blob *b);
 struct blob *blob_ref(struct blob *b);

@@ -1,8 +1,6 @@
-/* Blobs while they are filled: by one thread, under the eyes of others. */
+/* Blobs while they are filled, and what is kept of them. */
 #include "cache/blob.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "base/test.h"
@@ -74,8 +72,6 @@ static void test_grows_to_its_length(void **state)
         assert_ptr_equal(blob_bytes(b), bytes); /* they have never moved */
         assert_holds(b, sizes[i]);
         assert_true(blob_footprint(b) <= sizes[i] + PAGE + RECORD_MAX);
-        if (sizes[i] >= 2 << 20)
-            assert_int_equal((uintptr_t)bytes % (2 << 20), 0);
         blob_unref(&b);
         assert_int_equal(blob_live(), 0);
     }
@@ -197,7 +193,7 @@ static void test_too_large_to_grow_is_an_answer(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(too_large); i++) {
         assert_null(blob_new_growing(too_large[i]));
-        assert_null(blob_new_unbounded(too_large[i]));
+        assert_null(blob_new_growing(too_large[i]));
     }
     assert_int_equal(blob_live(), 0);
 }
@@ -205,7 +201,7 @@ static void test_too_large_to_grow_is_an_answer(void **state)
 /* A range that is there can be sent while the rest is on its way. */
 static void test_a_body_of_what_is_there(void **state)
 {
-    struct blob *b = blob_new_unbounded(1 << 20);
+    struct blob *b = blob_new_growing(1 << 20);
     struct body_view view;
     struct body *body;
     struct arena a;
@@ -215,64 +211,13 @@ static void test_a_body_of_what_is_there(void **state)
     body = blob_body_new(&a, b, 10, 69990);
     grow(b, 1000, 1000);
     assert_int_equal(body_peek(body, &view), 1);
+    assert_int_equal(view.kind, BODY_PAGES);
     assert_int_equal(view.iov[0].iov_len, 69990);
     assert_ptr_equal(view.iov[0].iov_base, blob_bytes(b) + 10);
     body_done(body);
     arena_done(&a);
     blob_unref(&b);
     assert_int_equal(blob_live(), 0);
-}
-
-enum { READERS = 3, LONG = 3 << 20 };
-
-struct watched {
-    struct blob *blob;
-    atomic_int wrong, whole;
-};
-
-/* Sees longer and longer prefixes, each right to its last byte. */
-static void *watch_it_grow(void *arg)
-{
-    struct watched *w = arg;
-    struct blob *b = blob_ref(w->blob);
-    size_t seen = 0;
-
-    while (seen < LONG) {
-        struct str s = blob_str(b);
-
-        if (s.n < seen || first_wrong(s, seen) != s.n) {
-            atomic_fetch_add(&w->wrong, 1);
-            break;
-        }
-        seen = s.n;
-    }
-    atomic_fetch_add(&w->whole, seen == LONG);
-    blob_unref(&b);
-    return NULL;
-}
-
-static void check_watched(struct blob *b)
-{
-    struct watched w = {.blob = b};
-    pthread_t threads[READERS];
-
-    for (int i = 0; i < READERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, watch_it_grow, &w), 0);
-    for (size_t n = 0; n < LONG; n += LONG / 1024)
-        grow(b, LONG / 1024, 1000);
-    blob_seal(b); /* they may be reading still */
-    for (int i = 0; i < READERS; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(atomic_load(&w.wrong), 0);
-    assert_int_equal(atomic_load(&w.whole), READERS);
-    blob_unref(&b);
-    assert_int_equal(blob_live(), 0);
-}
-
-static void test_read_on_other_threads_while_it_grows(void **state)
-{
-    check_watched(blob_new_growing(LONG));
-    check_watched(blob_new_unbounded(16 << 20));
 }
 
 TEST_MAIN(cmocka_unit_test(test_grows_to_its_length),
@@ -282,5 +227,4 @@ TEST_MAIN(cmocka_unit_test(test_grows_to_its_length),
           cmocka_unit_test(test_compact_is_a_reference_where_it_can),
           cmocka_unit_test(test_footprint_is_what_it_takes),
           cmocka_unit_test(test_too_large_to_grow_is_an_answer),
-          cmocka_unit_test(test_a_body_of_what_is_there),
-          cmocka_unit_test(test_read_on_other_threads_while_it_grows))
+          cmocka_unit_test(test_a_body_of_what_is_there))

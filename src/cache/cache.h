@@ -52,6 +52,7 @@ struct cache_entry {
     /* Objects of HTTP origins, monotonic: usable until then without asking; while it is asked for
      * anew; when asking fails. Equal or later, in this order. */
     _Atomic usec_t fresh_until, stale_until, error_until;
+    _Atomic usec_t retry_at; /* the origin has failed: until then it is not asked anew */
 };
 
 /*
@@ -110,7 +111,7 @@ void cache_hot_failed(struct cache *c, struct str key);
 struct cache_stats {
     uint64_t entries, files, bytes, limit; /* bytes <= limit, always */
     uint64_t blobs;                        /* entries with bytes in memory */
-    uint64_t flights;                      /* objects on their way (flight.h) */
+    uint64_t flights; /* objects on their way, or whole and still read as they came (flight.h) */
     uint64_t hits, misses, evictions, rejected;
 };
 void cache_stats(const struct cache *c, struct cache_stats *ret);

@@ -123,25 +123,35 @@ void disk_job_free(struct disk_job **job)
 }
 
 /* Takes the job. */
-static void enqueue(struct disk *d, struct disk_job *job)
+static void enqueue(struct disk *d, struct disk_job *job, uint64_t purges)
 {
-    bool has_room;
+    bool is_in;
 
     pthread_mutex_lock(&d->lock);
-    has_room = job->cost <= d->settings.max_queue - d->queued;
-    if (has_room) {
+    is_in = job->cost <= d->settings.max_queue - d->queued && purges == d->purges;
+    if (is_in) {
         d->queued += job->cost;
         list_append(&d->queue, &job->link);
         pthread_cond_signal(&d->wake);
     }
     pthread_mutex_unlock(&d->lock);
-    if (!has_room) {
+    if (!is_in) {
         DISK_COUNT(d, dropped);
         disk_job_free(&job);
     }
 }
 
-void disk_store(struct disk *d, struct str key, struct str meta, struct blob *blob)
+uint64_t disk_purges(struct disk *d)
+{
+    uint64_t purges;
+
+    pthread_mutex_lock(&d->lock);
+    purges = d->purges;
+    pthread_mutex_unlock(&d->lock);
+    return purges;
+}
+
+void disk_store(struct disk *d, struct str key, struct str meta, struct blob *blob, uint64_t purges)
 {
     uint64_t n = blob_str(blob).n;
 
@@ -149,7 +159,7 @@ void disk_store(struct disk *d, struct str key, struct str meta, struct blob *bl
         disk_file_cost(key.n, meta.n, n) > d->settings.limit)
         DISK_COUNT(d, dropped);
     else
-        enqueue(d, job_new(d, key, meta, blob));
+        enqueue(d, job_new(d, key, meta, blob), purges);
 }
 
 /* ---- removing ---- */
@@ -227,6 +237,7 @@ static unsigned remove_coming(struct disk *d, cache_match_fn match, void *arg, c
     pthread_mutex_lock(&d->lock);
     count = cancel_jobs(d, match, arg, &cancelled);
     note_removed(d, hash);
+    d->purges += hash == NULL;
     pthread_mutex_unlock(&d->lock);
     free_jobs(&cancelled);
     return count;

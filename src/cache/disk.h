@@ -81,8 +81,13 @@ void disk_load_done(struct disk_load *load);
  * Keeps a version of an object instead of the one before. `key` and `meta` are copied, `blob` must
  * be whole and gets a reference. What is too large or does not fit into the queue is dropped and
  * counted.
+ *
+ * `purges`: disk_purges() of before the object was asked for. When something has been purged since,
+ * it is dropped too: it may have been this, and must not come back.
  */
-void disk_store(struct disk *d, struct str key, struct str meta, struct blob *blob);
+void disk_store(struct disk *d, struct str key, struct str meta, struct blob *blob,
+                uint64_t purges);
+uint64_t disk_purges(struct disk *d);
 
 /* From here on it is not found. */
 void disk_remove(struct disk *d, struct str key);
@@ -95,13 +100,13 @@ void disk_remove(struct disk *d, struct str key);
 unsigned disk_purge(struct disk *d, cache_match_fn match, void *arg);
 
 /*        name      what it counts */
-#define DISK_COUNTERS(X)                                                     \
-    X(hits, "objects that were read")                                        \
-    X(misses, "objects that were not there")                                 \
-    X(stored, "objects that were written")                                   \
-    X(evicted, "objects that made room for others")                          \
-    X(dropped, "objects that were too large, or found the queue full")       \
-    X(damaged, "files that did not hold what was written; they are deleted") \
+#define DISK_COUNTERS(X)                                                         \
+    X(hits, "objects that were read")                                            \
+    X(misses, "objects that were not there")                                     \
+    X(stored, "objects that were written")                                       \
+    X(evicted, "objects that made room for others")                              \
+    X(dropped, "objects that were too large, too late, or found the queue full") \
+    X(damaged, "files that did not hold what was written; they are deleted")     \
     X(failed, "writes and deletions that the file system refused")
 
 struct disk_stats {

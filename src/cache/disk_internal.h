@@ -141,6 +141,7 @@ struct disk {
     pthread_cond_t wake;
     struct list queue;           /* owned; of disk_job.link */
     uint64_t queued;             /* bytes of these and of `writing` */
+    uint64_t purges;             /* so far */
     struct disk_job *writing;    /* the thread's; it may be cancelled */
     struct list doomed;          /* owned; of disk_entry.link: to be unlinked */
     struct disk_removed removed; /* while the folder is being looked through */

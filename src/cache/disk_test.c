@@ -260,6 +260,26 @@ static void purged_on_the_way(void **state)
     DISK_UNTIL(world_files() == 0 && world_stats().bytes == 0);
 }
 
+/* What was asked for before a purge and has come after it may be what was purged. */
+static void purged_before_it_came(void **state)
+{
+    uint64_t before = disk_purges(world.disk);
+    struct blob *b = world_blob(STR("/live/1"), 10);
+    char prefix[] = "/live/";
+
+    disk_store(world.disk, STR("/live/1"), META, b, before);
+    assert_int_equal(disk_purge(world.disk, begins_with, prefix), 1);
+    disk_store(world.disk, STR("/live/1"), META, b, before);
+    world_settle();
+    assert_false(disk_has(world.disk, STR("/live/1")));
+    assert_int_equal(world_stats().dropped, 1);
+    disk_remove(world.disk, STR("/live/2")); /* of one object alone: no purge */
+    disk_store(world.disk, STR("/live/1"), META, b, before + 1);
+    world_settle();
+    assert_true(disk_has(world.disk, STR("/live/1")));
+    blob_unref(&b);
+}
+
 /* Right after the start, when most has not been found yet. A stop in the middle changes nothing. */
 static void removed_before_it_was_found(void **state)
 {
@@ -375,7 +395,7 @@ TEST_MAIN(WORLD_TEST(what_is_stored_is_loaded), WORLD_TEST(what_is_not_there),
           WORLD_TEST(smaller_objects_after_a_restart), WORLD_TEST(the_index_has_a_limit_too),
           WORLD_TEST(what_is_too_large_is_dropped), WORLD_TEST(removed),
           WORLD_TEST(removed_on_the_way), WORLD_TEST(purged), WORLD_TEST(purged_on_the_way),
-          WORLD_TEST(removed_before_it_was_found),
+          WORLD_TEST(purged_before_it_came), WORLD_TEST(removed_before_it_was_found),
           WORLD_TEST(others_stay_whatever_is_removed_meanwhile),
           cmocka_unit_test(removals_have_a_cap), WORLD_TEST(a_load_that_is_cancelled),
           WORLD_TEST(a_load_beside_a_removal), WORLD_TEST(closing_loses_nothing))

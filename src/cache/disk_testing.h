@@ -124,7 +124,7 @@ static inline void world_store(struct str key, struct str meta, size_t n)
 {
     struct blob *b = world_blob(key, n);
 
-    disk_store(world.disk, key, meta, b);
+    disk_store(world.disk, key, meta, b, disk_purges(world.disk));
     blob_unref(&b);
 }
 

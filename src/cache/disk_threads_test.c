@@ -60,7 +60,7 @@ static void operate(struct hand *h)
         load_and_check(h, key);
     } else if (what < 90) {
         b = world_blob(key, (size_t)rand_r(&h->seed) % (60 * KB));
-        disk_store(world.disk, key, key, b);
+        disk_store(world.disk, key, key, b, disk_purges(world.disk));
         blob_unref(&b);
     } else if (what < 92) {
         disk_remove(world.disk, key);

@@ -1,10 +1,9 @@
 /*
- * The life of a flight: looked up or begun, fed by its producer, ended. A listed flight stands in
- * the index beside the entries, under the same lock, so that a look-up sees either the entry, or
- * the flight that will bring it, or is the one to begin it; landing swaps one for the other.
+ * The life of a flight: fed by its producer, ended. Its references: one of the index while it is
+ * listed, one of the producer's part until the end, one of each reader, seat and message under way.
  *
  * Bytes on their way are paid for from the cache's account, like those that are kept: all at once
- * when the length is known, else step by step.
+ * when the length is known, else step by step. The entry takes over what the flight has paid.
  */
 #include "cache/flight.h"
 

@@ -37,8 +37,8 @@ struct flight_reader {
 
 enum cache_found {
     CACHE_FRESH,  /* `entry`; with status 0: not to be shared, the caller asks for itself */
-    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it
-                   */
+    CACHE_STALE,  /* `entry`, to be used meanwhile; if there is a `flight`, the caller refreshes it:
+                     one at a time, and none before retry_at */
     CACHE_JOINED, /* somebody asks for it already: the reader has joined; `entry` as below */
     CACHE_BEGUN,  /* the caller asks for it: produces `flight`, which the reader has joined; `entry`
                      is the stale version that may prove to be right still, or NULL */
@@ -127,14 +127,22 @@ struct blob *flight_blob(const struct flight *f); /* borrowed; NULL before fligh
 struct blob *flight_seal(struct flight *f);
 
 /*
+ * ASKED: a version from elsewhere, while the origin is asked about it: goes into the index as by
+ * cache_put(), for those who may use it stale, but only if the flight is in there still. What has
+ * been purged must not come back by the way of a slow disk. A reference for the caller.
+ */
+struct cache_entry *flight_put(struct flight *f, const struct cache_entry *what);
+
+/*
  * The ends. Each wakes all readers, and takes the flight out of the index. flight_land(): `what` is
  * taken as by cache_put(), but for its blob, which is the flight's. `is_kept`: goes into the index,
- * if the flight is in it still and there is room. The version that is there has been overtaken and
- * goes in any case; it stays when the flight lands the same or is lost.
+ * if the flight is in it still and there is room. With flight_land() and flight_send_alone() the
+ * version that is in the index has been overtaken and goes, whether anything takes its place or
+ * not; with the other two it stays.
  */
 void flight_land(struct flight *f, const struct cache_entry *what, bool is_kept);
-void flight_land_same(struct flight *f,
-                      struct cache_entry *e); /* ASKED: the stale version is right */
+/* ASKED: the stale version is right. */
+void flight_land_same(struct flight *f, struct cache_entry *e);
 void flight_lose(struct flight *f, int why);
 /* ASKED: remembers for so long that this object is not shared (0: does not). */
 void flight_send_alone(struct flight *f, usec_t now, usec_t remember);

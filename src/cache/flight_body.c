@@ -16,16 +16,6 @@ static struct flight_body *body_of(struct body *b)
     return container_of(b, struct flight_body, body);
 }
 
-static int show(struct flight_body *f, size_t filled, struct body_view *ret_view)
-{
-    uint64_t there = filled - f->at;
-
-    ret_view->kind = BODY_MEMORY;
-    ret_view->iov_count = 1;
-    ret_view->iov[0] = (struct iovec){blob_bytes(f->blob) + f->at, MIN(there, f->body.left)};
-    return 1;
-}
-
 /* The state is read before the bytes: when it says that no more will come, all have. */
 static int flight_peek(struct body *b, struct body_view *ret_view)
 {
@@ -36,8 +26,10 @@ static int flight_peek(struct body *b, struct body_view *ret_view)
     do {
         state = flight_state(f->reader->flight);
         filled = blob_filled(f->blob);
-        if (filled > f->at)
-            return show(f, filled, ret_view);
+        if (filled > f->at) {
+            blob_show(f->blob, f->at, (size_t)MIN(filled - f->at, b->left), ret_view);
+            return 1;
+        }
         if (state == FLIGHT_LANDED && b->left == BODY_LENGTH_UNKNOWN)
             return body_end(b);
         if (state != FLIGHT_GROWING) /* lost, or shorter than a viewer has been promised */

@@ -49,7 +49,7 @@ static int pull(struct scene *s, size_t step)
 
         if (r <= 0)
             return r;
-        assert_int_equal(view.kind, BODY_MEMORY);
+        assert_int_not_equal(view.kind, BODY_FILE);
         assert_int_equal(view.iov_count, 1);
         assert_true(view.iov[0].iov_len > 0 && view.iov[0].iov_len <= s->body->left);
         step = MIN(step, view.iov[0].iov_len);

@@ -24,7 +24,7 @@ static struct shard *shard_of(const struct flight *f)
     return &f->cache->shards[shard_index(f->node.hash)];
 }
 
-/* With the shard's lock held, as the next two. */
+/* With the shard's lock held, as those up to look_up(). */
 static struct flight *list_new(struct cache *c, struct shard *s, uint64_t hash, struct str key,
                                struct loop *l)
 {
@@ -76,7 +76,8 @@ static enum cache_found look_up(struct cache *c, struct shard *s, uint64_t hash,
     f = find(s, hash, key);
     if (e != NULL && is_before(now, &e->seen.stale_until)) {
         s->hits++;
-        ret->flight = f == NULL ? flight_ref(list_new(c, s, hash, key, l)) : NULL;
+        if (f == NULL && !is_before(now, &e->seen.retry_at))
+            ret->flight = flight_ref(list_new(c, s, hash, key, l));
         return CACHE_STALE;
     }
     s->misses++;
@@ -108,6 +109,36 @@ struct flight *flight_new_private(struct cache *c, struct loop *l, struct flight
 
     flight_add_reader(f, l, r);
     return f;
+}
+
+/* ---- while it is listed ---- */
+
+static bool put_beside(struct flight *f, struct entry *e)
+{
+    struct shard *s = shard_of(f);
+    struct entry *old = NULL;
+    bool is_listed;
+
+    pthread_mutex_lock(&s->lock);
+    is_listed = f->is_listed;
+    if (is_listed)
+        old = shard_replace(s, f->node.hash, e);
+    pthread_mutex_unlock(&s->lock);
+    cache_let_go(f->cache, old);
+    return is_listed;
+}
+
+struct cache_entry *flight_put(struct flight *f, const struct cache_entry *what)
+{
+    struct entry *e = entry_new(f->key, what);
+    struct cache *c = f->cache;
+
+    assert(flight_state(f) == FLIGHT_ASKED);
+    if (cache_is_too_large(c, e) || !cache_make_room(c, shard_index(f->node.hash), e->cost))
+        atomic_fetch_add_explicit(&c->rejected, 1, memory_order_relaxed);
+    else if (!put_beside(f, e))
+        cache_give_back(c, e->cost);
+    return &e->seen;
 }
 
 /* ---- leaving ---- */

@@ -176,6 +176,55 @@ static void test_purge_overtakes_what_is_under_way(void **state)
     world_done(&w);
 }
 
+/* What the disk had of it is there for those who may use it stale, unless it was purged meanwhile.
+ */
+static void test_a_version_from_elsewhere(void **state)
+{
+    for (int is_purged = 0; is_purged <= 1; is_purged++) {
+        struct cache_entry what = {.status = 200, .blob = blob_new(4), .stale_until = 2000}, *e;
+        struct viewer v = viewer_new();
+        struct world w;
+        struct crew crew;
+
+        world_init(&w, MB, MB);
+        crew_begin(&crew, &w, &v, "/a");
+        if (is_purged)
+            assert_int_equal(purge(&w, "/a"), 1);
+        e = flight_put(crew.flight, &what);
+        assert_int_equal(blob_filled(e->blob), 4); /* usable all the same */
+        assert_int_equal(cached_bytes(&w, "/a"), is_purged ? -1 : 4);
+        if (!is_purged)
+            check_look_up(&w, "/a", 1999, CACHE_STALE, false);
+        crew_grow(&crew, 1);
+        crew_add(&crew, "n");
+        crew_land(&crew, true);
+        assert_int_equal(cached_bytes(&w, "/a"), is_purged ? -1 : 1);
+        cache_entry_unref(&e);
+        flight_leave(&v.reader);
+        world_done(&w);
+    }
+}
+
+static void test_a_version_that_has_no_room(void **state)
+{
+    struct cache_entry what = {.status = 200, .blob = blob_new(11)}, *e;
+    struct viewer v = viewer_new();
+    struct world w;
+    struct crew crew;
+
+    world_init(&w, MB, 10);
+    crew_begin(&crew, &w, &v, "/a");
+    e = flight_put(crew.flight, &what);
+    assert_int_equal(blob_filled(e->blob), 11);
+    assert_int_equal(cached_bytes(&w, "/a"), -1);
+    assert_int_equal(world_stats(&w).bytes, 0);
+    assert_int_equal(world_stats(&w).rejected, 1);
+    cache_entry_unref(&e);
+    crew_lose(&crew, -EIO);
+    flight_leave(&v.reader);
+    world_done(&w);
+}
+
 /* A version and the flight that asks for it anew are both gone, whatever the answer is. */
 static void test_purge_of_what_is_revalidated(void **state)
 {
@@ -209,4 +258,6 @@ TEST_MAIN(cmocka_unit_test(test_every_boundary_of_the_times),
           cmocka_unit_test(test_the_second_joins_the_first), cmocka_unit_test(test_keys_are_bytes),
           cmocka_unit_test(test_hits_and_misses),
           cmocka_unit_test(test_purge_overtakes_what_is_under_way),
+          cmocka_unit_test(test_a_version_from_elsewhere),
+          cmocka_unit_test(test_a_version_that_has_no_room),
           cmocka_unit_test(test_purge_of_what_is_revalidated))

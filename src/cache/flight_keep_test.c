@@ -115,6 +115,59 @@ static void test_alone_without_memory(void **state)
     world_done(&w);
 }
 
+/* It has grown too large to be shared: who reads it is cut, who comes next asks for itself. */
+static void test_lost_and_alone(void **state)
+{
+    struct viewer v = viewer_new();
+    struct cache_lookup found;
+    struct world w;
+    struct crew crew;
+
+    world_init(&w, MB, MB);
+    fly(&w, "/a", "old", true);
+    crew_begin(&crew, &w, &v, "/a");
+    crew_grow(&crew, BODY_LENGTH_UNKNOWN);
+    crew_add(&crew, "some");
+    flight_lose_alone(crew.flight, -EFBIG, 2000, 50);
+    crew_leave(&crew);
+    assert_int_equal(flight_state(v.reader.flight), FLIGHT_LOST);
+    assert_int_equal(flight_why(v.reader.flight), -EFBIG);
+    flight_leave(&v.reader);
+    assert_int_equal(view(&w, &v, "/a", 2049, 0, &found), CACHE_FRESH);
+    assert_int_equal(found.entry->status, 0);
+    assert_null(found.entry->blob);
+    cache_entry_unref(&found.entry);
+    world_done(&w);
+}
+
+/* What is made of the bytes before they land is made of those that are kept. */
+static void test_sealed_before_it_lands(void **state)
+{
+    for (int lands = 0; lands <= 1; lands++) {
+        struct viewer v = viewer_new();
+        struct blob *sealed;
+        struct world w;
+        struct crew crew;
+
+        world_init(&w, MB, MB);
+        crew_begin(&crew, &w, &v, "/a");
+        crew_grow(&crew, BODY_LENGTH_UNKNOWN);
+        crew_add(&crew, "some");
+        sealed = flight_seal(crew.flight);
+        assert_str(blob_str(sealed), "some");
+        assert_ptr_equal(flight_seal(crew.flight), sealed);
+        assert_false(flight_add(crew.flight, STR("more")));
+        if (lands) {
+            crew_land(&crew, true);
+            assert_ptr_equal(flight_entry(v.reader.flight)->blob, sealed);
+        } else {
+            crew_lose(&crew, -EIO);
+        }
+        flight_leave(&v.reader);
+        world_done(&w);
+    }
+}
+
 /* ---- private flights, and those that have left the index ---- */
 
 static void test_private_flights_are_nobodys(void **state)
@@ -125,6 +178,8 @@ static void test_private_flights_are_nobodys(void **state)
 
     world_init(&w, MB, MB);
     crew_take(&crew, flight_new_private(w.cache, w.loops[0], &v.reader));
+    assert_true(flight_is_private(crew.flight));
+    assert_null(flight_key(crew.flight).p);
     assert_true(flight_has_readers(crew.flight));
     crew_grow(&crew, 4);
     crew_add(&crew, "mine");
@@ -170,5 +225,6 @@ TEST_MAIN(cmocka_unit_test(test_a_new_version_takes_the_place),
           cmocka_unit_test(test_what_is_not_kept_ends_the_old_version),
           cmocka_unit_test(test_what_is_too_large_ends_the_old_version),
           cmocka_unit_test(test_alone_is_remembered), cmocka_unit_test(test_alone_without_memory),
+          cmocka_unit_test(test_lost_and_alone), cmocka_unit_test(test_sealed_before_it_lands),
           cmocka_unit_test(test_private_flights_are_nobodys),
           cmocka_unit_test(test_an_unlisted_flight_is_overtaken))

@@ -165,6 +165,8 @@ static void test_lands_whole(void **state)
     world_init(&w, MB, MB);
     crew_begin(&crew, &w, &v, "/a");
     f = v.reader.flight;
+    assert_false(flight_is_private(f));
+    assert_str(flight_key(f), "/a");
     crew_grow(&crew, 10);
     assert_int_equal(flight_head(f)->length, 10);
     assert_str(flight_head(f)->etag, "\"e\"");

@@ -58,6 +58,7 @@ struct client {
     struct map sockets;       /* of client_socket.node, by descriptor */
     struct list idle_sockets; /* of client_socket.idle, idle longest first */
     unsigned idle_count;
+    unsigned unplaced; /* transfers that is_unplaced */
 
     struct client_stats stats;
 };
@@ -113,6 +114,8 @@ struct client_transfer {
 
     struct client_socket *socket; /* what libcurl reads for us; NULL: none, or not told yet */
     struct list same_socket;      /* in client_socket.transfers */
+    bool is_unplaced;             /* sent on a connection that was idle, and we do not know which */
+    bool is_being_placed;         /* what comes now must not pause it */
 
     struct alarm *alarm;
     usec_t rings_at; /* UINT64_MAX: not set */
@@ -176,6 +179,7 @@ void sockets_set(struct client_transfer *t); /* what libcurl calls, but for this
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *lane, void *unused);
 bool socket_is_shared(const struct client_transfer *t); /* or may be: others use it too */
 void socket_leave(struct client_transfer *t);
+void socket_note_sending(struct client_transfer *t);
 void socket_note_answer(struct client_transfer *t);
 
 /* errors.c */

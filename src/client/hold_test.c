@@ -100,6 +100,34 @@ static void small_and_chunked_bodies_are_held_too(void **state)
     seen_done(&s);
 }
 
+/*
+ * A server that answers at once is often read in the same go as it is asked, before libcurl has
+ * told which connection it reads: a hold there must not make the connection look idle.
+ */
+static void a_hold_within_the_first_read_lasts(void **state)
+{
+    struct world *w = *state;
+
+    PEER_SCRIPT(w->peer, RX("GET "), TX("HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n"),
+                TX_PATTERN(0, 3000000), AGAIN);
+    for (int i = 0; i < 100; i++) {
+        struct client_request r = world_request(w, "/");
+        struct seen s = {.holds = true};
+
+        world_start(w, &s, &r);
+        TURN_UNTIL(w->loop, s.pieces == 1);
+        for (int turns = 0; turns < 3; turns++)
+            loop_turn(w->loop);
+        s.holds = false;
+        client_proceed(s.t);
+        WAIT_FOR_END(w, &s);
+        assert_int_equal(s.err, 0);
+        assert_int_equal(s.body.n, 3000000);
+        seen_done(&s);
+    }
+    assert_int_equal(peer_connections(w->peer), 1);
+}
+
 static void the_end_is_held_too(void **state)
 {
     struct world *w = *state;
@@ -229,7 +257,7 @@ static void a_held_transfer_lets_the_loop_sleep(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 TEST_MAIN(T(a_held_transfer_goes_on_where_it_was),
           T(a_held_transfer_leaves_the_rest_with_the_server),
-          T(small_and_chunked_bodies_are_held_too), T(the_end_is_held_too),
-          T(a_broken_end_is_held_too), T(taken_back_inside_data_it_never_held),
-          T(proceeding_without_a_hold_changes_nothing), T(time_stands_still_for_the_held),
-          T(a_held_transfer_lets_the_loop_sleep))
+          T(small_and_chunked_bodies_are_held_too), T(a_hold_within_the_first_read_lasts),
+          T(the_end_is_held_too), T(a_broken_end_is_held_too),
+          T(taken_back_inside_data_it_never_held), T(proceeding_without_a_hold_changes_nothing),
+          T(time_stands_still_for_the_held), T(a_held_transfer_lets_the_loop_sleep))

@@ -102,12 +102,18 @@ static bool tell(struct client_transfer *t, struct str bytes)
     return t->state != TRANSFER_OVER;
 }
 
+static size_t pause_it(struct client_transfer *t)
+{
+    t->is_paused = true;
+    if (t->socket == NULL)
+        client_todo(t->client, t); /* libcurl tells nothing of a paused transfer: transfer.c */
+    return CURL_WRITEFUNC_PAUSE;   /* libcurl keeps the bytes */
+}
+
 static size_t keep(struct client_transfer *t, struct str bytes)
 {
-    if (!socket_is_shared(t)) {
-        t->is_paused = true;
-        return CURL_WRITEFUNC_PAUSE; /* libcurl keeps them */
-    }
+    if (!socket_is_shared(t) && !t->is_being_placed)
+        return pause_it(t);
     t->got += bytes.n;
     buf_add(&t->rest, bytes);
     return t->rest.is_full ? refuse(t, -ENOBUFS, "held too long on a shared connection") : bytes.n;
@@ -149,6 +155,7 @@ static int on_sending(void *arg, char *ip, char *local_ip, int port, int local_p
     t->is_http2 = t->has_prior_knowledge || alpn_is_http2(t->easy);
     t->falls_back = t->lane->multiplexes && !t->is_http2;
     t->was_sent = t->was_sent || !t->falls_back;
+    socket_note_sending(t);
     return t->falls_back ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

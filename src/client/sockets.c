@@ -7,6 +7,10 @@
  * shut down, and libcurl finds it dead. HTTP/2 may always have something to say; libcurl reads it
  * when it uses the connection next.
  *
+ * Which connection a request has been sent on is told with the first wish for it; when the answer
+ * comes at once, not before it was read, and not while it is paused. Until then (`unplaced`, no
+ * longer than a turn or two) nobody is taken to be idle: what comes may be that answer.
+ *
  * More than `max_idle` connections are not kept: the one that has been idle longest is shut down.
  *
  * libcurl 7.88 tells when it closes a connection (on_close), but not when it gives up connecting:
@@ -94,7 +98,8 @@ static void set_idle(struct client_socket *s)
     struct client *c = s->lane->client;
 
     list_append(&c->idle_sockets, &s->idle);
-    if (++c->idle_count > c->limits.max_idle)
+    c->idle_count++;
+    while (c->idle_count > c->limits.max_idle && c->unplaced == 0)
         shut_down(LIST_ENTRY(list_first(&c->idle_sockets), struct client_socket, idle));
 }
 
@@ -108,7 +113,7 @@ static void on_ready(void *arg, int fd, unsigned events)
                      ((events & WATCH_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
     } else if (s->is_http2 || list_is_empty(&s->idle)) {
         watch_set(s->watch, s->wanted); /* libcurl is to ask again */
-    } else {
+    } else if (s->lane->client->unplaced == 0) {
         shut_down(s);
     }
 }
@@ -136,6 +141,13 @@ static void wake_paused(struct client_socket *s)
     }
 }
 
+static void set_unplaced(struct client_transfer *t, bool is_unplaced)
+{
+    t->client->unplaced += is_unplaced;
+    t->client->unplaced -= t->is_unplaced;
+    t->is_unplaced = is_unplaced;
+}
+
 /* Which transfer reads which socket is told by what libcurl wants for it. */
 static void join(struct client_socket *s, struct client_transfer *t)
 {
@@ -152,6 +164,7 @@ void socket_leave(struct client_transfer *t)
 {
     struct client_socket *s = TAKE(t->socket);
 
+    set_unplaced(t, false);
     if (s == NULL)
         return;
     list_remove(&t->same_socket);
@@ -224,6 +237,11 @@ static int on_close(void *arg, curl_socket_t fd)
     if (s != NULL)
         forget(s);
     return close(fd);
+}
+
+void socket_note_sending(struct client_transfer *t)
+{
+    set_unplaced(t, t->socket == NULL);
 }
 
 void socket_note_answer(struct client_transfer *t)

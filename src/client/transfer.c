@@ -191,24 +191,33 @@ void transfer_note_head(struct client_transfer *t)
     transfer_set_alarm(t);
 }
 
+/* What libcurl has kept comes at once, and then it tells what it wants of which socket. */
 static void unpause(struct client_transfer *t)
 {
     CURLcode code;
 
     t->is_paused = false;
-    code = curl_easy_pause(t->easy, CURLPAUSE_CONT); /* what it has kept comes at once */
+    t->is_being_placed = t->socket == NULL;
+    code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    t->is_being_placed = false;
     if (code != CURLE_OK)
         transfer_done(t, code);
 }
 
-/* Back from a hold, unless it was held again meanwhile; or not alone on its connection any more. */
+/* Not alone on its connection any more; or paused before its connection was known. */
+static bool is_paused_in_vain(const struct client_transfer *t)
+{
+    return socket_is_shared(t) || t->socket == NULL;
+}
+
+/* Back from a hold, unless it was held again meanwhile. */
 static void resume(struct client_transfer *t)
 {
     if (!t->is_held)
         receive_tell_rest(t);
     if (t->state == TRANSFER_REST && !t->is_held)
         tell_end(t);
-    else if (t->state == TRANSFER_CONTENT && t->is_paused && (!t->is_held || socket_is_shared(t)))
+    else if (t->state == TRANSFER_CONTENT && t->is_paused && (!t->is_held || is_paused_in_vain(t)))
         unpause(t);
 }
 

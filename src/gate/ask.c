@@ -3,6 +3,7 @@
  * the object share, begun here or joined. What turns out not to be shareable goes on in pass.c.
  */
 #include "gate/fetch.h"
+#include "gate/lifetime.h"
 #include "gate/steps.h"
 
 #include "access/token.h"
@@ -94,6 +95,13 @@ static const struct step *after_loss(struct req *r, enum outcome why)
         now >= atomic_load_explicit(&r->stale->error_until, memory_order_relaxed))
         return req_fail(r, why);
     return use(r, TAKE(r->stale), CACHE_WORD_STALE); /* RFC 5861 4 */
+}
+
+const struct step *req_give_up_asking(struct req *r)
+{
+    if (r->stale != NULL)
+        lifetime_excuse(r->stale, loop_now(r->worker->loop));
+    return after_loss(r, OUT_ORIGIN_TIMEOUT);
 }
 
 static bool has_range(const struct req *r)

@@ -296,8 +296,12 @@ static void test_a_stale_copy_is_better_than_none(void **state)
     origin_end(origin_asked(1), -ECONNREFUSED);
     assert_served(end(a), "old", "STALE");
     assert_served(ask(&w, SEGMENT), "old", "STALE"); /* at once: it has failed just now */
+    assert_int_equal(origin_asked_count(), 2);
+    world_pass(&w, 5);
+    assert_served(ask(&w, SEGMENT), "old",
+                  "STALE"); /* no viewer waits, however long the try takes */
     asked = origin_asked_count();
-    assert_int_equal(asked, 3); /* behind its back it is asked again */
+    assert_int_equal(asked, 3);
     assert_served(ask(&w, SEGMENT), "old", "STALE");
     assert_int_equal(origin_asked_count(), asked); /* once at a time */
     origin_head(origin_asked(2), "500", "");
@@ -305,6 +309,44 @@ static void test_a_stale_copy_is_better_than_none(void **state)
     a = begin(&w, SEGMENT);
     origin_end(origin_asked(3), -ETIMEDOUT);
     assert_outcome(end(a), OUT_ORIGIN_TIMEOUT); /* not for ever */
+    close_world(&w);
+}
+
+static void test_a_stale_copy_is_better_than_a_timeout(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 10s, stale_if_error: 1m, header: on }\n");
+    fetched(&w, SEGMENT, "", "old");
+    world_pass(&w, 20);
+    a = begin(&w, SEGMENT);
+    req_expire(a->req); /* http.work_timeout */
+    assert_served(end(a), "old", "STALE");
+    assert_served(ask(&w, SEGMENT), "old", "STALE"); /* and the next one does not wait for it */
+    close_world(&w);
+}
+
+static void test_what_is_back_is_fresh_again(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 10s, stale_if_error: 1m, header: on }\n");
+    fetched(&w, SEGMENT, "ETag: \"1\"\r\n", "old");
+    world_pass(&w, 20);
+    a = begin(&w, SEGMENT);
+    origin_end(origin_asked(1), -ECONNREFUSED);
+    assert_served(end(a), "old", "STALE");
+    world_pass(&w, 2);
+    assert_served(ask(&w, SEGMENT), "old", "STALE");
+    origin_head(origin_asked(2), "304", "ETag: \"1\"\r\n");
+    assert_served(ask(&w, SEGMENT), "old", "HIT");
+    world_pass(&w, 11);
+    a = begin(&w, SEGMENT); /* the excuse is over */
+    assert_int_equal(origin_asked_count(), 4);
+    origin_answer(origin_asked(3), "200", "", "new");
+    assert_served(end(a), "new", "MISS");
     close_world(&w);
 }
 
@@ -420,11 +462,12 @@ static void test_a_slow_viewer_holds_its_origin_back(void **state)
     a = ask_begin(&w, SEGMENT, .sending = SEND_LATER);
     origin_head(origin_asked(0), "200", "Content-Length: 81920\r\nCache-Control: no-store\r\n");
     origin_bytes(origin_asked(0), piece);
-    assert_false(origin_asked(0)->is_held);
-    origin_bytes(origin_asked(0), piece);
-    assert_true(origin_asked(0)->is_held);
-    assert_int_equal(end(a).body.n, 81920);
+    assert_true(origin_asked(0)->is_held); /* at half of the buffer */
+    world_send(a);
     assert_int_equal(origin_asked(0)->proceeds, 1);
+    origin_bytes(origin_asked(0), piece);
+    assert_int_equal(end(a).body.n, 81920);
+    assert_int_equal(origin_asked(0)->proceeds, 2);
     assert_true(origin_asked(0)->is_dropped); /* all there but the origin's last word */
     close_world(&w);
 }
@@ -611,6 +654,29 @@ static void test_a_body_that_breaks_is_cut_never_ended(void **state)
     }
 }
 
+/* RFC 9112 8: an end of the connection may be that of the origin's process. */
+static void test_what_may_be_cut_short_is_not_kept(void **state)
+{
+    static const char *const targets[] = {SEGMENT, "/s/a.m3u8"};
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        struct world w;
+
+        open_world(&w, ALL_OPEN);
+        for (unsigned k = 0; k < 2; k++) {
+            struct asking *a = begin(&w, targets[i]), *joined = begin(&w, targets[i]);
+
+            origin_head(origin_asked(k), "200", "");
+            origin_bytes(origin_asked(k), "#EXTM3U\n");
+            origin_end(origin_asked(k), 0);
+            assert_str(end(a).body, "#EXTM3U\n");
+            assert_str(end(joined).body, "#EXTM3U\n");
+            assert_int_equal(origin_asked_count(), k + 1);
+        }
+        close_world(&w);
+    }
+}
+
 static void test_an_object_that_outgrows_the_limit_is_passed_the_next_time(void **state)
 {
     static char piece[40 * 1024 + 1];
@@ -721,6 +787,8 @@ TEST_MAIN(cmocka_unit_test(test_a_miss_is_asked_for_once_and_kept),
           cmocka_unit_test(test_what_proves_right_is_fresh_again),
           cmocka_unit_test(test_not_modified_for_another_version_is_asked_anew),
           cmocka_unit_test(test_a_stale_copy_is_better_than_none),
+          cmocka_unit_test(test_a_stale_copy_is_better_than_a_timeout),
+          cmocka_unit_test(test_what_is_back_is_fresh_again),
           cmocka_unit_test(test_absence_is_remembered_for_a_moment),
           cmocka_unit_test(test_what_is_not_to_be_stored_is_passed_through),
           cmocka_unit_test(test_what_is_too_large_is_passed_through_with_its_ranges),
@@ -732,6 +800,7 @@ TEST_MAIN(cmocka_unit_test(test_a_miss_is_asked_for_once_and_kept),
           cmocka_unit_test(test_a_playlist_over_the_limit),
           cmocka_unit_test(test_every_failure_has_its_word),
           cmocka_unit_test(test_a_body_that_breaks_is_cut_never_ended),
+          cmocka_unit_test(test_what_may_be_cut_short_is_not_kept),
           cmocka_unit_test(test_an_object_that_outgrows_the_limit_is_passed_the_next_time),
           cmocka_unit_test(test_waiting_too_long_is_a_timeout),
           cmocka_unit_test(test_the_end_of_the_worker_ends_fetches),

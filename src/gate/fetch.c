@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "gate/pass.h"
 #include "gate/steps.h"
 
@@ -148,6 +149,19 @@ enum outcome outcome_of_origin(int err)
     }
 }
 
+/* The query may hold what is nobody's business. */
+void log_origin_failure(const struct origin_route *route, struct arena *a, struct str target,
+                        const struct origin_fetch *o)
+{
+    struct str rest = target, path;
+
+    if (!log_wants(LOG_WARN) || !str_split(&rest, '?', &path))
+        return;
+    log_warn("origin %.*s: %.*s from %.*s failed: %.*s", STR_FMT(route->prefix),
+             STR_FMT(log_quote(a, path)), STR_FMT(origin_fetch_server(o)),
+             STR_FMT(origin_fetch_reason(o)));
+}
+
 /* ---- the head ---- */
 
 /* Everybody asks for himself; the leader with the answer that is here already. */
@@ -272,6 +286,7 @@ static void on_head(void *arg, struct origin_fetch *o, const struct http_answer 
 {
     struct fetch *f = arg;
 
+    f->is_sure = !a->ends_with_connection || a->status != 200;
     lifetime_of(&f->lifetime, a, &f->era->rules->cache, f->asked, loop_unix(f->worker->loop),
                 loop_now(f->worker->loop));
     if (a->status == 200)
@@ -308,11 +323,14 @@ static bool on_data(void *arg, struct origin_fetch *o, struct str bytes)
     return true;
 }
 
+bool fetch_may_keep(const struct fetch *f)
+{
+    return f->lifetime.may_share && f->is_sure && !flight_is_private(f->flight);
+}
+
 void fetch_land(struct fetch *f, const struct cache_entry *what)
 {
-    bool is_kept = f->lifetime.may_share && !flight_is_private(f->flight);
-
-    flight_land(f->flight, what, is_kept);
+    flight_land(f->flight, what, fetch_may_keep(f));
     fetch_free(&f);
 }
 
@@ -341,6 +359,8 @@ static void on_end(void *arg, struct origin_fetch *o, int err)
     bool has_begun = flight_state(f->flight) == FLIGHT_GROWING;
 
     f->origin = NULL; /* it is gone after this */
+    if (err < 0)
+        log_origin_failure(f->route, &f->arena, f->request.target, o);
     if (err == 0 && has_begun)
         land(f);
     else
@@ -394,6 +414,7 @@ static struct fetch *fetch_new(struct req *r, struct cache_entry *stale)
     f->era = r->era;
     f->route = r->route;
     f->stale = stale != NULL ? cache_entry_ref(stale) : NULL;
+    f->disk_purges = r->worker->gate->disk != NULL ? disk_purges(r->worker->gate->disk) : 0;
     f->is_playlist = r->class == CLASS_PLAYLIST;
     f->is_blocking = f->is_playlist && has_directive(r->origin_query);
     arena_init(&f->arena, FETCH_ARENA_CAP);

@@ -29,6 +29,10 @@ void fetch_cancel_all(struct gate_worker *w);
 enum outcome outcome_of_status(unsigned status);
 enum outcome outcome_of_origin(int err);
 
+/* A line for the operator: which server, what for, and what it came to. In the end() of `o`. */
+void log_origin_failure(const struct origin_route *route, struct arena *a, struct str target,
+                        const struct origin_fetch *o);
+
 /* How the request for `r` goes to its origin: without Range and conditions. */
 void origin_request_of(struct req *r, struct origin_request *ret);
 

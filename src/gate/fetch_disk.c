@@ -16,7 +16,7 @@ static bool is_fresh(const struct cache_entry *e, usec_t now)
 /* Stands in memory from now on, for those who may use it stale. */
 static void ask_about(struct fetch *f, const struct cache_entry *what)
 {
-    f->stale = cache_put(f->worker->gate->cache, flight_key(f->flight), what);
+    f->stale = flight_put(f->flight, what);
     fetch_ask_origin(f);
 }
 
@@ -36,7 +36,7 @@ static void on_loaded(struct op *op, int err)
     what.version.size = blob_str(what.blob).n;
     what.is_from_disk = true;
     gate_count(w, STAT_FETCHES_FROM_DISK, 1);
-    f->lifetime.may_share = true;
+    f->lifetime.may_share = f->is_sure = true;
     if (is_fresh(&what, now))
         fetch_land(f, &what);
     else
@@ -61,7 +61,7 @@ static bool is_worth_it(const struct fetch *f, const struct cache_entry *what)
     bool is_live = s != NULL && s->playlist->kind == PLAYLIST_MEDIA && !s->playlist->has_endlist;
     bool can_be_checked = what->etag.n > 0 || what->last_modified > 0;
 
-    return f->lifetime.may_share && !flight_is_private(f->flight) && !is_live && !f->is_blocking &&
+    return fetch_may_keep(f) && !is_live && !f->is_blocking &&
            (can_be_checked || is_fresh(what, loop_now(f->worker->loop)));
 }
 
@@ -78,7 +78,8 @@ void fetch_store(const struct fetch *f, const struct cache_entry *what)
     }
     buf_init(&meta, META_CAP);
     kept_write(what, loop_now(w->loop), loop_unix(w->loop), &meta);
-    disk_store(w->gate->disk, flight_key(f->flight), buf_str(&meta), flight_seal(f->flight));
+    disk_store(w->gate->disk, flight_key(f->flight), buf_str(&meta), flight_seal(f->flight),
+               f->disk_purges);
     buf_done(&meta);
 }
 

@@ -16,11 +16,13 @@ struct fetch {
     struct flight *flight;       /* the reference of flight_produce() */
     struct origin_fetch *origin; /* owned */
     struct disk_load load;       /* before the origin is asked */
+    uint64_t disk_purges;        /* when it began */
     struct req *leader;          /* NULL: none, or no more */
     struct cache_entry *stale;   /* reference; NULL: asked for without a condition */
     struct arena arena;          /* of the strings of `request` */
     struct origin_request request;
     bool is_playlist, is_blocking; /* blocking: a playlist reload with _HLS_ directives */
+    bool is_sure;                  /* from the head on: its end will tell whether it is whole */
     struct playlist_place place;   /* of a playlist */
     struct lifetime lifetime;      /* from the head on */
     unix_t asked;
@@ -29,6 +31,8 @@ struct fetch {
 /* ---- fetch.c ---- */
 
 void fetch_ask_origin(struct fetch *f);
+/* May other viewers have it later? */
+bool fetch_may_keep(const struct fetch *f);
 /* The flight lands with it; the fetch is gone. Takes what `what` owns. */
 void fetch_land(struct fetch *f, const struct cache_entry *what);
 

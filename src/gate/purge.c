@@ -28,6 +28,7 @@ static bool matches(struct str key, void *arg)
     return str_eq(stream_key_of(m->rules->stream_key, path), m->purge->stream_key);
 }
 
+/* The disk first: what has been read from there before is in a flight, and goes with it. */
 unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const struct purge *p,
                         unsigned *ret_disk)
 {

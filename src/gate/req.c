@@ -202,12 +202,11 @@ bool req_is_fed_by_origin(const struct req *r)
 void req_expire(struct req *r)
 {
     bool is_store = r->at == STEP(admit) || r->at == STEP(api); /* else the origin is waited for */
-    enum outcome o = is_store ? OUT_STORE_DOWN : OUT_ORIGIN_TIMEOUT;
 
     assert(!r->is_running);
     stop_waiting(r);
     r->must_close = true;
-    req_run(r, req_fail(r, o));
+    req_run(r, is_store ? req_fail(r, OUT_STORE_DOWN) : req_give_up_asking(r));
 }
 
 const struct step *req_end(struct req *r, enum outcome o)

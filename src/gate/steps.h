@@ -42,6 +42,8 @@ struct cache_version file_version(const struct origin_file *f);
 struct str origin_query_of(struct req *r);
 /* r->reader sits in another flight, where nothing has come yet: it waits there. */
 void req_wait_for_flight(struct req *r);
+/* It has waited long enough: what there is of it, if that may be used, or a refusal. */
+const struct step *req_give_up_asking(struct req *r);
 /* A playlist that is not shared: fetched for this request alone, as a whole. */
 const struct step *req_ask_privately(struct req *r);
 void req_add_cache_word(struct req *r); /* as a field, where that is wanted */

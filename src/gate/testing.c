@@ -545,7 +545,7 @@ static void give_content(struct asking *a)
     req_on_content(a->req, a->question.content_error);
 }
 
-static void send_later(struct asking *a)
+void world_send(struct asking *a)
 {
     int err = a->question.send_error;
 
@@ -564,7 +564,7 @@ struct answer world_ask_end(struct asking *a)
         if (a->wants_content)
             give_content(a);
         else if (a->is_sending && a->question.sending == SEND_LATER)
-            send_later(a);
+            world_send(a);
         else
             loop_turn(a->world->loop);
         usleep(i < 100 ? 0 : 500);

@@ -130,6 +130,8 @@ struct asking {
 
 struct asking *world_ask_begin(struct world *w, const struct question *q);
 struct answer world_ask_end(struct asking *a);
+/* What a SEND_LATER holds back leaves now, as far as it has come. */
+void world_send(struct asking *a);
 struct answer world_ask(struct world *w, const struct question *q);
 
 /* A head that was no request, as the transport tells it. */

@@ -53,7 +53,9 @@ static int take_line(struct str *rest, struct str *ret)
 
 /* RFC 9112 4; servers leave the space before an empty reason out. An RFC 9110 15 status has three
  * digits and one of five classes. */
-static int take_status_line(struct str *rest, struct http_answer *a, bool *ret_is_http11)
+enum version { HTTP_10, HTTP_11, HTTP_2 };
+
+static int take_status_line(struct str *rest, struct http_answer *a, enum version *ret_version)
 {
     struct str line, version, code;
     uint64_t status;
@@ -63,8 +65,13 @@ static int take_status_line(struct str *rest, struct http_answer *a, bool *ret_i
         return r;
     if (!str_split(&line, ' ', &version) || !str_split(&line, ' ', &code))
         return -EPROTO;
-    *ret_is_http11 = str_eq(version, STR("HTTP/1.1"));
-    if (!*ret_is_http11 && !str_eq(version, STR("HTTP/1.0")) && !str_eq(version, STR("HTTP/2")))
+    if (str_eq(version, STR("HTTP/1.1")))
+        *ret_version = HTTP_11;
+    else if (str_eq(version, STR("HTTP/1.0")))
+        *ret_version = HTTP_10;
+    else if (str_eq(version, STR("HTTP/2")))
+        *ret_version = HTTP_2;
+    else
         return -EPROTO;
     if (code.n != 3 || str_parse_u64(code, 599, &status) < 0 || status < 100)
         return -EPROTO;
@@ -126,7 +133,7 @@ static int take_lengths(struct http_answer *a, struct str list)
     return 0;
 }
 
-static int take_framing(struct http_answer *a, bool is_http11)
+static int take_framing(struct http_answer *a, enum version version)
 {
     unsigned at = 0;
     struct str length;
@@ -134,11 +141,13 @@ static int take_framing(struct http_answer *a, bool is_http11)
     while ((length = http_answer_next(a, ANSWER_CONTENT_LENGTH, &at)).p != NULL)
         if (take_lengths(a, length) < 0)
             return -EPROTO;
-    if (a->known[ANSWER_TRANSFER_ENCODING].p == NULL)
+    if (a->known[ANSWER_TRANSFER_ENCODING].p == NULL) {
+        a->ends_with_connection = a->content_length == HTTP_LENGTH_UNKNOWN && version != HTTP_2;
         return 0;
+    }
     if (a->content_length != HTTP_LENGTH_UNKNOWN) /* 6.3: an attempt to smuggle */
         return -EPROTO;
-    if (!is_http11) /* 6.1, RFC 9113 8.2.2 */
+    if (version != HTTP_11) /* 6.1, RFC 9113 8.2.2 */
         return -EPROTO;
     /* 7.4: no other coding has been asked for. */
     return str_eq_nocase(only_value(a, ANSWER_TRANSFER_ENCODING), STR("chunked")) ? 0 : -EPROTO;
@@ -207,19 +216,20 @@ static void take_validators(struct http_answer *a, unix_t now)
 
 int http_answer_parse(struct str head, unix_t now, struct http_answer *ret)
 {
-    bool is_http11;
+    enum version version;
     int r;
 
     if (head.n > HTTP_MAX_ANSWER_BYTES)
         return -EMSGSIZE;
     ret->content_length = HTTP_LENGTH_UNKNOWN;
+    ret->ends_with_connection = false;
     ret->field_count = 0;
     memset(ret->known, 0, sizeof ret->known);
-    r = take_status_line(&head, ret, &is_http11);
+    r = take_status_line(&head, ret, &version);
     if (r == 0)
         r = take_fields(head, ret);
     if (r == 0)
-        r = take_framing(ret, is_http11);
+        r = take_framing(ret, version);
     if (r == 0)
         r = take_content_range(ret);
     if (r == 0)

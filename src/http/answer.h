@@ -54,6 +54,9 @@ struct http_content_range {
 struct http_answer {
     uint16_t status;
     uint64_t content_length; /* HTTP_LENGTH_UNKNOWN: not said */
+    /* Its content ends where the connection does: whether it is whole, nobody can tell (RFC 9112
+     * 8). */
+    bool ends_with_connection;
     struct http_content_range range;
     struct str etag;      /* with its quotes, and W/ when weak; STR_NONE: none, or malformed */
     unix_t last_modified; /* 0: unknown or malformed */

@@ -192,6 +192,27 @@ static void lengths(void **state)
     }
 }
 
+/* Chunks and streams have an end of their own; a connection's may be that of the origin's process.
+ */
+static void ends_that_prove_nothing(void **state)
+{
+    static const struct {
+        const char *head;
+        bool want;
+    } cases[] = {
+        {OK, true},
+        {"HTTP/1.0 200 OK\r\n", true},
+        {"HTTP/2 200 \r\n", false},
+        {OK "Content-Length: 0\r\n", false},
+        {OK "Transfer-Encoding: chunked\r\n", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(parse(cases[i].head), 0);
+        assert_int_equal(answer.ends_with_connection, cases[i].want);
+    }
+}
+
 static void partial_content(void **state)
 {
     static const struct {
@@ -355,5 +376,6 @@ static void endless_heads(void **state)
 
 TEST_MAIN(cmocka_unit_test(a_whole_head), cmocka_unit_test(values_of_a_field),
           cmocka_unit_test(status_lines), cmocka_unit_test(field_lines), cmocka_unit_test(lengths),
-          cmocka_unit_test(partial_content), cmocka_unit_test(ranges_of_other_answers),
-          cmocka_unit_test(validators), cmocka_unit_test(codings), cmocka_unit_test(endless_heads))
+          cmocka_unit_test(ends_that_prove_nothing), cmocka_unit_test(partial_content),
+          cmocka_unit_test(ranges_of_other_answers), cmocka_unit_test(validators),
+          cmocka_unit_test(codings), cmocka_unit_test(endless_heads))

@@ -66,7 +66,7 @@ static int chunked_peek(struct body *b, struct body_view *ret_view)
         r = body_peek(c->inner, &inner);
     if (r < 0 || (r == 0 && c->inner->left > 0))
         return r;
-    assert(inner.iov_count == 0 || inner.kind == BODY_MEMORY); /* files know their length */
+    assert(inner.iov_count == 0 || inner.kind != BODY_FILE); /* files know their length */
     if (c->chunk_left == 0 && !c->has_ended)
         set_line(c, bytes_in(&inner));
     return show(c, &inner, ret_view);

@@ -160,6 +160,11 @@ bool h1_is_chunked(const struct http_response *r, const struct http_head *reques
     return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && request->version_minor > 0;
 }
 
+bool h1_ends_by_close(const struct http_response *r, const struct http_head *request)
+{
+    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && !h1_is_chunked(r, request);
+}
+
 /* RFC 9112 6: how the content is framed. */
 static void put_framing(struct cursor *c, const struct http_response *r,
                         const struct http_head *request)
@@ -187,8 +192,7 @@ ptrdiff_t h1_write_head(const struct http_response *r, const struct http_head *r
     struct cursor c = {ret, ret + room};
     bool is_final = r->status >= 200;
 
-    assert(r->content_length != HTTP_LENGTH_UNKNOWN || is_last || h1_is_chunked(r, request) ||
-           !has_content(r));
+    assert(is_last || !h1_ends_by_close(r, request));
     put_status(&c, r->status);
     if (is_final)
         put_date(&c, now);

@@ -34,6 +34,10 @@ struct str http_reason(unsigned status);
 
 /* Is the content to be sent in chunks? */
 bool h1_is_chunked(const struct http_response *r, const struct http_head *request);
+/* Its end is the end of the connection (RFC 9112 6.3): HTTP/1.0 knows no other way without a
+ * length.
+ */
+bool h1_ends_by_close(const struct http_response *r, const struct http_head *request);
 
 /*
  * Writes status line, Date (not with 1xx; from `now`; the text is kept per thread and made once a

@@ -17,12 +17,16 @@ struct loop {
     struct loop_message *_Atomic inbox; /* the newest first */
     struct list tasks;                  /* of loop_task.link */
     struct list deadline_queues;        /* owned; of deadline_queue.link */
+    struct lender *lender;              /* owned; lend.c; NULL until somebody lends */
     unsigned under_way; /* work on the pool and handles that close: each still calls back */
 
     bool has_time; /* false until somebody asks in this turn */
     usec_t now;
     unix_t unix_now;
 };
+
+/* lend.c */
+void lender_free(struct lender **l); /* accepts NULL */
 
 /* deadlines.c */
 void deadlines_init(struct loop *l);

@@ -12,8 +12,6 @@
 #include "net/sock.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,18 +134,18 @@ ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n)
     return RETRY_ON_EINTR(sendfile(s->fd, fd, &offset, n));
 }
 
-void sock_keep_queue_short(struct sock *s)
-{
-    int bytes = SOCK_SHORT_QUEUE;
-
-    /* On a Unix socket it fails, and is not missed: nothing of it waits in a network queue. */
-    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
-}
-
 void sock_shutdown_write(struct sock *s)
 {
     assert(!s->is_closing);
     (void)shutdown(s->fd, SHUT_WR); /* ENOTCONN: the peer has reset, which the next recv says */
+}
+
+void sock_set_reset(struct sock *s)
+{
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+    assert(!s->is_closing);
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
 
 void sock_close(struct sock *s)

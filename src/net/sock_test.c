@@ -15,7 +15,7 @@ struct peer {
     struct sock sock;
     char bytes[4096];
     size_t n; /* in `bytes`, not sent back yet */
-    int readable, writable, closed;
+    int readable, writable, hangups, closed;
     ssize_t last;        /* what the last recv answered */
     bool close_on_event; /* the first callback closes */
     int deaf;            /* so many calls of readable() are ignored */
@@ -71,7 +71,8 @@ static void count_closed(struct sock *s)
     memset(s, 0xff, sizeof *s); /* the memory is ours again */
 }
 
-static const struct sock_ops echo_ops = {echo_readable, echo_writable, count_closed};
+static const struct sock_ops echo_ops = {
+    .readable = echo_readable, .writable = echo_writable, .closed = count_closed};
 
 struct pair {
     struct loop *loop;
@@ -120,6 +121,123 @@ static void what_comes_goes_back(void **state)
     }
     assert_int_equal(p->echo.readable, 3);
     assert_int_equal(p->echo.writable, 0);
+}
+
+/* ---- the end of the other side, noticed without reading ---- */
+
+static void note_hangup(struct sock *s)
+{
+    PEER(s)->hangups++;
+    sock_want(s, 0);
+}
+
+static void a_hangup_is_told_to_who_wants_it(void **state)
+{
+    static const struct sock_ops ops = {.readable = echo_readable, .hangup = note_hangup};
+    struct pair *p = *state;
+
+    p->echo.sock.ops = &ops;
+    sock_want(&p->echo.sock, SOCK_HANGUP);
+    assert_int_equal(write(p->fd, "x", 1), 1); /* not an end */
+    for (int i = 0; i < 5; i++)
+        loop_turn(p->loop);
+    assert_int_equal(p->echo.hangups, 0);
+    shutdown(p->fd, SHUT_WR);
+    TURN_UNTIL(p->loop, p->echo.hangups == 1);
+    assert_int_equal(p->echo.readable, 0);
+    p->echo.sock.ops = &echo_ops;
+}
+
+/* ---- lending ---- */
+
+enum { LENT_BYTES = 3000000, LENT_OFFSET = 777 };
+
+/* Pages of our own, as sock_lend() asks for. */
+static char *lendable(void)
+{
+    char *p = mmap(NULL, LENT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(p != MAP_FAILED);
+    for (size_t i = 0; i < LENT_BYTES; i++)
+        p[i] = (char)(i * 7 + (i >> 8));
+    return p;
+}
+
+/* Reads what is there; all of it must be what was lent. */
+static size_t take(int fd, const char *want)
+{
+    static char got[100000];
+    ssize_t n = read(fd, got, sizeof got);
+
+    if (n > 0)
+        assert_memory_equal(got, want, n);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* The reader takes less at a time than is lent, so the rest of what is in the pipe is thrown away,
+ * again and again, and lent anew. */
+static void what_is_lent_arrives_whole(void **state)
+{
+    struct pair *p = *state;
+    char *bytes = lendable();
+    size_t sent = LENT_OFFSET, got = LENT_OFFSET;
+    unsigned parted = 0;
+
+    while (got < LENT_BYTES) {
+        if (sent < LENT_BYTES) {
+            size_t lent = MIN((size_t)LENT_BYTES - sent, (size_t)500000);
+            ssize_t n = sock_lend(&p->echo.sock, bytes + sent, lent);
+
+            assert_true(n > 0 || n == -EAGAIN);
+            parted += n < (ssize_t)lent;
+            sent += n > 0 ? (size_t)n : 0;
+        }
+        got += take(p->fd, bytes + got);
+    }
+    assert_int_equal(got, sent);
+    assert_true(parted > 0);
+    munmap(bytes, LENT_BYTES);
+}
+
+/* What the kernel has is its own: the memory may be unmapped before the peer has read it. */
+static void what_is_lent_outlives_its_memory(void **state)
+{
+    struct pair *p = *state;
+    char *bytes = lendable(), *copy = lendable();
+    ssize_t n = sock_lend(&p->echo.sock, bytes, LENT_BYTES);
+    size_t got = 0;
+
+    assert_true(n > 0);
+    munmap(bytes, LENT_BYTES);
+    bytes = lendable();
+    memset(bytes, 0, LENT_BYTES);
+    while (got < (size_t)n)
+        got += take(p->fd, copy + got);
+    munmap(bytes, LENT_BYTES);
+    munmap(copy, LENT_BYTES);
+}
+
+/* A socket that takes nothing, or is broken, leaves nothing behind for the next one. */
+static void nothing_lent_goes_astray(void **state)
+{
+    struct pair *p = *state;
+    char *bytes = lendable();
+    struct peer other = {0};
+    int fds[2];
+    size_t got = 0;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(sock_init(&other.sock, p->loop, fds[0], &echo_ops), 0);
+    while (sock_lend(&p->echo.sock, bytes + 100000, 300000) > 0)
+        continue;
+    assert_int_equal(sock_lend(&other.sock, bytes, 5000), 5000);
+    while (got < 5000)
+        got += take(fds[1], bytes + got);
+    close(fds[1]);
+    assert_int_equal(sock_lend(&other.sock, bytes + 100000, 5000), -EPIPE);
+    sock_close(&other.sock);
+    TURN_UNTIL(p->loop, other.closed == 1);
+    munmap(bytes, LENT_BYTES);
 }
 
 /* Fills both directions until the echo must wait for room, then takes everything back and compares.
@@ -277,29 +395,55 @@ static void files_are_sent_by_range(void **state)
     fclose(f);
 }
 
-/* A reset is EPOLLERR, upon which libuv stops watching: who waits is told until it is read. */
-static void a_reset_is_told_to_whoever_waits(void **state)
+/* Over TCP: the end of the peer; ours is p->sock. */
+static int connected(struct loop *l, struct peer *p)
 {
-    struct loop *l = loop_new();
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct linger hard = {.l_onoff = 1};
     socklen_t n = sizeof a;
     int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    struct peer p = {.deaf = 2};
 
     assert_int_equal(bind(listening, (struct sockaddr *)&a, n), 0);
     assert_int_equal(listen(listening, 1), 0);
     assert_int_equal(getsockname(listening, (struct sockaddr *)&a, &n), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&a, n), 0);
-    assert_int_equal(sock_init(&p.sock, l, accept(listening, NULL, NULL), &echo_ops), 0);
+    assert_int_equal(sock_init(&p->sock, l, accept(listening, NULL, NULL), &echo_ops), 0);
+    close(listening);
+    return client;
+}
+
+/* A reset is EPOLLERR, upon which libuv stops watching: who waits is told until it is read. */
+static void a_reset_is_told_to_whoever_waits(void **state)
+{
+    struct loop *l = loop_new();
+    struct linger hard = {.l_onoff = 1};
+    struct peer p = {.deaf = 2};
+    int client = connected(l, &p);
+
     sock_want(&p.sock, SOCK_READ);
     loop_turn(l);
     setsockopt(client, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(client);
     TURN_UNTIL(l, p.closed == 1);
     assert_int_equal(p.last, -ECONNRESET);
-    close(listening);
     loop_free(&l);
+}
+
+static void a_close_can_be_a_reset(void **state)
+{
+    for (int is_hard = 0; is_hard < 2; is_hard++) {
+        struct loop *l = loop_new();
+        struct peer p = {.deaf = 2};
+        int client = connected(l, &p);
+        char byte;
+
+        if (is_hard)
+            sock_set_reset(&p.sock);
+        sock_close(&p.sock);
+        TURN_UNTIL(l, p.closed == 1);
+        assert_int_equal(recv(client, &byte, 1, 0), is_hard ? -1 : 0);
+        close(client);
+        loop_free(&l);
+    }
 }
 
 static void a_bad_descriptor_is_refused(void **state)
@@ -319,5 +463,7 @@ TEST_MAIN(T(what_comes_goes_back), T(a_full_socket_waits_and_loses_nothing),
           T(shutdown_lets_what_was_sent_arrive), T(no_callback_after_close),
           T(closed_comes_in_a_later_turn), T(closing_before_the_first_turn_is_fine),
           T(wishes_reach_the_kernel_only_when_they_last), T(files_are_sent_by_range),
+          T(a_hangup_is_told_to_who_wants_it), T(what_is_lent_arrives_whole),
+          T(what_is_lent_outlives_its_memory), T(nothing_lent_goes_astray),
           cmocka_unit_test(a_reset_is_told_to_whoever_waits),
-          cmocka_unit_test(a_bad_descriptor_is_refused))
+          cmocka_unit_test(a_close_can_be_a_reset), cmocka_unit_test(a_bad_descriptor_is_refused))

@@ -103,16 +103,37 @@ static int server_init(struct cluster *c, unsigned server, struct buf *error)
 
 /* The cluster */
 
+/* It goes into requests as it is: a name, and a port if need be. */
+static int check_host(struct str host, struct buf *error)
+{
+    AUTO(buf_done) struct buf base = {.cap = 1024};
+
+    if (host.n == 0)
+        return 0;
+    buf_add(&base, STR("http://"));
+    buf_add(&base, host);
+    if (!base.is_full && client_base_check(buf_str(&base), error) == 0)
+        return 0;
+    buf_printf(error, " (in host: it is a name, or name:port)");
+    return -1;
+}
+
+/* The same. */
+static bool is_path(struct str s)
+{
+    return str_starts(s, STR("/")) && scan_control(s, 0) == s.n && str_find_char(s, ' ') < 0;
+}
+
 static int check_settings(const struct cluster_settings *s, struct buf *error)
 {
     if (s->server_count == 0 || s->server_count > CLUSTER_MAX_SERVERS)
         buf_printf(error, "an origin has 1 to %d servers", CLUSTER_MAX_SERVERS);
     else if (s->certificate_key.n > 0 && s->certificate.n == 0)
         buf_printf(error, "a certificate_key without a certificate");
-    else if (s->health.interval > 0 && !str_starts(s->health.path, STR("/")))
-        buf_printf(error, "checks need a health.path that begins with \"/\"");
+    else if (s->health.interval > 0 && !is_path(s->health.path))
+        buf_printf(error, "checks need a health.path that begins with \"/\", without spaces");
     else
-        return 0;
+        return check_host(s->host, error);
     return -1;
 }
 

@@ -179,14 +179,33 @@ static void bad_servers(void **state)
 static void bad_settings(void **state)
 {
     struct cluster_settings none = test_settings(names, 0), many = test_settings(names, 65),
-                            key = test_settings(names, 1), checks = test_settings(names, 1);
+                            key = test_settings(names, 1);
 
     refuse(&none, -1, "an origin has 1 to 64 servers");
     refuse(&many, -1, "an origin has 1 to 64 servers");
     key.certificate_key = STR("/k.pem");
     refuse(&key, -1, "a certificate_key without a certificate");
-    checks.health.interval = 1;
-    refuse(&checks, -1, "checks need a health.path that begins with \"/\"");
+}
+
+static void bad_paths_of_checks(void **state)
+{
+    static const char *const paths[] = {"", "ping", "/a b", "/a\r\nCookie: b"};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct cluster_settings s = test_settings(names, 1);
+
+        s.health.interval = 1;
+        s.health.path = str_of(paths[i]);
+        refuse(&s, -1, "checks need a health.path that begins with \"/\", without spaces");
+    }
+}
+
+static void a_bad_host(void **state)
+{
+    struct cluster_settings s = test_settings(names, 1);
+
+    s.host = STR("video.example/x");
+    refuse(&s, -1, "http://video.example/x is no server (in host: it is a name, or name:port)");
 }
 
 /* Choosing */
@@ -336,6 +355,23 @@ static void a_head_decides_a_trial(void **state)
     cluster_free(&c);
 }
 
+/* From its head on it is a request like others: its end says nothing of what came later. */
+static void the_end_of_a_trial_decides_nothing(void **state)
+{
+    struct cluster *c = cluster_of(1);
+    struct server_use u;
+
+    fail_times(c, 0, 3);
+    fake_time_passes(USEC_PER_SEC);
+    cluster_pick_server(c, &worker, 0, &u);
+    server_use_head(c, &worker, &u, 200);
+    fail_times(c, 0, 3);
+    buf_clear(&told);
+    server_use_end(c, &worker, &u, HEALTH_ANSWERED, STR_NONE);
+    assert_int_equal(test_state(c, 0, loop), SERVER_EJECTED);
+    cluster_free(&c);
+}
+
 static void statuses_that_are_failures(void **state)
 {
     for (unsigned status = 200; status < 600; status++) {
@@ -440,7 +476,7 @@ static void a_new_configuration_inherits(void **state)
     struct str later[] = {STR("http://c"), STR("http://new"), STR("http://b"), STR("http://a")};
     struct cluster_settings s = test_settings(later, 4);
     struct cluster *old = cluster_of(3), *c = test_cluster(&s);
-    struct server_use trial;
+    struct server_use trial, another;
     struct server_view v;
 
     fail_times(old, 0, 3); /* out */
@@ -463,8 +499,10 @@ static void a_new_configuration_inherits(void **state)
     fail_times(c, 2, 1);
     assert_told("b: up > ejected 1000ms (Connection refused)\n");
     cluster_view(c, 0, loop_now(loop), &v);
-    assert_int_equal(v.under_way, 0);  /* that is the old one's */
-    use_server(c, 0, HEALTH_ANSWERED); /* and so is its trial: this is another one */
+    assert_int_equal(v.under_way, 0); /* that is the old one's, and so is its trial */
+    cluster_pick_server(c, &worker, 0, &another);
+    assert_int_equal(another.kind, USE_TRIAL);
+    server_use_end(c, &worker, &another, HEALTH_ANSWERED, why_of(HEALTH_ANSWERED));
     assert_told("c: trial > up (it is well)\n");
     server_use_end(old, &worker, &trial, HEALTH_LET_GO, STR_NONE);
     cluster_free(&old);
@@ -505,10 +543,11 @@ static void nobody_need_be_told(void **state)
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 TEST_MAIN(UNIT(servers_of_all_kinds), UNIT(what_is_not_set_is_null), UNIT(bad_servers),
-          UNIT(bad_settings), UNIT(those_that_were_tried_come_last),
-          UNIT(a_server_that_is_out_is_no_alternative), UNIT(least_counts_what_is_under_way),
-          UNIT(failures_in_a_row_eject), UNIT(one_request_is_the_trial),
-          UNIT(a_head_decides_a_trial), UNIT(statuses_that_are_failures),
+          UNIT(bad_settings), UNIT(bad_paths_of_checks), UNIT(a_bad_host),
+          UNIT(those_that_were_tried_come_last), UNIT(a_server_that_is_out_is_no_alternative),
+          UNIT(least_counts_what_is_under_way), UNIT(failures_in_a_row_eject),
+          UNIT(one_request_is_the_trial), UNIT(a_head_decides_a_trial),
+          UNIT(the_end_of_a_trial_decides_nothing), UNIT(statuses_that_are_failures),
           UNIT(a_status_is_told_as_the_reason), UNIT(better_a_try_than_a_refusal),
           UNIT(an_answer_from_before_the_ejection_is_old), UNIT(views),
           UNIT(a_new_configuration_inherits),

@@ -7,11 +7,11 @@
 
 #include "origin/cluster_testing.h"
 
-enum { THREADS = 6, REQUESTS = 20000, SERVERS = 4, ROUNDS = 500 };
+enum { THREADS = 6, REQUESTS = 20000, SERVERS = 4, ROUNDS = 2000 };
 
 static struct cluster *cluster;
 static pthread_barrier_t barrier;
-static atomic_int trials[SERVERS], trials_at_once;
+static atomic_int trials[SERVERS], trials_at_once, last_resorts;
 static atomic_int told[SERVERS][SERVER_STATE_COUNT][SERVER_STATE_COUNT];
 
 static void on_change(struct origin_worker *w, const struct server_change *change)
@@ -75,6 +75,8 @@ static void request_once(struct origin_worker *w, unsigned *seed)
         atomic_fetch_add(&trials_at_once, 1);
         return;
     }
+    if (u.kind == USE_LAST_RESORT)
+        atomic_fetch_add(&last_resorts, 1);
     watch_trial(&u, 1);
     watch_trial(&u, -1); /* before its end lets the next one begin */
     server_use_end(cluster, w, &u, verdict_of(&u, seed), STR("why"));
@@ -142,6 +144,7 @@ static void everything_is_told_once(void **state)
     atomic_store(&trials_at_once, 0);
     run_threads(hammer);
     assert_int_equal(atomic_load(&trials_at_once), 0);
+    assert_int_equal(atomic_load(&last_resorts), 0); /* there was always a server that is up */
     for (unsigned i = 0; i < SERVERS; i++) {
         expect_whole_story(i);
         assert_int_equal(atomic_load(&cluster->servers[i].under_way), 0);
@@ -187,4 +190,48 @@ static void one_of_many_tells(void **state)
     cluster_free(&cluster);
 }
 
-TEST_MAIN(cmocka_unit_test(everything_is_told_once), cmocka_unit_test(one_of_many_tells))
+/* A server's time is over, and all want it at the same moment, once each round. */
+static void *want_the_trial(void *arg)
+{
+    struct server_wish wish = {
+        .stream_key = STR("k"), .tried = server_bit(0), .barred = ~(server_bit(0) | server_bit(1))};
+    struct origin_worker w;
+
+    worker_init(&w);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct server_use u;
+        bool is_picked;
+
+        if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD) {
+            struct health over = {.state = SERVER_EJECTED, .strikes = 1};
+
+            atomic_store(&cluster->servers[1].health, health_pack(&over));
+        }
+        pthread_barrier_wait(&barrier);
+        is_picked = cluster_pick(cluster, &w, &wish, &u);
+        pthread_barrier_wait(&barrier);
+        if (is_picked && u.kind == USE_TRIAL)
+            atomic_fetch_add(&trials[1], 1);
+        if (!is_picked || u.kind == USE_LAST_RESORT)
+            atomic_fetch_add(&last_resorts, 1);
+        if (is_picked)
+            server_use_end(cluster, &w, &u, HEALTH_LET_GO, STR("why"));
+    }
+    loop_free(&w.loop);
+    return NULL;
+}
+
+static void one_of_many_has_the_trial(void **state)
+{
+    cluster = new_cluster();
+    atomic_store(&trials[1], 0);
+    atomic_store(&last_resorts, 0);
+    run_threads(want_the_trial);
+    assert_int_equal(atomic_load(&trials[1]), ROUNDS);
+    assert_int_equal(atomic_load(&told[1][SERVER_EJECTED][SERVER_TRIAL]), ROUNDS);
+    assert_int_equal(atomic_load(&last_resorts), 0);
+    cluster_free(&cluster);
+}
+
+TEST_MAIN(cmocka_unit_test(everything_is_told_once), cmocka_unit_test(one_of_many_tells),
+          cmocka_unit_test(one_of_many_has_the_trial))

@@ -173,7 +173,7 @@ void origin_fetch_drop(struct origin_fetch **fetch)
 
 struct str origin_fetch_server(const struct origin_fetch *f)
 {
-    return f->asked->text;
+    return f->asked != NULL ? f->asked->text : STR(""); /* it ran out of time before */
 }
 
 struct str origin_fetch_reason(const struct origin_fetch *f)

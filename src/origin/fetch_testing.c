@@ -99,6 +99,12 @@ void world_finish(void)
     buf_done(&world.t.etag);
 }
 
+int world_teardown(void **state)
+{
+    world_finish();
+    return 0;
+}
+
 void world_fetch(const struct origin_request *r)
 {
     is_starting = true;
@@ -145,4 +151,14 @@ struct client_transfer *asked_again(void)
 unsigned asked_server(void)
 {
     return (unsigned)(fake_base(asked())[7] - 'a');
+}
+
+void deliver(struct client_transfer *t)
+{
+    assert_true(fake_head(t, OK_100));
+    assert_true(fake_data(t, object(0, 60)));
+    assert_true(fake_data(t, object(60, 40)));
+    fake_end(t, 0);
+    assert_ended(0, "");
+    assert_got(0, 100);
 }

@@ -42,6 +42,15 @@ void world_finish(void); /* nothing may be left of anything */
 void world_fetch(const struct origin_request *r);
 void world_get(void); /* "/a/1.ts" for anybody */
 
+int world_teardown(void **state); /* world_finish(), for cmocka */
+
+/* What world_get() asks for, and an answer to it. */
+#define GET "GET /a/1.ts\nAccept-Encoding: identity\n"
+#define OK_100 "HTTP/1.1 200 OK\nContent-Length: 100\nETag: \"a\"\n"
+
+/* Plays the whole of OK_100, and finds that it has arrived. */
+void deliver(struct client_transfer *t);
+
 /* The object that all servers hold. */
 struct str object(size_t from, size_t n);
 char object_byte(size_t at);

@@ -58,7 +58,7 @@ static void on_closed(struct sock *s)
     container_of(s, struct sender, sock)->is_closed = true;
 }
 
-static const struct sock_ops sender_ops = {NULL, send_more, on_closed};
+static const struct sock_ops sender_ops = {.writable = send_more, .closed = on_closed};
 
 struct delivery {
     struct loop *loop;

@@ -52,15 +52,15 @@ void promise_give(struct promise *p, const struct origin_request *r, const struc
                     (http_etag_is_strong(a->etag) || p->last_modified != 0);
 }
 
+/* To the end, where there is no reason to say which: what caches in between know best. */
 void promise_range(const struct promise *p, uint64_t got, struct promise_range *ret)
 {
-    uint64_t from = p->first + got;
+    uint64_t from = p->first + got, end = p->first + p->length;
 
-    if (p->length == HTTP_LENGTH_UNKNOWN)
+    if (p->length == HTTP_LENGTH_UNKNOWN || end == p->total)
         snprintf(ret->range, sizeof ret->range, "bytes=%" PRIu64 "-", from);
     else
-        snprintf(ret->range, sizeof ret->range, "bytes=%" PRIu64 "-%" PRIu64, from,
-                 p->first + p->length - 1);
+        snprintf(ret->range, sizeof ret->range, "bytes=%" PRIu64 "-%" PRIu64, from, end - 1);
     ret->if_range = etag_of(p);
     if (http_etag_is_strong(ret->if_range))
         return;

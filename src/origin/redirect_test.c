@@ -59,6 +59,7 @@ static void by_the_servers_own_names(void **state)
         {0, "http://elsewhere/x", OUT, NULL},
         {0, "http://169.254.169.254/latest/", OUT, NULL},
         {0, "http://o2.example@elsewhere/x", OUT, NULL},
+        {0, "https:///x", OUT, NULL},
         {0, "http://user@o2.example/x", OUT, NULL},
         {0, "http://o2.example.elsewhere/x", OUT, NULL},
         {0, "http://elsewhere/http://o2.example/", OUT, NULL},

@@ -104,7 +104,9 @@ static void conn_abort(struct conn *c, enum outcome why)
 /* Our side is done. If the client may still be sending, wait for its end before closing. */
 static void conn_finish(struct conn *c)
 {
-    if (c->peer_ended) {
+    if (c->ends_by_close) /* cut short: an orderly end would pass it off as whole */
+        sock_set_reset(&c->sock);
+    if (c->peer_ended || c->ends_by_close) {
         conn_close(c);
         return;
     }
@@ -393,7 +395,10 @@ static void on_hangup(struct sock *s)
 
 void conn_accept(struct worker *w, int fd, const struct net_address *peer)
 {
-    static const struct sock_ops ops = {on_readable, conn_on_writable, on_hangup, on_closed};
+    static const struct sock_ops ops = {.readable = on_readable,
+                                        .writable = conn_on_writable,
+                                        .hangup = on_hangup,
+                                        .closed = on_closed};
     struct conn *c;
 
     if (atomic_fetch_add(&w->limit->count, 1) >= w->limit->max) {
@@ -411,8 +416,6 @@ void conn_accept(struct worker *w, int fd, const struct net_address *peer)
     c->worker = w;
     if (ip_from_sockaddr(&peer->u.any, &c->peer) < 0)
         c->peer = (struct ip){.family = IP_NONE};
-    if (ip_is_loopback(&c->peer))
-        sock_keep_queue_short(&c->sock);
     h1_init(&c->h1);
     buf_init(&c->kept, KEPT_CAP);
     deadline_init(&c->deadline);

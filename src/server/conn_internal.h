@@ -32,6 +32,7 @@ struct conn {
     struct ip peer;
     uint8_t state;      /* enum conn_state; conn_enter() */
     bool is_last;       /* no request is taken after this response */
+    bool ends_by_close; /* the response under way: where it ends, only our close will say */
     bool peer_ended;    /* the client has ended its side */
     bool is_processing; /* conn_process() is on the stack */
     struct h1 h1;

@@ -12,8 +12,9 @@ enum {
         8, /* pieces in one turn: a fast reader of a large file must not starve the others */
     FILE_PIECE =
         1 << 20, /* of a file in one sendfile: a cold disk must not stall the worker for long */
-    HEAD_MARGIN = 512, /* status line, Date, Content-Length, Connection */
-    FIELD_MARGIN = 4,  /* ": " and CRLF */
+    LEND_FROM = 64 * 1024, /* fewer bytes are copied for less */
+    HEAD_MARGIN = 512,     /* status line, Date, Content-Length, Connection */
+    FIELD_MARGIN = 4,      /* ": " and CRLF */
 };
 
 static size_t head_room(const struct http_response *r)
@@ -33,10 +34,9 @@ static int write_head(struct conn *c, struct req *r)
 
     if (p == NULL)
         return -ENOMEM;
+    c->ends_by_close = h1_ends_by_close(&r->response, &r->head);
     c->is_last |= r->must_close || !r->head.keep_alive || c->peer_ended ||
-                  c->worker->state != WORKER_SERVING ||
-                  (r->response.content_length == HTTP_LENGTH_UNKNOWN &&
-                   !h1_is_chunked(&r->response, &r->head));
+                  c->worker->state != WORKER_SERVING || c->ends_by_close;
     n = h1_write_head(&r->response, &r->head, c->is_last, loop_unix(c->worker->loop), p, room);
     assert(n > 0); /* the room was counted */
     c->head_left = (struct iovec){p, (size_t)n};
@@ -61,27 +61,49 @@ static bool has_body_left(const struct conn *c)
     return c->out != NULL && c->out->left > 0;
 }
 
-/* One sendmsg or sendfile. > 0: bytes went; 0: the socket is full; -errno. */
-static ssize_t send_piece(struct conn *c, struct req *r, const struct body_view *view)
+/* What is worth a way of its own, without a copy; a head in front of it goes alone. */
+static bool is_big(const struct body_view *view)
 {
-    struct iovec iov[BODY_PEEK_IOV + 1];
-    int count = 0;
+    return view->kind == BODY_FILE ||
+           (view->kind == BODY_PAGES && view->iov[0].iov_len >= LEND_FROM);
+}
+
+static ssize_t send_big(struct conn *c, const struct body_view *view)
+{
     ssize_t n;
 
-    if (view != NULL && view->kind == BODY_FILE && c->head_left.iov_len == 0) {
-        n = sock_send_file(&c->sock, view->fd, view->offset,
-                           (size_t)MIN(view->length, (uint64_t)FILE_PIECE));
-        return n == 0 ? -EIO : n; /* the file has become shorter than was promised */
-    }
+    if (view->kind == BODY_PAGES)
+        return sock_lend(&c->sock, view->iov[0].iov_base, view->iov[0].iov_len);
+    n = sock_send_file(&c->sock, view->fd, view->offset,
+                       (size_t)MIN(view->length, (uint64_t)FILE_PIECE));
+    return n == 0 ? -EIO : n; /* the file has become shorter than was promised */
+}
+
+/* One piece of output. > 0: bytes went; -EAGAIN: the socket is full; -errno. `view`: NULL: the head
+ * alone is left. */
+static ssize_t send_piece(struct conn *c, const struct body_view *view)
+{
+    struct iovec iov[BODY_PEEK_IOV + 1];
+    bool is_next_big = view != NULL && is_big(view);
+    int count = 0;
+
+    if (is_next_big && c->head_left.iov_len == 0)
+        return send_big(c, view);
     if (c->head_left.iov_len > 0)
         iov[count++] = c->head_left;
-    for (int i = 0; view != NULL && view->kind == BODY_MEMORY && i < view->iov_count; i++)
+    for (int i = 0; view != NULL && !is_next_big && i < view->iov_count; i++)
         iov[count++] = view->iov[i];
-    return sock_send(&c->sock, iov, count, view != NULL && view->kind == BODY_FILE);
+    return sock_send(&c->sock, iov, count, is_next_big);
 }
 
 /* 1: everything is with the kernel; 0: wait for room; 2: wait for the body; -errno. */
 enum { SENT_ALL = 1, WAIT_ROOM = 0, WAIT_BODY = 2 };
+
+static int sent_all(struct conn *c)
+{
+    c->ends_by_close = false;
+    return SENT_ALL;
+}
 
 static int pump(struct conn *c, struct req *r)
 {
@@ -95,15 +117,15 @@ static int pump(struct conn *c, struct req *r)
         if (has < 0)
             return -EIO;
         if (has == 0 && c->head_left.iov_len == 0)
-            return has_body_left(c) ? WAIT_BODY : SENT_ALL;
-        n = send_piece(c, r, has > 0 ? &view : NULL);
+            return has_body_left(c) ? WAIT_BODY : sent_all(c);
+        n = send_piece(c, has > 0 ? &view : NULL);
         if (n == -EAGAIN)
             return WAIT_ROOM;
         if (n < 0)
             return (int)n;
         account_sent(c, r, (size_t)n);
     }
-    return c->head_left.iov_len == 0 && !has_body_left(c) ? SENT_ALL : WAIT_ROOM;
+    return c->head_left.iov_len == 0 && !has_body_left(c) ? sent_all(c) : WAIT_ROOM;
 }
 
 /*

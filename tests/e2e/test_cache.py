@@ -7,7 +7,7 @@ import pytest
 
 from support.gate import http_origin
 from support.http import Closed
-from support.origin import close, folder, head, rx, tx
+from support.origin import chunk, close, folder, head, last_chunk, rx, tx
 from support.signing import sign
 from support.streams import bytes_of, media
 from support.wait import until
@@ -178,14 +178,15 @@ class TestStale:
         origin.stop()
         assert word(viewer) == "STALE"
 
-    @pytest.mark.parametrize("policy", ["max-age=0, must-revalidate", "no-cache", "max-age=0, stale-if-error=0",
-                                        "s-maxage=0", "max-age=0, proxy-revalidate"])
-    def test_not_when_the_origin_forbids(self, start, origin, policy):
-        viewer = start(http=DEAD, stale_while_revalidate="1m")
+    @pytest.mark.parametrize("policy, configured", [
+        ("max-age=0, must-revalidate", "1m"), ("no-cache", "1m"), ("s-maxage=0", "1m"), ("max-age=0, proxy-revalidate", "1m"),
+        ("max-age=0, stale-if-error=0", "0s"), ("max-age=0, stale-if-error=0, stale-while-revalidate=0", "1m"),
+    ])
+    def test_not_when_the_origin_forbids(self, start, origin, policy, configured):
+        viewer = start(http=DEAD, stale_while_revalidate=configured)
         origin.script(rx("GET", SEGMENT), tx(200, b"content", cache_control=policy))
         viewer.gets(SEGMENT)
         origin.stop()
-        until(lambda: viewer.get(SEGMENT).status == 502, "no stale answer")
         viewer.is_refused(SEGMENT, "origin_down")
 
     def test_a_dead_origin_is_not_waited_for_again_and_again(self, start, origin):
@@ -375,11 +376,12 @@ class TestTooLarge:
     def test_growing_beyond_it_unannounced(self, start, origin):
         """Nobody can tell beforehand: whoever is being fed is cut off, the next one gets it passed."""
         viewer = start(max_object="64KiB")
-        pieces = [b"%x\r\n%s\r\n" % (len(self.BODY), self.BODY), b"0\r\n\r\n"]
-        origin.routes(lambda request: [head(200, transfer_encoding="chunked"), lambda peer: peer.send(b"".join(pieces))],
-                      may_leave=True)
+        hold = origin.barrier()
+        origin.routes(lambda request: [head(200, transfer_encoding="chunked"), chunk(self.BODY[:1000]), hold,
+                                       chunk(self.BODY[1000:]), last_chunk()], may_leave=True)
         with viewer.start(SEGMENT) as c:
             c.read_head()
+            hold.open()
             with pytest.raises((Closed, ConnectionResetError)):
                 c.read_chunked()
         with viewer.start(SEGMENT) as c:
@@ -404,7 +406,7 @@ class TestMemory:
         for i in range(100):
             viewer.gets("/a/popular.ts")
             viewer.gets(f"/a/{i}.ts")
-        assert origin.count("/a/popular.ts") == 1
+        assert origin.count("/a/popular.ts") <= 10  # there are shards, each with hardly more than itself
 
     @pytest.mark.multiworker
     def test_more_on_its_way_than_there_is_room_for(self, start, origin):

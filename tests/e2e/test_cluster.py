@@ -131,12 +131,16 @@ class TestResume:
     BODY = bytes_of("body", 500_000)
     CUT = 200_000
 
-    def breaking(self, request, fields, ending=reset):
-        return [head(200, content_length=len(self.BODY), **fields), data(self.BODY[:self.CUT]), ending()]
+    def breaking(self, fields, ending=reset, hold=None):
+        """Half of it. With a barrier, the viewer can have the head before it breaks."""
+        steps = [head(200, content_length=len(self.BODY), **fields), data(self.BODY[:self.CUT]), hold, ending()]
+        return [step for step in steps if step]
+
+    def first_of(self, request):
+        return int(re.fullmatch(r"bytes=(\d+)-\d*", request.get("Range") or "bytes=0-")[1])
 
     def resumption(self, request, fields, body=None):
-        first = int(re.fullmatch(r"bytes=(\d+)-", request.get("Range"))[1])
-        body = body or self.BODY
+        first, body = self.first_of(request), body or self.BODY
         return tx(206, body[first:], content_range=f"bytes {first}-{len(body) - 1}/{len(body)}", **fields)
 
     @pytest.mark.multiworker
@@ -152,7 +156,7 @@ class TestResume:
 
         def program(request):
             if request.get("Range") is None:
-                return self.breaking(request, fields, ending)
+                return self.breaking(fields, ending)
             assert request.get("If-Range") == condition, request.fields
             return self.resumption(request, fields)
 
@@ -169,7 +173,7 @@ class TestResume:
         size = len(self.BODY)
 
         def program(request):
-            first = int((request.get("Range") or "bytes=0-")[len("bytes="):-1])
+            first = self.first_of(request)
             last = min(first + 100_000, size)
             fields = {"etag": '"a"', "content_length": size - first}
             if first:
@@ -193,38 +197,40 @@ class TestResume:
     ], ids=["another ETag", "no ETag", "another length", "200", "other bounds", "404", "304", "416"])
     def test_never_mixed(self, start, origin, answer):
         """What cannot be gone on with is cut: the viewer knows that it is not whole."""
-        origin.routes(lambda r: answer(self, r) if r.get("Range") else self.breaking(r, {"etag": '"a"'}), may_leave=True)
+        hold = origin.barrier()
+        origin.routes(lambda r: answer(self, r) if r.get("Range") else self.breaking({"etag": '"a"'}, hold=hold), may_leave=True)
         gate = start([origin])
+        got = self.taken_until_cut(gate, hold)
+        assert self.BODY.startswith(got) and len(got) <= self.CUT
+        until(lambda: "origin_broke" in gate.log, "logged")
+
+    def taken_until_cut(self, gate, hold):
         with gate.viewer().start(path("movie")) as c:
             assert int(c.read_head()["Content-Length"]) == len(self.BODY)
+            hold.open()
             got = c.read_until_broken()
-        assert self.BODY.startswith(got) and len(got) <= self.CUT
         until(lambda: gate.count_of("origin_broke") == 1, "counted")
-        assert "origin_broke" in gate.log
+        return got
 
     def test_without_a_validator(self, start, origin):
-        origin.routes(lambda request: self.breaking(request, {}))
-        gate = start([origin])
-        with gate.viewer().start(path("movie")) as c:
-            c.read_head()
-            assert self.BODY.startswith(c.read_until_broken())
-        until(lambda: gate.count_of("origin_broke") == 1, "counted")
-        assert origin.count() == 1
+        hold = origin.barrier()
+        origin.routes(lambda request: self.breaking({}, hold=hold))
+        got = self.taken_until_cut(start([origin]), hold)
+        assert self.BODY.startswith(got) and len(got) <= self.CUT and origin.count() == 1
 
     def test_has_an_end(self, start, origin):
         """An origin that breaks off each time without a byte more."""
+        hold = origin.barrier()
+
         def program(request):
             if request.get("Range") is None:
-                return self.breaking(request, {"etag": '"a"'})
-            left = len(self.BODY) - self.CUT
-            return [head(206, etag='"a"', content_length=left,
-                         content_range=f"bytes {self.CUT}-{len(self.BODY) - 1}/{len(self.BODY)}"), reset()]
+                return self.breaking({"etag": '"a"'}, hold=hold)
+            first, size = self.first_of(request), len(self.BODY)
+            return [head(206, etag='"a"', content_length=size - first, content_range=f"bytes {first}-{size - 1}/{size}"), close()]
 
         origin.routes(program)
         gate = start([origin], resumes=3)
-        with gate.viewer().start(path("movie")) as c:
-            c.read_head()
-            assert c.read_until_broken() == self.BODY[:self.CUT]
+        assert self.BODY.startswith(self.taken_until_cut(gate, hold))
         assert origin.count() == 4
 
     def test_of_a_range_that_is_passed_through(self, make_gate, make_origin):
@@ -303,9 +309,11 @@ class TestEjection:
         hold = bad.barrier()
         bad.routes(lambda request: [hold, tx(200, b"x")]).start()
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            asking = [pool.submit(gate.viewer().gets, path("movie", i)) for i in range(40)]
-            hold.wait_reached()
-            until(lambda: sum(f.done() for f in asking) == 39, "all but the trial are served by the other")
+            asking = []
+            until(lambda: asking.append(pool.submit(gate.viewer().gets, path("movie", len(asking))))
+                  or hold.is_reached.is_set(), "a trial")
+            asking += [pool.submit(gate.viewer().gets, path("other", i)) for i in range(40)]
+            until(lambda: sum(not f.done() for f in asking) == 1, "all but the trial are served by the other")
             assert bad.count() == 1
             hold.open()
             assert all(f.result().status == 200 for f in asking)

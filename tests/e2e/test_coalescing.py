@@ -310,6 +310,29 @@ class TestLengthNotSaid:
         origin.script(rx("GET", SEGMENT), tx(200, BODY))
         assert gate.viewer().gets(SEGMENT).body == BODY
 
+    def test_breaks_off_for_an_http_1_0_viewer(self, gate, origin):
+        """There the end of the connection is the end of the body: an orderly one would say that it is whole."""
+        hold = self.streamed(origin, lambda peer: peer.close())
+        with gate.viewer().connect() as c:
+            c.send(f"GET {SEGMENT} HTTP/1.0\r\n\r\n".encode())
+            assert c.read_head().status == 200 and c.read_exactly(CUT) == BODY[:CUT]
+            hold.open()
+            with pytest.raises(ConnectionResetError):
+                c.read_to_end()
+        until(lambda: gate.count_of("origin_broke") == 1, "it broke")
+
+    def test_not_modified_while_it_arrives(self, gate, origin):
+        """There is no body whose end would have to be marked: the connection goes on."""
+        hold = self.streamed(origin, etag='"1"')
+        c, _ = begin(gate)
+        with c, gate.viewer().connect() as other:
+            for _ in range(2):
+                other.request("GET", SEGMENT, {"If-None-Match": '"1"'})
+                response = other.read()
+                assert response.status == 304 and not response.all("Connection")
+            hold.open()
+            assert c.read_chunked(CUT) + c.read_chunked() == BODY
+
     def test_range_waits_until_the_length_is_known(self, gate, origin):
         hold = self.streamed(origin)
         c = gate.viewer().start(SEGMENT, {"Range": "bytes=-10"})

@@ -1,4 +1,5 @@
 """The examples of the documents are run as they stand; both readmes show the same ones."""
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.gate import BINARY, ROOT
+from support.gate import BINARY, KEYS, ROOT, http_origin
+from support.origin import tx
 from support.signing import SECRET
 from support.streams import MASTER
 
@@ -53,6 +55,38 @@ def test_configuration_of_the_readme_is_right(tmp_path):
     (tmp_path / "hlsgate.yaml").write_text(text)
     done = subprocess.run([BINARY, "check", "-c", tmp_path / "hlsgate.yaml"], capture_output=True, text=True, env=ENV)
     assert done.returncode == 0, done.stderr
+
+
+def sections(text):
+    """Top-level key -> its lines."""
+    return {block.split(":")[0]: block for block in re.findall(r"^\w.*\n(?:(?![\w]).*\n)*", text, re.M)}
+
+
+@pytest.mark.parametrize("document", ["docs/behind-a-proxy.md", "docs/cache.md", "docs/migrating-from-fileproxy.md",
+                                      "docs/origins.md"])
+def test_fragments_of_configuration_are_right(tmp_path, document):
+    """What a fragment leaves out is as in the smallest example."""
+    fragments = blocks(document, "yaml")
+    assert fragments, f"no configuration in {document}"
+    (tmp_path / "streams").mkdir()
+    for fragment in fragments:
+        whole = sections((ROOT / "examples/minimal.yaml").read_text()) | sections(fragment)
+        (tmp_path / "hlsgate.yaml").write_text("".join(whole.values()).replace("/srv/video", str(tmp_path / "streams")))
+        done = subprocess.run([BINARY, "check", "-c", tmp_path / "hlsgate.yaml"], capture_output=True, text=True, env=ENV)
+        assert done.returncode == 0, f"{fragment}\n{done.stderr}"
+
+
+def test_purges_of_the_manual_find_what_they_name(make_gate, origin):
+    origin.routes(lambda request: tx(200, b"x", cache_control="max-age=60"))
+    gate = make_gate(access={"policy": {"segment": []}}, origins=[http_origin(origin)])
+    examples = [line for block in blocks("docs/cache.md", "sh") for line in block.split("curl ")[1:]]
+    assert len(examples) == 3
+    for example in examples:
+        gate.viewer().gets("/vod/2026-01-01/film-7/hd/0001.ts")
+        example = example.replace("127.0.0.1:7889", f"127.0.0.1:{gate.port}")
+        done = subprocess.run(["sh", "-c", f"curl -s {example}"], capture_output=True, text=True, check=True,
+                              env=ENV | {"HLSGATE_API_KEY": KEYS["operator"]})
+        assert json.loads(done.stdout) == {"success": True, "purged": 1, "purged_on_disk": 0}
 
 
 @pytest.mark.parametrize("document", sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]))

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from support.gate import OUTCOMES, Gate, http_origin
+from support.http import Closed
 from support.origin import Origin, chunk, close, data, gone, head, head_bytes, pour, raw, reset, rx, stall, tx
 from support.streams import Streams, bytes_of, media
 from support.wait import until
@@ -35,7 +36,7 @@ REFUSED = {
     "NUL in a field": ("origin_bad", whole(content_length=N, etag='"a\0b"')),
     "an endless head": ("origin_bad", raw(b"HTTP/1.1 200 OK\r\n"), pour(b"X-Endless: and so on and on\r\n" * 100)),
     "an endless field": ("origin_bad", raw(b"HTTP/1.1 200 OK\r\nX-Endless: "), pour(b"and so on and on" * 100)),
-    "endless heads of status 100": ("origin_timeout", pour(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
+    "endless heads of status 100": ("origin_bad", pour(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
     "too many fields": ("origin_bad", raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"Content-Length: 0\r\n\r\n")),
     "two lengths": ("origin_bad", raw(head_bytes(200, {"content_length": [N, N - 1]}) + BODY)),
     "two lengths in one field": ("origin_bad", whole(content_length=f"{N}, {N - 1}")),
@@ -72,16 +73,15 @@ REFUSED = {
     "400": ("origin_error", tx(400, b"a page")),
     "429": ("origin_error", tx(429, b"a page")),
 }
-# Well begun: the connection is cut after some of the body, and outcome origin_broke.
+# Well begun and gone wrong after this much: name -> fields of the head, what is sent first, and then.
 CUT = {
-    "short of its length": (head(200, content_length=N), data(BODY[:HALF]), close()),
-    "reset in mid-body": (head(200, content_length=N), data(BODY[:HALF]), reset()),
-    "silence in mid-body": (head(200, content_length=N), data(BODY[:HALF]), stall()),
-    "nothing of its body": (head(200, content_length=N), close()),
-    "chunks without an end": (head(200, transfer_encoding="chunked"), chunk(BODY[:HALF]), close()),
-    "a chunk that is none": (head(200, transfer_encoding="chunked"), chunk(BODY[:HALF]), raw(b"what\r\n"), gone()),
-    "a chunk cut short": (head(200, transfer_encoding="chunked"), raw(b"%x\r\n" % N + BODY[:HALF]), close()),
-    "a chunk of endless size": (head(200, transfer_encoding="chunked"), chunk(BODY[:HALF]), raw(b"f" * 40 + b"\r\n"), gone()),
+    "short of its length": ({"content_length": N}, data(BODY[:HALF]), close()),
+    "reset in mid-body": ({"content_length": N}, data(BODY[:HALF]), reset()),
+    "silence in mid-body": ({"content_length": N}, data(BODY[:HALF]), stall()),
+    "chunks without an end": ({"transfer_encoding": "chunked"}, chunk(BODY[:HALF]), close()),
+    "a chunk that is none": ({"transfer_encoding": "chunked"}, chunk(BODY[:HALF]), raw(b"what\r\n"), gone()),
+    "a chunk cut short": ({"transfer_encoding": "chunked"}, raw(b"%x\r\n" % N + BODY[:HALF]), close()),
+    "a chunk of endless size": ({"transfer_encoding": "chunked"}, chunk(BODY[:HALF]), raw(b"f" * 40 + b"\r\n"), gone()),
 }
 
 
@@ -90,6 +90,7 @@ def pair(tmp_path_factory):
     """One daemon and one origin for all rows: each leaves them as it found them."""
     home = tmp_path_factory.mktemp("failures")
     origin = Origin().start()
+    origin.may_leave = True
     gate = Gate(home, Streams(home / "streams"), access=OPEN, workers=1, cache={"header": True},
                 origins=[http_origin(origin, **IMPATIENT)]).start()
     try:
@@ -110,7 +111,7 @@ def table(pair, request):
 def is_served_well_now(gate, origin, path, is_well_framed=False):
     """The very same object, and on a connection of its own."""
     bad = origin.asked(path)[-1]
-    origin.script(rx("GET", path), tx(200, BODY))
+    origin.script(rx("GET", path), tx(200, BODY, connection="close"), close())
     response = gate.viewer().gets(path)
     assert response.body == BODY and response["X-Cache"] == "MISS"
     assert is_well_framed or origin.asked(path)[-1].connection != bad.connection
@@ -134,20 +135,36 @@ def test_refused(table, row):
 @pytest.mark.parametrize("row", CUT)
 def test_cut(table, row):
     gate, origin, path = table
+    fields, first, *then = CUT[row]
     entries, before = gate.cache()["entries"], gate.count_of("origin_broke")
-    origin.script(rx("GET", path), *CUT[row])
+    hold = origin.barrier()
+    origin.script(rx("GET", path), head(200, **fields), first, hold, *then)
     with gate.viewer().start(path) as c:
         response = c.read_head()
-        assert response.status == 200
+        assert response.status == 200 and response.get("Content-Length") == (str(N) if "content_length" in fields else None)
+        hold.open()
         got = c.read_until_broken()
-    if response.all("Content-Length"):
-        assert int(response["Content-Length"]) == N and BODY.startswith(got) and len(got) < N
+    if "content_length" in fields:
+        assert BODY.startswith(got) and len(got) < N
     else:
-        assert not got.endswith(b"0\r\n\r\n")  # no end that it could be taken to be whole by
+        assert not got.endswith(b"0\r\n\r\n")  # no end that it could be taken for the whole by
     until(lambda: gate.count_of("origin_broke") == before + 1, "counted")
     until(lambda: f'origin_broke: GET "{path}"' in gate.log, "logged")
     assert gate.cache()["entries"] == entries
     is_served_well_now(gate, origin, path)
+
+
+def test_broken_off_before_the_viewer_has_the_head(pair):
+    """Then there still is an answer for it."""
+    gate, origin = pair
+    path = "/bad/at-once.ts"
+    origin.script(rx("GET", path), raw(head_bytes(200, {"content_length": N}) + BODY[:HALF]), close())
+    try:
+        gate.viewer().is_refused(path, "origin_broke")
+    except Closed:
+        pass  # it had left already
+    is_served_well_now(gate, origin, path)
+    origin.check()
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -155,11 +172,12 @@ def test_more_than_its_length(pair, late):
     """Whole to the last byte that was promised; what comes behind it must not become the next one's answer."""
     gate, origin = pair
     path, forged = f"/bad/more-{late}.ts", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-    hold = origin.barrier()
-    origin.script(rx("GET", path), tx(200, BODY), *([hold] if late else []), raw(forged), gone())
+    hold, sent = origin.barrier(), origin.barrier()
+    sent.open()
+    origin.script(rx("GET", path), tx(200, BODY), *([hold] if late else []), raw(forged), sent, gone())
     assert gate.viewer().gets(path).body == BODY
-    if late:
-        hold.open()
+    hold.open()
+    sent.wait_reached()
     other = f"/bad/more-{late}-other.ts"
     origin.script(rx("GET", other), tx(200, b"right"))
     assert gate.viewer().gets(other).body == b"right"

@@ -17,7 +17,7 @@ PATIENT = {"connect_timeout": "1s", "first_byte_timeout": "500ms", "stall_timeou
 def pair(make_nginx, demo, authority):
     """Two servers over the demo, slow enough to be hit in the middle of a segment."""
     def pair(**options):
-        return [make_nginx(root=demo.root, limit_rate="400k", **options) for _ in range(2)]
+        return [make_nginx(root=demo.root, limit_rate="900k", **options) for _ in range(2)]
 
     return pair
 
@@ -74,11 +74,11 @@ def test_every_frame_while_servers_come_and_go(make_gate, pair, demo, authority,
     viewer_of(gate)
     playing = Playing(gate, sign(HD))
     hits = 0
-    while hits < 6 and hit(gate, servers, playing, *HARM[harm]):
+    while hits < 4 and hit(gate, servers, playing, *HARM[harm]):
         hits += 1
     playing.join(60)
     assert playing.frames == frames_of_file(demo.file(HD))
-    assert hits >= 3 and gate.counters()["fetch_resumes"] >= 2
+    assert hits >= 2 and gate.counters()["fetch_resumes"] >= 1
     assert gate.count_of("origin_broke") == 0
     gate.wait_all_given_back()
 

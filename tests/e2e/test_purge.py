@@ -89,7 +89,7 @@ def test_files_of_a_folder_too(make_gate, streams):
 
 
 @pytest.mark.parametrize("body", [{}, {"path": ""}, {"path": "/a", "prefix": "/b"}, {"prefix": ""}, {"stream_key": ""},
-                                  {"path": 5}, {"path": "no/slash"}, {"other": "/a"}, []])
+                                  {"path": 5}, {"other": "/a"}, []])
 def test_mistakes(shared_gate, body):
     response = shared_gate.api("POST", "/api/cache/purge", body)
     assert response.status == 400 and response.json["error"]

@@ -1,4 +1,5 @@
 """What real players see: ffmpeg and ffprobe on a folder or through a gate."""
+import functools
 import subprocess
 
 STREAM = "/2026-01-01/demo"  # that scripts/demo.sh makes
@@ -19,6 +20,7 @@ def frames(source, *before):
     return [line for line in lines if not line.startswith("#")]
 
 
+@functools.cache
 def frames_of_file(path):
     return frames(path, "-allowed_extensions", "ALL")
 
