@@ -51,7 +51,8 @@ void client_todo(struct client *c, struct client_transfer *t)
 
 static bool is_busy(const struct client *c)
 {
-    return c->lanes[LANE_SERIAL].transfers + c->lanes[LANE_SHARED].transfers > 0;
+    return !list_is_empty(&c->lanes[LANE_SERIAL].transfers) ||
+           !list_is_empty(&c->lanes[LANE_SHARED].transfers);
 }
 
 static void on_idle(void *arg)
@@ -83,30 +84,22 @@ void client_note_idle(struct client *c)
 
 /* Servers without HTTP/2 */
 
-static uint64_t name_of(const struct client_peer *peer)
+bool client_knows_http1(const struct client *c, uint64_t server)
 {
-    const struct hash_key *key = hash_process_key();
-
-    return hash_bytes(key, str_of(peer->base)) ^
-           (peer->host != NULL ? hash_bytes(key, str_of(peer->host)) : 0);
-}
-
-bool client_knows_http1(const struct client *c, const struct client_peer *peer)
-{
-    uint64_t name = name_of(peer);
     usec_t now = loop_now(c->loop);
 
     for (size_t i = 0; i < ARRAY_LEN(c->http1); i++)
-        if (c->http1[i].name == name && now < c->http1[i].until)
+        if (c->http1[i].server == server && now < c->http1[i].until)
             return true;
     return false;
 }
 
-void client_note_http1(struct client *c, const struct client_peer *peer)
+void client_note_http1(struct client *c, uint64_t server)
 {
-    struct http1_server *s = &c->http1[c->http1_next++ % ARRAY_LEN(c->http1)];
-
-    *s = (struct http1_server){name_of(peer), loop_now(c->loop) + HTTP1_REMEMBERED};
+    if (client_knows_http1(c, server))
+        return;
+    c->http1[c->http1_next++ % HTTP1_SERVERS] =
+        (struct http1_server){server, loop_now(c->loop) + HTTP1_REMEMBERED};
 }
 
 /* From first to last */

@@ -164,13 +164,13 @@ static void settle(void)
 static struct seen run(unsigned how, struct str answer, size_t split)
 {
     struct client_peer peer = {
-        .base = "http://unix", .unix_path = path, .connect_timeout = 10 * USEC_PER_SEC};
+        .base = "http://unix", .unix_path = path, .connect_timeout = 3600 * USEC_PER_SEC};
     struct client_request request = {
         .peer = &peer,
         .method = (how & IS_HEAD) != 0 ? HTTP_HEAD : HTTP_GET,
         .target = STR("/"),
-        .first_byte_timeout = 10 * USEC_PER_SEC,
-        .stall_timeout = 10 * USEC_PER_SEC,
+        .first_byte_timeout = 3600 * USEC_PER_SEC,
+        .stall_timeout = 3600 * USEC_PER_SEC,
     };
     struct seen s = {.how = how, .body.cap = 1 << 22};
     int fd;

@@ -22,7 +22,7 @@ enum {
 #define HTTP1_REMEMBERED (600 * USEC_PER_SEC)
 
 struct http1_server {
-    uint64_t name;
+    uint64_t server;
     usec_t until;
 };
 
@@ -32,9 +32,10 @@ enum { LANE_SERIAL, LANE_SHARED, LANE_COUNT };
 struct lane {
     struct client *client;
     bool multiplexes;
-    CURLM *multi;        /* NULL: not used for long, see client.c */
-    struct alarm *timer; /* libcurl's only one */
-    unsigned transfers, sockets;
+    CURLM *multi;          /* NULL: not used for long, see client.c */
+    struct alarm *timer;   /* libcurl's only one */
+    struct list transfers; /* of client_transfer.in_lane */
+    unsigned sockets;
 };
 
 struct client {
@@ -84,7 +85,7 @@ struct client_transfer {
     uint64_t drop_left; /* bytes that are still read */
     CURL *easy;         /* owned */
     struct lane *lane;  /* for which it is meant */
-    bool is_in_lane;
+    struct list in_lane;
     const struct client_sink *sink;
     void *arg;
 
@@ -93,7 +94,7 @@ struct client_transfer {
     struct buf text; /* of URL, target and fields, NUL-terminated, one after the other */
     struct curl_slist route, fields[REQUEST_FIELDS_MAX + 3];
     unsigned field_count;
-    const struct client_peer *peer;
+    uint64_t server;                    /* its name, hashed */
     bool has_prior_knowledge, is_http2; /* the latter is known when it is sent */
     bool was_sent;
     bool falls_back; /* called back from the shared lane: the server speaks HTTP/1 */
@@ -138,15 +139,16 @@ struct client_transfer {
 void client_todo(struct client *c,
                  struct client_transfer *t); /* transfer_act() at the turn's end */
 void client_note_idle(struct client *c);     /* a transfer has left its lane */
-bool client_knows_http1(const struct client *c, const struct client_peer *peer);
-void client_note_http1(struct client *c, const struct client_peer *peer);
+bool client_knows_http1(const struct client *c, uint64_t server);
+void client_note_http1(struct client *c, uint64_t server);
 
 /* lane.c */
 void lane_init(struct lane *l, struct client *c, bool multiplexes);
 void lane_done(struct lane *l);
 void lane_close(struct lane *l); /* its connections */
-void lane_add(struct lane *l, CURL *easy);
-void lane_remove(struct lane *l, CURL *easy);
+void lane_add(struct client_transfer *t);
+void lane_remove(struct client_transfer *t);
+struct client_transfer *lane_find_waiting(const struct lane *l, uint64_t server);
 void lane_act(struct lane *l, curl_socket_t fd, int events); /* CURL_CSELECT_IN, _OUT */
 
 /* alpn.c */

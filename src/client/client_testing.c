@@ -1,6 +1,9 @@
 /* The world of the client's tests. */
 #include "client/client_testing.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/mem.h"
 
 static void on_head(void *arg, struct client_transfer *t, const struct http_answer *a)
@@ -120,4 +123,27 @@ void world_get(struct world *w, struct seen *s, const char *target)
 
     world_start(w, s, &r);
     WAIT_FOR_END(w, s);
+}
+
+void deaf_init(struct deaf *d, const char *scheme)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+
+    d->listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(d->listening, (struct sockaddr *)&a, n), 0);
+    assert_int_equal(listen(d->listening, 0), 0);
+    assert_int_equal(getsockname(d->listening, (struct sockaddr *)&a, &n), 0);
+    for (size_t i = 0; i < ARRAY_LEN(d->fill); i++) {
+        d->fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(d->fill[i], (struct sockaddr *)&a, n);
+    }
+    snprintf(d->base, sizeof d->base, "%s://127.0.0.1:%u", scheme, ntohs(a.sin_port));
+}
+
+void deaf_done(struct deaf *d)
+{
+    for (size_t i = 0; i < ARRAY_LEN(d->fill); i++)
+        close(d->fill[i]);
+    close(d->listening);
 }

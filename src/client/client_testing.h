@@ -51,6 +51,14 @@ void world_start(struct world *w, struct seen *s, const struct client_request *r
 void world_get(struct world *w, struct seen *s, const char *target); /* and waits for its end */
 void seen_done(struct seen *s);
 
+/* A listener that never accepts, and whose queue is full, drops what comes: nobody answers. */
+struct deaf {
+    int listening, fill[4];
+    char base[64];
+};
+void deaf_init(struct deaf *d, const char *scheme);
+void deaf_done(struct deaf *d);
+
 #define WAIT_FOR_END(w, s) TURN_UNTIL((w)->loop, (s)->ends > 0)
 
 /* It ended well, with this body. */

@@ -63,24 +63,37 @@ static void set_limit(struct lane *l)
               other->sockets < max ? (long)(max - other->sockets) : 1L);
 }
 
-void lane_add(struct lane *l, CURL *easy)
+void lane_add(struct client_transfer *t)
 {
+    struct lane *l = t->lane;
     CURLMcode r;
 
     if (l->multi == NULL)
         l->multi = new_multi(l);
     set_limit(l);
-    r = curl_multi_add_handle(l->multi, easy); /* sets the timer to 0: it begins there */
+    r = curl_multi_add_handle(l->multi, t->easy); /* sets the timer to 0: it begins there */
     assert(r == CURLM_OK);
-    l->transfers++;
+    list_append(&l->transfers, &t->in_lane);
 }
 
-void lane_remove(struct lane *l, CURL *easy)
+void lane_remove(struct client_transfer *t)
 {
-    CURLMcode r = curl_multi_remove_handle(l->multi, easy);
+    CURLMcode r = curl_multi_remove_handle(t->lane->multi, t->easy);
 
     assert(r == CURLM_OK);
-    l->transfers--;
+    list_remove(&t->in_lane);
+}
+
+/* One that waits for a connection which another one opens. */
+struct client_transfer *lane_find_waiting(const struct lane *l, uint64_t server)
+{
+    LIST_FOREACH (link, &l->transfers) {
+        struct client_transfer *t = LIST_ENTRY(link, struct client_transfer, in_lane);
+
+        if (t->server == server && t->state == TRANSFER_HEAD && !t->was_sent && t->socket == NULL)
+            return t;
+    }
+    return NULL;
 }
 
 static void take_messages(struct lane *l)
@@ -112,12 +125,13 @@ void lane_init(struct lane *l, struct client *c, bool multiplexes)
 {
     l->client = c;
     l->multiplexes = multiplexes;
+    list_init(&l->transfers);
     l->timer = alarm_new(c->loop, on_timer, l);
 }
 
 void lane_close(struct lane *l)
 {
-    assert(l->transfers == 0);
+    assert(list_is_empty(&l->transfers));
     if (l->multi != NULL)
         curl_multi_cleanup(TAKE(l->multi));
     alarm_clear(l->timer);

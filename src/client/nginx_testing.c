@@ -13,8 +13,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/test.h"
-#include "client/peer_testing.h"
 
 static void write_file(const struct nginx *n, const char *name, const void *p, size_t size)
 {
@@ -84,6 +82,7 @@ static const char configuration[] =
     "           ssl_client_certificate ca.pem; ssl_verify_client on; }\n"
     "  server { listen 127.0.0.1:%u http2; include locations; }\n"
     "  server { listen 127.0.0.1:%u ssl; include locations; }\n"
+    "  server { listen 127.0.0.1:%u ssl http2; keepalive_requests 10; include locations; }\n"
     "}\n";
 
 static const char locations[] =
@@ -105,8 +104,9 @@ static void configure(struct nginx *n)
     snprintf(n->clients, sizeof n->clients, "https://127.0.0.1:%u", ports[1]);
     snprintf(n->clear, sizeof n->clear, "http://127.0.0.1:%u", ports[2]);
     snprintf(n->http1, sizeof n->http1, "https://127.0.0.1:%u", ports[3]);
+    snprintf(n->short_lived, sizeof n->short_lived, "https://127.0.0.1:%u", ports[4]);
     buf_printf(&text, configuration, getuid() == 0 ? "user root;" : "", ports[0], ports[1],
-               ports[2], ports[3]);
+               ports[2], ports[3], ports[4]);
     write_file(n, "nginx.conf", text.p, text.n);
     write_file(n, "locations", locations, sizeof locations - 1);
 }
@@ -114,11 +114,12 @@ static void configure(struct nginx *n)
 /* nginx takes listening sockets over from a process that it thinks it replaces. */
 static void run(const struct nginx *n)
 {
-    char inherited[64];
+    struct buf inherited = {.cap = 256};
 
-    snprintf(inherited, sizeof inherited, "%d;%d;%d;%d;", n->listening[0], n->listening[1],
-             n->listening[2], n->listening[3]);
-    setenv("NGINX", inherited, 1);
+    for (size_t i = 0; i < ARRAY_LEN(n->listening); i++)
+        buf_printf(&inherited, "%d;", n->listening[i]);
+    buf_add_char(&inherited, '\0');
+    setenv("NGINX", inherited.p, 1);
     setpgid(0, 0);                    /* its worker too is killed with it */
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* when the test dies, both do */
     execlp("nginx", "nginx", "-p", n->folder, "-c", "nginx.conf", "-e", "error.log", (char *)NULL);
@@ -162,4 +163,52 @@ void nginx_stop(struct nginx *n)
 {
     nginx_kill(n);
     nftw(n->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* In the world */
+
+struct nginx nginx;
+
+int nginx_group_setup(void **state)
+{
+    nginx_start(&nginx);
+    return 0;
+}
+
+int nginx_group_teardown(void **state)
+{
+    nginx_stop(&nginx);
+    return 0;
+}
+
+int nginx_world_setup(void **state)
+{
+    struct world *w;
+    int r = world_setup(state);
+
+    w = *state;
+    w->at.base = nginx.tls;
+    w->at.host = "o1.example";
+    w->at.ca_file = nginx.ca;
+    return r;
+}
+
+void nginx_check_who(struct world *w, const char *want)
+{
+    struct seen s = {0};
+
+    world_get(w, &s, "/who");
+    ASSERT_ERROR(&s, 0);
+    assert_int_equal(s.status, 200);
+    buf_add_char(&s.body, '\0');
+    if (strstr(s.body.p, want) == NULL)
+        fail_msg("'%s' is not in '%s'", want, s.body.p);
+    seen_done(&s);
+}
+
+void nginx_check_big(const struct seen *s)
+{
+    for (uint64_t i = 0; i < s->body.n; i++)
+        if (s->body.p[i] != peer_pattern(i))
+            fail_msg("byte %llu is wrong", (unsigned long long)i);
 }

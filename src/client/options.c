@@ -94,12 +94,21 @@ static void set_route(struct client_transfer *t, const struct client_peer *peer)
            MAX((long)(peer->connect_timeout / USEC_PER_MSEC), 1L));
 }
 
+static uint64_t name_of(const struct client_peer *peer)
+{
+    const struct hash_key *key = hash_process_key();
+
+    return hash_bytes(key, str_of(peer->base)) ^
+           (peer->host != NULL ? hash_bytes(key, str_of(peer->host)) : 0) ^
+           (peer->unix_path != NULL ? hash_bytes(key, str_of(peer->unix_path)) : 0);
+}
+
 static long version_of(const struct client_transfer *t, const struct client_peer *peer)
 {
     if (strncasecmp(peer->base, "https:", 6) != 0)
         return peer->protocol == CLIENT_HTTP_2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
                                                : CURL_HTTP_VERSION_1_1;
-    return peer->protocol == CLIENT_HTTP_1 || client_knows_http1(t->client, peer)
+    return peer->protocol == CLIENT_HTTP_1 || client_knows_http1(t->client, t->server)
                ? CURL_HTTP_VERSION_1_1
                : CURL_HTTP_VERSION_2TLS;
 }
@@ -132,7 +141,7 @@ static void set_version(struct client_transfer *t, const struct client_request *
 
 void options_fall_back(struct client_transfer *t)
 {
-    client_note_http1(t->client, t->peer);
+    client_note_http1(t->client, t->server);
     set_lane(t, LANE_SERIAL, CURL_HTTP_VERSION_1_1);
 }
 
@@ -214,7 +223,7 @@ void options_set(struct client_transfer *t, const struct client_request *r)
 {
     char *room;
 
-    t->peer = r->peer;
+    t->server = name_of(r->peer);
     t->method = r->method;
     buf_init(&t->text, REQUEST_TEXT_MAX);
     room = buf_reserve(&t->text, text_size(r));

@@ -31,23 +31,18 @@ static void move(struct client_transfer *t, enum transfer_state to)
 
 /* libcurl's side */
 
-static void enter_lane(struct client_transfer *t)
-{
-    t->is_in_lane = true;
-    lane_add(t->lane, t->easy);
-}
-
 static void leave_lane(struct client_transfer *t)
 {
     long opened = 0;
 
-    if (!t->is_in_lane)
+    if (list_is_empty(&t->in_lane))
         return;
-    t->is_in_lane = false;
+    if (t->is_paused && t->state == TRANSFER_OVER) /* libcurl would leak what it keeps for it */
+        curl_easy_pause(t->easy, CURLPAUSE_CONT);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &opened);
     t->client->stats.connections += (uint64_t)opened;
     t->client->stats.reused += t->was_sent && opened == 0;
-    lane_remove(t->lane, t->easy);
+    lane_remove(t);
     socket_leave(t);
     client_note_idle(t->client);
 }
@@ -88,19 +83,8 @@ static void judge(struct client_transfer *t)
     t->reason = has_head ? "content ended early" : "head ended early";
 }
 
-void transfer_done(struct client_transfer *t, CURLcode code)
+static void end(struct client_transfer *t, CURLcode code)
 {
-    if (t->state == TRANSFER_OVER) { /* cancelled */
-        release(t);
-        return;
-    }
-    if (t->falls_back) {
-        leave_lane(t);
-        t->falls_back = false;
-        options_fall_back(t);
-        enter_lane(t);
-        return;
-    }
     t->code = code;
     if (code == CURLE_OK)
         judge(t);
@@ -111,6 +95,50 @@ void transfer_done(struct client_transfer *t, CURLcode code)
         move(t, TRANSFER_REST);
     else
         tell_end(t);
+}
+
+/* The connection that others wait for has failed: libcurl would let them try, one after the other.
+ */
+static void end_waiting(struct lane *l, uint64_t server, CURLcode code)
+{
+    struct client_transfer *t;
+
+    while ((t = lane_find_waiting(l, server)) != NULL)
+        end(t, code);
+}
+
+static void fall_back(struct client_transfer *t)
+{
+    leave_lane(t);
+    t->falls_back = false;
+    options_fall_back(t);
+    lane_add(t);
+}
+
+static void fall_back_waiting(struct lane *l, uint64_t server)
+{
+    struct client_transfer *t;
+
+    while ((t = lane_find_waiting(l, server)) != NULL)
+        fall_back(t);
+}
+
+void transfer_done(struct client_transfer *t, CURLcode code)
+{
+    struct lane *l = t->lane;
+    uint64_t server = t->server;
+    bool is_lost = l->multiplexes && !t->was_sent && code != CURLE_OK;
+
+    if (t->state == TRANSFER_OVER) { /* cancelled */
+        release(t);
+    } else if (t->falls_back) {
+        fall_back(t);
+        fall_back_waiting(l, server);
+    } else {
+        end(t, code);
+        if (is_lost)
+            end_waiting(l, server, code);
+    }
 }
 
 /* Time limits: one alarm that is set again only when it has rung, or would ring too late. */
@@ -198,7 +226,7 @@ void transfer_act(struct client_transfer *t)
     switch (t->state) {
     case TRANSFER_STARTING:
         move(t, TRANSFER_HEAD);
-        enter_lane(t);
+        lane_add(t);
         break;
     case TRANSFER_CONTENT:
     case TRANSFER_REST:
@@ -228,6 +256,7 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->sink = sink;
     t->arg = arg;
     list_init(&t->todo);
+    list_init(&t->in_lane);
     list_init(&t->dropped);
     list_init(&t->same_socket);
     buf_init(&t->head, HTTP_MAX_ANSWER_BYTES);
