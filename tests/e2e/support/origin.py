@@ -80,6 +80,8 @@ class Peer:
     """One connection of the daemon's, from the accept to the end; used by its own thread alone."""
 
     def __init__(self, sock, number):
+        if sock.family != socket.AF_UNIX:  # what is sent is there before the next step is played
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.number = sock, number
         self.buffer = b""
         self.request = None  # the one that is being answered
