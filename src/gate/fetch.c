@@ -157,9 +157,9 @@ void log_origin_failure(const struct origin_route *route, struct arena *a, struc
 
     if (!log_wants(LOG_WARN) || !str_split(&rest, '?', &path))
         return;
-    log_warn("origin %.*s: %.*s from %.*s failed: %.*s", STR_FMT(route->prefix),
-             STR_FMT(log_quote(a, path)), STR_FMT(origin_fetch_server(o)),
-             STR_FMT(origin_fetch_reason(o)));
+    log_warn("origin %.*s: %.*s from %.*s failed after %u retries and %u resumptions: %.*s",
+             STR_FMT(route->prefix), STR_FMT(log_quote(a, path)), STR_FMT(origin_fetch_server(o)),
+             origin_fetch_retries(o), origin_fetch_resumes(o), STR_FMT(origin_fetch_reason(o)));
 }
 
 /* ---- the head ---- */

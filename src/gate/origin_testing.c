@@ -66,6 +66,16 @@ struct str origin_fetch_reason(const struct origin_fetch *f)
     return STR("as the test says");
 }
 
+unsigned origin_fetch_retries(const struct origin_fetch *f)
+{
+    return 0;
+}
+
+unsigned origin_fetch_resumes(const struct origin_fetch *f)
+{
+    return 0;
+}
+
 static void forget(struct origin_fetch *f)
 {
     f->asked->fetch = NULL;

@@ -57,6 +57,13 @@ static enum outcome served(unsigned status)
     return status == 206 ? OUT_PARTIAL : outcome_of_status(status);
 }
 
+static void on_broken(void *arg, struct origin_fetch *f)
+{
+    struct req *r = arg;
+
+    log_origin_failure(r->route, &r->arena, r->url.path, f);
+}
+
 /* Takes `f`: as the body, or not at all when none is wanted. */
 static const struct step *answer(struct req *r, struct origin_fetch *f, const struct http_answer *a)
 {
@@ -77,6 +84,8 @@ static const struct step *answer(struct req *r, struct origin_fetch *f, const st
         return STEP(send);
     }
     pass_body_init(p, r->worker->loop, f, a->content_length, r->rules->cache.pass_buffer);
+    p->broke = on_broken;
+    p->arg = r;
     r->body = &p->body;
     r->is_passing = true;
     return STEP(send);

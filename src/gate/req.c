@@ -196,7 +196,9 @@ void req_abort(struct req *r, enum outcome why)
 
 bool req_is_fed_by_origin(const struct req *r)
 {
-    return r->reader.flight != NULL || r->alone != NULL || r->is_passing;
+    const struct flight *f = r->reader.flight;
+
+    return (f != NULL && flight_state(f) < FLIGHT_LANDED) || r->alone != NULL || r->is_passing;
 }
 
 void req_expire(struct req *r)

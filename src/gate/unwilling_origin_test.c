@@ -88,6 +88,28 @@ static void test_caches_in_front_of_us_are_told_not_to_share_either(void **state
     }
 }
 
+/* ---- nothing more to give ---- */
+
+/* Then a viewer who has ended his side costs nobody anything, and gets what is here. */
+static void test_what_has_landed_is_no_more_fed_by_its_origin(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN);
+    a = ask_begin(&w, SEGMENT, .sending = SEND_LATER);
+    assert_true(req_is_fed_by_origin(a->req));
+    origin_head(origin_asked(0), "200", "Content-Length: 4\r\n");
+    origin_bytes(origin_asked(0), "ab");
+    TURN_UNTIL(w.loop, a->is_sending);
+    assert_true(req_is_fed_by_origin(a->req));
+    origin_bytes(origin_asked(0), "cd");
+    origin_end(origin_asked(0), 0);
+    assert_false(req_is_fed_by_origin(a->req));
+    assert_str(world_ask_end(a).body, "abcd");
+    close_world(&w);
+}
+
 /* ---- nothing sensible ---- */
 
 /* An empty file, say, that a packager is about to fill. */
@@ -138,6 +160,7 @@ static void test_a_query_of_thousands_of_parameters(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_what_has_become_private_is_shared_no_more),
           cmocka_unit_test(test_caches_in_front_of_us_are_told_not_to_share_either),
+          cmocka_unit_test(test_what_has_landed_is_no_more_fed_by_its_origin),
           cmocka_unit_test(test_what_is_no_playlist_lasts_for_a_moment),
           cmocka_unit_test(test_a_stale_copy_is_better_than_a_long_wait),
           cmocka_unit_test(test_a_query_of_thousands_of_parameters))

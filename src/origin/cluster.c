@@ -222,11 +222,6 @@ void cluster_inherit(struct cluster *c, const struct cluster *old)
 
 /* Views */
 
-struct str cluster_name(const struct cluster *c)
-{
-    return c->settings.name;
-}
-
 unsigned cluster_server_count(const struct cluster *c)
 {
     return c->settings.server_count;

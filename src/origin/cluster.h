@@ -93,7 +93,6 @@ struct server_view {
     usec_t first_byte; /* moving average */
 };
 
-struct str cluster_name(const struct cluster *c);
 unsigned cluster_server_count(const struct cluster *c);
 void cluster_view(const struct cluster *c, unsigned server, usec_t now, struct server_view *ret);
 

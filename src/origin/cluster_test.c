@@ -107,7 +107,6 @@ static void servers_of_all_kinds(void **state)
     s.is_unverified = true;
     c = test_cluster(&s);
     assert_int_equal(cluster_server_count(c), 3);
-    assert_str(cluster_name(c), "/vod/");
     assert_string_equal(c->servers[0].peer.base, "https://o1.example:8443");
     assert_null(c->servers[0].peer.unix_path);
     assert_string_equal(c->servers[2].peer.base, "http://localhost");

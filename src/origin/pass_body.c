@@ -108,6 +108,8 @@ static void on_end(void *arg, struct origin_fetch *f, int err)
     p->fetch = NULL;
     p->has_ended = true;
     p->err = err;
+    if (err < 0 && p->broke != NULL)
+        p->broke(p->arg, f);
     if (p->is_waiting)
         loop_defer(p->loop, &p->show);
 }

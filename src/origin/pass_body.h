@@ -22,6 +22,9 @@ struct pass_body {
     bool is_waiting;  /* the puller found nothing */
     bool has_ended;
     int err; /* how */
+    /* The owner's: it has broken off, in the end() of `f`. NULL: nobody wants to know. */
+    void (*broke)(void *arg, struct origin_fetch *f);
+    void *arg;
 };
 
 /* Takes over `f`, whose head() is running or has run; `length` may be BODY_LENGTH_UNKNOWN. */

@@ -154,6 +154,20 @@ def test_cut(table, row):
     is_served_well_now(gate, origin, path)
 
 
+@pytest.mark.parametrize("policy", ["max-age=60", "no-store"])
+def test_the_operator_is_told_which_server_breaks_off(pair, policy):
+    gate, origin = pair
+    path = f"/bad/{policy}.ts"
+    hold = origin.barrier()
+    origin.script(rx("GET", path), head(200, content_length=N, cache_control=policy), data(BODY[:HALF]), hold, close())
+    with gate.viewer().start(path) as c:
+        assert c.read_head().status == 200
+        hold.open()
+        c.read_until_broken()
+    until(lambda: f'"{path}" from {origin.url} failed after 0 retries and ' in gate.log, "logged")
+    origin.check()
+
+
 def test_broken_off_before_the_viewer_has_the_head(pair):
     """Then there still is an answer for it."""
     gate, origin = pair
@@ -256,10 +270,11 @@ def test_redirects_have_an_end(pair):
 
 def test_nobody_listens(make_gate, make_origin):
     origin = make_origin()
-    gate = make_gate(access=OPEN, origins=[http_origin(origin, **IMPATIENT)])
+    gate = make_gate(access=OPEN, origins=[http_origin(origin, **IMPATIENT | {"retries": 2, "retry_pause": "10ms"})])
     origin.stop()
     gate.viewer().is_refused("/a/x.ts", "origin_down")
     until(lambda: 'origin_down: GET "/a/x.ts", status 502' in gate.log, "logged")
+    assert "failed after 2 retries and 0 resumptions: " in gate.log
     origin.start().script(rx("GET", "/a/x.ts"), tx(200, BODY))
     assert gate.viewer().gets("/a/x.ts").body == BODY
 
