@@ -11,7 +11,7 @@
 #include "net/watch.h"
 
 enum {
-    RECEIVE_BYTES = 256 * 1024, /* libcurl's buffer, one a transfer under way */
+    RECEIVE_BYTES = 512 * 1024, /* libcurl's buffer, one a transfer under way; its maximum */
     INTERIM_MAX = 8,            /* 1xx heads before the final one: floods of them */
     REQUEST_FIELDS_MAX = 32,
     REQUEST_TEXT_MAX = 64 * 1024,

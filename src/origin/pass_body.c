@@ -6,7 +6,7 @@
 
 enum {
     PIECE_MAX = 1 << 20,      /* of one data(), on top of what is held already */
-    GATHER_BYTES = 128 << 10, /* one send of so many costs little more than one of 16 KiB, and they
+    GATHER_BYTES = 256 << 10, /* one send of so many costs little more than one of 16 KiB, and they
                                  are still in the processor's cache */
 };
 
