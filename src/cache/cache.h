@@ -52,6 +52,8 @@ struct cache_entry {
     /* Objects of HTTP origins, monotonic: usable until then without asking; while it is asked for
      * anew; when asking fails. Equal or later, in this order. */
     _Atomic usec_t fresh_until, stale_until, error_until;
+    usec_t fresh_for, stale_for,
+        error_for;           /* the same, from when the origin said so; its fetches' alone */
     _Atomic usec_t retry_at; /* the origin has failed: until then it is not asked anew */
 };
 

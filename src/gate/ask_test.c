@@ -267,6 +267,27 @@ static void test_what_proves_right_is_fresh_again(void **state)
     close_world(&w);
 }
 
+/* RFC 9111 4.3.4: the stored response's word stands. */
+static void test_a_304_that_says_nothing_changes_nothing(void **state)
+{
+    struct world w;
+    struct asking *a;
+
+    open_world(&w, ALL_OPEN "cache: { ttl: 1h, stale_if_error: 1h, header: on }\n");
+    fetched(&w, SEGMENT, "Cache-Control: max-age=10, must-revalidate\r\nETag: \"1\"\r\n", "old");
+    world_pass(&w, 11);
+    a = begin(&w, SEGMENT);
+    origin_head(origin_asked(1), "304", "ETag: \"1\"\r\n");
+    assert_served(end(a), "old", "HIT");
+    world_pass(&w, 9);
+    assert_served(ask(&w, SEGMENT), "old", "HIT");
+    world_pass(&w, 2);
+    a = begin(&w, SEGMENT);
+    origin_end(origin_asked(2), -ECONNREFUSED);
+    assert_outcome(end(a), OUT_ORIGIN_DOWN); /* must-revalidate */
+    close_world(&w);
+}
+
 /* RFC 9111 4.3.4: it is about a version that we do not have. */
 static void test_not_modified_for_another_version_is_asked_anew(void **state)
 {
@@ -785,6 +806,7 @@ TEST_MAIN(cmocka_unit_test(test_a_miss_is_asked_for_once_and_kept),
           cmocka_unit_test(test_the_last_one_to_leave_ends_the_fetch),
           cmocka_unit_test(test_a_fetch_that_is_nearly_done_goes_on), cmocka_unit_test(test_ages),
           cmocka_unit_test(test_what_proves_right_is_fresh_again),
+          cmocka_unit_test(test_a_304_that_says_nothing_changes_nothing),
           cmocka_unit_test(test_not_modified_for_another_version_is_asked_anew),
           cmocka_unit_test(test_a_stale_copy_is_better_than_none),
           cmocka_unit_test(test_a_stale_copy_is_better_than_a_timeout),

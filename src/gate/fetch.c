@@ -272,6 +272,7 @@ static void on_not_modified(struct fetch *f, const struct http_answer *a)
         ask_without_condition(f);
         return;
     }
+    lifetime_take_over(&f->lifetime, e);
     cap_playlist(f, e);
     lifetime_store(&f->lifetime, e);
     gate_count(f->worker, STAT_FETCHES_REVALIDATED, 1);

@@ -34,7 +34,7 @@ void lifetime_of(struct lifetime *l, const struct http_answer *a, const struct c
     usec_t fresh, stale = 0, error = 0;
 
     http_freshness_of(a, asked, unix_now, &f);
-    *l = (struct lifetime){.may_share = f.may_store, .from = now};
+    *l = (struct lifetime){.may_share = f.may_store, .is_explicit = f.is_explicit, .from = now};
     if (a->status != 200 && a->status != 304) {
         set_negative(l, &f, rules);
         return;
@@ -88,6 +88,18 @@ void lifetime_store(const struct lifetime *l, struct cache_entry *e)
     atomic_store_explicit(&e->stale_until, l->stale_until, memory_order_relaxed);
     atomic_store_explicit(&e->error_until, l->error_until, memory_order_relaxed);
     atomic_store_explicit(&e->retry_at, 0, memory_order_relaxed);
+    e->fresh_for = l->fresh_until - l->from;
+    e->stale_for = l->stale_until - l->from;
+    e->error_for = l->error_until - l->from;
+}
+
+void lifetime_take_over(struct lifetime *l, const struct cache_entry *e)
+{
+    if (l->is_explicit || e->is_from_disk) /* there the spans are not known any more */
+        return;
+    l->fresh_until = l->from + e->fresh_for;
+    l->stale_until = l->from + e->stale_for;
+    l->error_until = l->from + e->error_for;
 }
 
 /* RFC 9111 4.3.1 */

@@ -14,8 +14,9 @@ struct cache_entry;
 
 /* Times are monotonic. */
 struct lifetime {
-    bool may_share; /* with other viewers: it may be stored */
-    usec_t from;    /* when the head came */
+    bool may_share;   /* with other viewers: it may be stored */
+    bool is_explicit; /* the response says how long */
+    usec_t from;      /* when the head came */
     usec_t fresh_until, stale_until, error_until;
 };
 
@@ -32,6 +33,9 @@ void lifetime_of(struct lifetime *l, const struct http_answer *a, const struct c
 void lifetime_cap_playlist(struct lifetime *l, const struct cache_entry *e, bool is_blocking);
 
 void lifetime_store(const struct lifetime *l, struct cache_entry *e);
+
+/* RFC 9111 4.3.4: what a 304 does not say is as the response to `e` said it. */
+void lifetime_take_over(struct lifetime *l, const struct cache_entry *e);
 
 /* Sets the conditions under which the origin need not send `e` again; `date` is where a text goes.
  */
