@@ -120,7 +120,8 @@ struct client_transfer {
     struct alarm *alarm;
     usec_t rings_at; /* UINT64_MAX: not set */
     usec_t first_byte_by;
-    usec_t stall_timeout, progress; /* when there was some, or a hold ended */
+    usec_t stall_timeout,
+        progress; /* when there was some, or a hold ended; at first, when it began */
 
     int err;            /* what is told at the end; set before it: we know better than libcurl */
     const char *reason; /* a literal; NULL: libcurl's text */
@@ -179,6 +180,8 @@ void sockets_set(struct client_transfer *t); /* what libcurl calls, but for this
 int sockets_on_wish(CURL *easy, curl_socket_t fd, int what, void *lane, void *unused);
 bool socket_is_shared(const struct client_transfer *t); /* or may be: others use it too */
 void socket_leave(struct client_transfer *t);
+/* Is its connection shared, and has nothing come on it since then? Then it has no future. */
+void socket_end_if_silent(struct client_transfer *t, usec_t since);
 void socket_note_sending(struct client_transfer *t);
 void socket_note_answer(struct client_transfer *t);
 

@@ -28,6 +28,7 @@ struct client_socket {
     int fd;
     bool has_answered; /* a connection of HTTP: on_close() will be called */
     bool is_http2;
+    usec_t heard_at;       /* when something came last */
     unsigned wanted;       /* by libcurl: WATCH_READ | WATCH_WRITE */
     struct watch *watch;   /* NULL until libcurl wants something */
     struct list transfers; /* of client_transfer.same_socket: those on its connection */
@@ -52,6 +53,7 @@ static struct client_socket *add(struct lane *l, int fd)
 
     s->lane = l;
     s->fd = fd;
+    s->heard_at = loop_now(l->client->loop);
     l->sockets++;
     list_init(&s->transfers);
     list_init(&s->idle);
@@ -107,6 +109,8 @@ static void on_ready(void *arg, int fd, unsigned events)
 {
     struct client_socket *s = arg;
 
+    if ((events & WATCH_READ) != 0)
+        s->heard_at = loop_now(s->lane->client->loop);
     if ((events & s->wanted) != 0) {
         lane_act(s->lane, fd, /* `s` may be gone after it */
                  ((events & WATCH_READ) != 0 ? CURL_CSELECT_IN : 0) |
@@ -146,6 +150,17 @@ static void set_unplaced(struct client_transfer *t, bool is_unplaced)
     t->client->unplaced += is_unplaced;
     t->client->unplaced -= t->is_unplaced;
     t->is_unplaced = is_unplaced;
+}
+
+/*
+ * Ends the connection for those on it, who hear it from libcurl, and for those to come: where a
+ * server has gone without a word TCP goes on trying for many minutes, and one request after the
+ * other would wait for it.
+ */
+void socket_end_if_silent(struct client_transfer *t, usec_t since)
+{
+    if (t->lane->multiplexes && t->socket != NULL && t->socket->heard_at < since)
+        (void)shutdown(t->socket->fd, SHUT_RDWR);
 }
 
 /* Which transfer reads which socket is told by what libcurl wants for it. */

@@ -173,6 +173,8 @@ static void on_alarm(void *arg)
     }
     t->err = -ETIMEDOUT;
     t->reason = t->state == TRANSFER_CONTENT ? "no more content in time" : "no answer in time";
+    /* A new connection speaks at its beginning, whatever becomes of it: half of the wait counts. */
+    socket_end_if_silent(t, t->progress + (loop_now(t->client->loop) - t->progress) / 2);
     leave_lane(t);
     tell_end(t);
 }
@@ -264,7 +266,8 @@ struct client_transfer *client_start(struct client *c, const struct client_reque
     t->easy = curl_easy_init();
     assert(t->easy != NULL);
     options_set(t, r);
-    t->first_byte_by = loop_now(c->loop) + r->first_byte_timeout;
+    t->progress = loop_now(c->loop);
+    t->first_byte_by = t->progress + r->first_byte_timeout;
     t->stall_timeout = r->stall_timeout;
     t->alarm = alarm_new(c->loop, on_alarm, t);
     t->rings_at = UINT64_MAX;

@@ -157,8 +157,11 @@ class H2Origin:
         self.answers.append(steps)
 
     def check(self):
-        until(lambda: not self.answers, "all answers given")
-        assert not self.failures, self.failures
+        try:
+            until(lambda: not self.answers, "all answers given")
+            assert not self.failures, self.failures
+        finally:
+            self.answers, self.failures = [], []
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)

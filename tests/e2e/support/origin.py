@@ -366,7 +366,8 @@ class Origin:
             self.wait_played()
         except AssertionError:
             raise AssertionError(f"not played: {self.waiting + self.running}") from None
-        failures, self.failures = self.failures, []
+        finally:
+            failures, self.failures, self.waiting = self.failures, [], []
         assert not failures, "; ".join(failures)
 
     # -- life
