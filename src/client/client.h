@@ -27,7 +27,8 @@
 struct client;
 
 struct client_limits {
-    unsigned max_connections; /* open at once; requests beyond wait in line */
+    unsigned max_connections; /* open at once; requests beyond wait in line. One more may be, when
+                                 HTTP/1 has taken them all and HTTP/2 has none, or vice versa */
     unsigned max_idle;        /* kept open between requests; the one idle longest goes first */
     usec_t keep_alive;        /* life of an idle connection; whole seconds */
     usec_t dns_cache;         /* whole seconds */
@@ -39,7 +40,8 @@ void client_free(struct client **c); /* no transfer may be under way */
 enum client_protocol {
     CLIENT_AUTO,   /* https: HTTP/2 by ALPN, else HTTP/1.1; http: HTTP/1.1 */
     CLIENT_HTTP_1, /* HTTP/1.1 alone */
-    CLIENT_HTTP_2, /* https: as AUTO; http: HTTP/2 with prior knowledge */
+    CLIENT_HTTP_2, /* https: as AUTO; http: HTTP/2 with prior knowledge, a connection for each
+                      request (libcurl 7.88 cannot use such a one twice) */
 };
 
 /* A server and how to reach it. Outlives its transfers. Strings are NUL-terminated. */
@@ -62,10 +64,11 @@ struct client_request {
     const struct client_peer *peer;
     enum http_method method;         /* GET, HEAD, POST */
     struct str target;               /* "/path?query", encoded */
-    const struct http_field *fields; /* copied; Host and framing are the client's */
+    const struct http_field *fields; /* copied; no control characters but HTAB; Host and framing
+                                        are the client's */
     unsigned field_count;
     struct str content;        /* of a POST; copied */
-    bool is_alone;             /* on a connection of its own: see CLIENT_HELD_MAX */
+    bool is_alone;             /* shares its connection with nobody: see CLIENT_HELD_MAX */
     usec_t first_byte_timeout; /* from the start to a whole head, waiting in line included */
     usec_t stall_timeout;      /* the longest time without a byte of content; a held transfer does
                                   not count */
@@ -90,18 +93,18 @@ struct client_sink {
      * -ETIMEDOUT     a limit above
      * -EPROTO        not HTTP, or framed ambiguously
      * -EMSGSIZE      head over its limit
-     * -ENOBUFS       held for too long, over HTTP/2: see CLIENT_HELD_MAX
+     * -ENOBUFS       held for too long on a shared connection: see CLIENT_HELD_MAX
      */
     void (*end)(void *arg, struct client_transfer *t, int err);
 };
 
 /*
- * Bytes that a held transfer may have taken from its socket. Over HTTP/1 it takes fewer, and the
- * server is held back by TCP. Over HTTP/2 libcurl (7.88) grants the server 32 MiB for each stream,
- * and pausing one would stall all others of its connection. So the bytes are kept, and when there
- * are too many, the stream is reset and end() says -ENOBUFS, after what was kept has been told. Who
- * wants the rest asks for it with Range and `is_alone`: over HTTP/1 and a connection that is never
- * shared, a hold may last. A server that speaks nothing but HTTP/2 cannot be held.
+ * Bytes that a held transfer may have taken from its socket. While nobody else uses its connection
+ * it takes fewer, and TCP holds the server back. On a connection of HTTP/2 that it shares with
+ * others, pausing it would stall them (libcurl 7.88 grants a server 32 MiB for each stream and
+ * cannot take that back). So there the bytes are kept, and when there are too many, the stream is
+ * reset and end() says -ENOBUFS, after what was kept has been told. Who wants the rest asks for it
+ * with Range and `is_alone`: on a connection that is never shared a hold may last.
  */
 enum { CLIENT_HELD_MAX = 1 << 20 };
 

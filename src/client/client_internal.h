@@ -14,8 +14,8 @@ enum {
     RECEIVE_BYTES = 512 * 1024, /* libcurl's buffer, one a transfer under way; its maximum */
     INTERIM_MAX = 8,            /* 1xx heads before the final one: floods of them */
     REQUEST_FIELDS_MAX = 32,
-    REQUEST_TEXT_MAX = 64 * 1024,
-    HTTP1_SERVERS = 64, /* remembered at once */
+    REQUEST_TEXT_MAX = 256 * 1024, /* a viewer's head, encoded three times over, and more */
+    HTTP1_SERVERS = 64,            /* remembered at once */
 };
 
 /* A server without HTTP/2 is not asked for it again for so long. */

@@ -32,7 +32,7 @@ static void a_get_is_exactly_this(void **state)
 static void fields_are_sent_as_given(void **state)
 {
     static const struct http_field fields[] = {
-        {{"User-Agent", 10}, {"VLC/3", 5}},
+        {{"User-Agent", 10}, {"VLC/3\t\xc3\xa4", 8}},
         {{"X-Empty", 7}, {"", 0}},
         {{"accept", 6}, {"video/*", 7}},
     };
@@ -42,7 +42,8 @@ static void fields_are_sent_as_given(void **state)
 
     r.fields = fields;
     r.field_count = ARRAY_LEN(fields);
-    PEER_SCRIPT(w->peer, RX("\r\nUser-Agent: VLC/3\r\nX-Empty:\r\naccept: video/*\r\n\r\n"),
+    PEER_SCRIPT(w->peer,
+                RX("\r\nUser-Agent: VLC/3\t\xc3\xa4\r\nX-Empty:\r\naccept: video/*\r\n\r\n"),
                 TX(OK_TWO));
     world_start(w, &s, &r);
     WAIT_FOR_END(w, &s);

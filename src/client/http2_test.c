@@ -29,6 +29,30 @@ static void many_requests_share_one_connection(void **state)
         seen_done(&s[i]);
 }
 
+/* The others wait for the connection that it opens. */
+static void the_first_one_may_be_cancelled(void **state)
+{
+    struct world *w = *state;
+
+    for (int turns = 0; turns < 12; turns++) {
+        struct client_request r = world_request(w, "/who");
+        struct seen s[4] = {{0}};
+
+        world_set_limits(w, &w->limits); /* no connection is left */
+        for (size_t i = 0; i < ARRAY_LEN(s); i++)
+            world_start(w, &s[i], &r);
+        for (int i = 0; i < turns; i++)
+            loop_turn(w->loop);
+        client_cancel(&s[0].t);
+        for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+            if (i > 0)
+                WAIT_FOR_END(w, &s[i]);
+            assert_int_equal(s[i].err, 0);
+            seen_done(&s[i]);
+        }
+    }
+}
+
 static void answers_without_content(void **state)
 {
     struct world *w = *state;
@@ -305,6 +329,7 @@ static void killed_in_the_middle(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, nginx_world_setup, world_teardown)
 static const struct CMUnitTest tests[] = {
     T(many_requests_share_one_connection),
+    T(the_first_one_may_be_cancelled),
     T(answers_without_content),
     T(a_post_over_http2),
     T(big_ones_arrive_side_by_side),

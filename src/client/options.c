@@ -202,7 +202,7 @@ static void set_fields(struct client_transfer *t, const struct client_request *r
         const struct http_field *f = &r->fields[i];
 
         assert(http_is_token(f->name) && !is_ours(f->name) &&
-               scan_control(f->value, 0) == f->value.n);
+               scan_control_but_tab(f->value) == f->value.n);
         add_field(t, f->value.n > 0 ? add_text(t, "%.*s: %.*s", STR_FMT(f->name), STR_FMT(f->value))
                                     : add_text(t, "%.*s;", STR_FMT(f->name)));
     }
