@@ -320,6 +320,24 @@ class TestBackPressure:
                 assert c.read_exactly(1 << 20) == piece
 
 
+    def test_nor_does_he_hold_up_others_on_the_same_connection(self, make_gate, make_nginx, streams, authority):
+        """HTTP/2: all of them are streams of one connection."""
+        nginx = make_nginx(tls=authority.certificate("IP:127.0.0.1"))
+        gate = make_gate(workers=1, access=OPEN, cache={"max_object": "1MiB"},
+                         origins=[http_origin(nginx, ca_file=str(authority.file), stall_timeout="3s")])
+        streams.write("/a/large.ts", bytes_of("large", 4 << 20))
+        slow = [gate.viewer().start("/a/large.ts", receive_buffer=16 << 10) for _ in range(2)]
+        for c in slow:
+            assert int(c.read_head()["Content-Length"]) == 4 << 20
+        for i in range(20):
+            streams.write(f"/a/{i}.ts", bytes_of(str(i), 100_000))
+            assert gate.viewer().gets(f"/a/{i}.ts").body == bytes_of(str(i), 100_000)
+        for c in slow:
+            with c:
+                c.sock.settimeout(30)
+                assert c.read_exactly(4 << 20) == bytes_of("large", 4 << 20)
+
+
 class TestLife:
     """Reload and stop, in the middle of an answer."""
 

@@ -1,10 +1,11 @@
 """Real players behind servers that are killed, stopped and started again in mid-body: not a frame is different."""
+import subprocess
 import threading
 
 import pytest
 
 from support.gate import http_origin
-from support.players import STREAM, UA, frames, frames_of_file, through
+from support.players import STREAM, UA, ffmpeg, frames, frames_of_file, through
 from support.signing import sign
 from support.wait import until
 
@@ -92,6 +93,31 @@ def test_one_server_alone_is_waited_for(make_gate, pair, demo):
     assert hit(gate, [server], playing, *HARM["killed"])
     playing.join(60)
     assert playing.frames == frames_of_file(demo.file(HD)) and troubles(gate) >= 1
+
+
+def test_live_stream_behind_an_origin(make_gate, make_nginx, streams):
+    """Its playlist is kept for half a target duration, so the player has each segment as soon as it is there."""
+    folder = streams.file("/live/ch1")
+    folder.mkdir(parents=True)
+    writer = subprocess.Popen(
+        ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-c:v", "libx264",
+         "-preset", "ultrafast", "-g", "25", "-t", "60", "-f", "hls", "-hls_time", "1", "-hls_list_size", "4", "-hls_flags",
+         "delete_segments+temp_file", str(folder / "index.m3u8")])
+    try:
+        until(lambda: (folder / "index.m3u8").exists() and (folder / "index.m3u8").read_text().count("#EXTINF") >= 3,
+              "three segments written")
+        nginx = make_nginx()
+        gate = make_gate(origins=[http_origin(nginx)])
+        v = gate.viewer(ip="127.0.0.1", ua=UA)
+        gate.grant(v, path="/live/ch1/index.m3u8")
+        lines = ffmpeg(through(gate, sign("/live/ch1/index.m3u8")), "-map", "0:v", "-t", "6", "-f", "framemd5",
+                       before=("-user_agent", UA)).splitlines()
+        assert abs(sum(not line.startswith("#") for line in lines) - 6 * 25) <= 2
+        assert gate.count_of("not_found") == 0
+        assert all(nginx.count(line.path) == 1 for line in nginx.log() if line.path.endswith(".ts"))
+    finally:
+        writer.terminate()
+        writer.wait()
 
 
 @pytest.mark.multiworker
