@@ -1,12 +1,13 @@
 """Origins over HTTP as they should be: every way to reach them, and what they get to see of a viewer's request."""
 import concurrent.futures
+import re
 import signal
 import ssl
 from urllib.parse import urlsplit
 
 import pytest
 
-from support.gate import HOME, http_origin
+from support.gate import HOME, http_origin, run
 from support.origin import data, folder, gone, head, pour, raw, rx, stall, tx
 from support.signing import sign
 from support.streams import bytes_of
@@ -134,6 +135,35 @@ class TestTls:
         """What it gets is no HTTP, and what it answers no TLS."""
         gate = make_gate(access=OPEN, origins=[http_origin(make_nginx().url.replace("http:", "https:"), retries=0)])
         gate.viewer().is_refused(SEGMENT, "origin_down")
+
+
+MISTAKES = {
+    "neither": ({"prefix": "/"}, "origins[0]", "either filesystem or http"),
+    "both": ({"filesystem": {"root": "/tmp"}} | http_origin("http://a"), "origins[0]", "either filesystem or http"),
+    "no server": (http_origin(), "origins[0].http.servers", "no server"),
+    "an empty one": (http_origin(""), "origins[0].http.servers[0]", "http://"),
+    "another scheme": (http_origin("ftp://a"), "origins[0].http.servers[0]", "http://"),
+    "no scheme": (http_origin("http://a", "b:80"), "origins[0].http.servers[1]", "http://"),
+    "a path": (http_origin("http://a/b"), "origins[0].http.servers[0]", "nothing may follow"),
+    "a port there is none of": (http_origin("http://a:99999"), "origins[0].http.servers[0]", "port"),
+    "a password": (http_origin("http://u:p@a"), "origins[0].http.servers[0]", "user name"),
+    "half an address": (http_origin("http://[::1"), "origins[0].http.servers[0]", "address"),
+    "twice": (http_origin("http://a", "http://a"), "origins[0].http.servers[1]", "twice"),
+    "too many": (http_origin(*[f"http://a{i}" for i in range(65)]), "origins[0].http.servers", "64"),
+    "a relative socket": (http_origin("unix:o.sock"), "origins[0].http.servers[0]", "absolute"),
+    "a line end in the host": (http_origin("http://a", host="a\r\nX: y"), "origins[0].http", "host"),
+    "another balance": (http_origin("http://a", balance="random"), "origins[0].http.balance", "round_robin"),
+    "a path to check that is none": (http_origin("http://a", health={"path": "ping"}), "origins[0].http.health.path", "/"),
+    "a negative time": (http_origin("http://a", stall_timeout="-1s"), "origins[0].http.stall_timeout", "duration"),
+}
+
+
+@pytest.mark.parametrize("row", MISTAKES)
+def test_mistakes_in_the_configuration_are_named(make_gate, row):
+    origin, key, word = MISTAKES[row]
+    gate = make_gate(start=False, origins=[origin])
+    done = run("check", "-c", gate.config_file, check=False)
+    assert done.returncode == 1 and re.search(rf"hlsgate.yaml:\d+: {re.escape(key)}: .*{word}", done.stderr), done.stderr
 
 
 class TestRequest:
