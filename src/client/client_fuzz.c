@@ -19,7 +19,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { TURNS_MAX = 100000, IS_HEAD = 1, HOLDS = 2, CANCELS_IN_HEAD = 4, CANCELS_IN_DATA = 8 };
+enum {
+    TURNS_MAX = 100000,
+    IS_HEAD = 1,
+    HOLDS = 2,
+    CANCELS_IN_HEAD = 4,
+    CANCELS_IN_DATA = 8,
+    IS_HTTP2 = 16
+};
 
 static char folder[] = "/tmp/hlsgate-fuzz-XXXXXX", path[64];
 static struct loop *loop;
@@ -118,7 +125,7 @@ static int take_request(void)
     int fd;
 
     TURN_UNTIL((fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
-    while (n < 4 || memcmp(request + n - 4, "\r\n\r\n", 4) != 0) {
+    while (str_find((struct str){request, n}, STR("\r\n\r\n")) < 0) { /* or HTTP/2's preface */
         TURN_UNTIL((more = recv(fd, request + n, sizeof request - n, 0)) > 0);
         n += (size_t)more;
     }
@@ -163,8 +170,10 @@ static void settle(void)
 
 static struct seen run(unsigned how, struct str answer, size_t split)
 {
-    struct client_peer peer = {
-        .base = "http://unix", .unix_path = path, .connect_timeout = 3600 * USEC_PER_SEC};
+    struct client_peer peer = {.base = "http://unix",
+                               .unix_path = path,
+                               .protocol = (how & IS_HTTP2) != 0 ? CLIENT_HTTP_2 : CLIENT_AUTO,
+                               .connect_timeout = 3600 * USEC_PER_SEC};
     struct client_request request = {
         .peer = &peer,
         .method = (how & IS_HEAD) != 0 ? HTTP_HEAD : HTTP_GET,
@@ -197,12 +206,21 @@ static void check(const struct seen *s)
            s->body.n == s->length);
 }
 
+static bool is_prefix(struct str a, struct str b)
+{
+    return str_starts(a, b) || str_starts(b, a);
+}
+
+/* What a held transfer keeps back is lost when libcurl finds the rest malformed. */
 static void check_same(const struct seen *a, const struct seen *b)
 {
+    struct str of_a = buf_str(&a->body), of_b = buf_str(&b->body);
+
     assert(a->heads == b->heads && a->status == b->status && a->length == b->length);
-    if ((a->how & CANCELS_IN_DATA) == 0)
-        assert(a->ends == b->ends && a->err == b->err &&
-               str_eq(buf_str(&a->body), buf_str(&b->body)));
+    if ((a->how & CANCELS_IN_DATA) != 0)
+        return;
+    assert(a->ends == b->ends && a->err == b->err);
+    assert(str_eq(of_a, of_b) || ((a->how & HOLDS) != 0 && a->err != 0 && is_prefix(of_a, of_b)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
