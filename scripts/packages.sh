@@ -23,6 +23,9 @@ build   libyaml-dev         configuration files
 build   libjansson-dev      JSON of the API
 build   libpcre2-dev        stream key patterns
 build   node-llhttp         C sources of the HTTP/1.1 parser, compiled in
+build   libnghttp2-dev      HTTP/2
+build   libdeflate-dev      gzip of playlists
+build   libbrotli-dev       brotli of playlists
 demo    ffmpeg              makes the demo streams; ffplay plays them
 demo    openssl             makes the demo's secrets
 demo    curl                talks to the API
@@ -32,7 +35,9 @@ test    python3-pytest      end-to-end tests
 test    ffmpeg              plays streams through the gate
 test    openssl             signs URLs in the shell example, certificates of the tests
 test    nginx               real origins: over TLS and HTTP/2, killed and started again
-test    curl                a player of the tests
+test    curl                a player of the tests, over HTTP/1.1, HTTP/2 and TLS
+test    nghttp2-client      nghttp and h2load: independent clients of HTTP/2
+test    python3-h2          frame-exact HTTP/2 in the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same
 test    nodejs              runs the Node example of the documents

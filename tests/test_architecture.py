@@ -10,7 +10,7 @@ SRC = ROOT / "src"
 SYSTEM = re.compile(r"^(sys/|arpa/|net/if|netinet/|linux/|[a-z0-9_]+\.h$)")
 LIBRARIES = {  # header -> library as the table calls it
     "yaml.h": "libyaml", "uv.h": "libuv", "lmdb.h": "LMDB", "jansson.h": "jansson", "pcre2.h": "PCRE2",
-    "llhttp.h": "llhttp", "curl/": "libcurl", "nghttp2/": "nghttp2", "hiredis/": "hiredis", "openssl/": "OpenSSL", "zlib.h": "compression", "brotli/": "compression", "systemd/": "libsystemd",
+    "llhttp.h": "llhttp", "curl/": "libcurl", "nghttp2/": "nghttp2", "hiredis/": "hiredis", "openssl/": "OpenSSL", "libdeflate.h": "libdeflate", "brotli/": "brotli", "systemd/": "libsystemd",
 }
 
 
