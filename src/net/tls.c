@@ -10,7 +10,8 @@
  * the kernel did not take is kept by the socket, on the heap, and goes first next time. So OpenSSL
  * never has to wait for room, and never sees a write fail but for good.
  *
- * Errors last: what has failed once fails for ever (`broken`), for OpenSSL's state is undefined then.
+ * Errors last: what has failed once fails for ever (`broken`), for OpenSSL's state is undefined
+ * then.
  */
 #include <assert.h>
 #include <openssl/err.h>
@@ -256,7 +257,8 @@ static int failure(struct tls *t, int result)
     if (t->broken == 0 && t->has_ended)
         t->broken = -ECONNRESET;
     if (t->broken == 0)
-        /* An alert: the peer has given up. Anything else: it speaks no TLS, or has been tampered. */
+        /* An alert: the peer has given up. Anything else: it speaks no TLS, or has been tampered.
+         */
         t->broken = ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET ? -ECONNRESET : -EPROTO;
     return t->broken;
 }

@@ -36,7 +36,8 @@ struct tls_server *tls_server_ref(const struct tls_server *t);
 void tls_server_unref(struct tls_server **t);
 SSL *tls_server_begin(const struct tls_server *t); /* NULL: no memory */
 
-/* tls_tickets.c: for SSL_CTX_set_tlsext_ticket_key_evp_cb(); the context's app data are the tickets. */
+/* tls_tickets.c: for SSL_CTX_set_tlsext_ticket_key_evp_cb(); the context's app data are the
+ * tickets. */
 int tls_tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                        EVP_MAC_CTX *mac, int is_new);
 usec_t tls_tickets_rotation(const struct tls_tickets *t);

@@ -14,10 +14,9 @@
 #include "net/tls_internal.h"
 
 /* RFC 9325 4.2 and RFC 9113 9.2.2: forward secrecy and AEAD. AES-128 first, which hardware does. */
-static const char default_ciphers[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                                      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                                      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char suites_of_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char groups[] = "X25519:P-256:P-384";
@@ -171,7 +170,8 @@ static SSL_CTX *context_new(const struct tls_options *o, struct tls_server *t,
     SSL_CTX_set_tlsext_servername_arg(ssl, t);
     SSL_CTX_set_alpn_select_cb(ssl, on_protocols, t);
     if (SSL_CTX_set_min_proto_version(ssl, oldest) != 1 ||
-        SSL_CTX_set_ciphersuites(ssl, suites_of_1_3) != 1 || SSL_CTX_set1_groups_list(ssl, groups) != 1)
+        SSL_CTX_set_ciphersuites(ssl, suites_of_1_3) != 1 ||
+        SSL_CTX_set1_groups_list(ssl, groups) != 1)
         assert(!"OpenSSL knows the names above");
     return ssl;
 }

@@ -54,9 +54,12 @@ static void protocol_and_version_are_agreed_on(void **state)
         int version;
         const char *name;
     } cases[] = {
-        {h2_and_1, "h2", TLS1_3_VERSION, "TLSv1.3"},  {h2_and_1, "h2", TLS1_2_VERSION, "TLSv1.2"},
-        {only_1, "http/1.1", TLS1_3_VERSION, "TLSv1.3"}, {old_first, "h2", TLS1_3_VERSION, "TLSv1.3"},
-        {NULL, "", TLS1_3_VERSION, "TLSv1.3"},        {NULL, "", TLS1_2_VERSION, "TLSv1.2"},
+        {h2_and_1, "h2", TLS1_3_VERSION, "TLSv1.3"},
+        {h2_and_1, "h2", TLS1_2_VERSION, "TLSv1.2"},
+        {only_1, "http/1.1", TLS1_3_VERSION, "TLSv1.3"},
+        {old_first, "h2", TLS1_3_VERSION, "TLSv1.3"},
+        {NULL, "", TLS1_3_VERSION, "TLSv1.3"},
+        {NULL, "", TLS1_2_VERSION, "TLSv1.2"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -100,7 +103,8 @@ static int main_setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(protocol_and_version_are_agreed_on), T(bytes_go_both_ways)};
+    const struct CMUnitTest tests[] = {T(protocol_and_version_are_agreed_on),
+                                       T(bytes_go_both_ways)};
 
     return cmocka_run_group_tests(tests, main_setup, teardown_all);
 }

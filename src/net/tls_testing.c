@@ -167,7 +167,8 @@ static void go_on(struct served *s)
     s->error = 0;
     while (s->out_at < s->out_n && s->error == 0) {
         size_t n = s->out_n - s->out_at;
-        struct iovec iov = {(void *)(uintptr_t)(s->out + s->out_at), s->sip > 0 ? MIN(s->sip, n) : n};
+        struct iovec iov = {(void *)(uintptr_t)(s->out + s->out_at),
+                            s->sip > 0 ? MIN(s->sip, n) : n};
         ssize_t sent = sock_send(&s->sock, &iov, 1, false);
 
         if (sent < 0)

@@ -32,24 +32,24 @@ struct test_recipe {
 void test_pair_make(struct test_pair *ret, const struct test_recipe *how);
 struct tls_pair test_pair_files(const struct test_pair *p);
 const char *test_file(const char *name, const char *text); /* its path, until the next call */
-void test_files_remove(void); /* of all pairs, and their folder */
+void test_files_remove(void);                              /* of all pairs, and their folder */
 
 /* ---- a socket under test: shakes hands, then collects and sends ---- */
 
 struct served {
     struct sock sock;
-    int handshake;   /* what sock_handshake() said last */
+    int handshake; /* what sock_handshake() said last */
     char got[1 << 18];
     size_t got_n;
-    size_t gulp;     /* the most that one recv takes; 0: all there is room for */
-    ssize_t last;    /* what recv said last */
-    int readable;    /* calls after the handshake */
-    bool is_silent;  /* takes nothing when it is readable */
+    size_t gulp;    /* the most that one recv takes; 0: all there is room for */
+    ssize_t last;   /* what recv said last */
+    int readable;   /* calls after the handshake */
+    bool is_silent; /* takes nothing when it is readable */
     bool is_closed;
     const char *out; /* borrowed */
     size_t out_n, out_at;
-    size_t sip;      /* the most that one send is given; 0: all */
-    int error;       /* of a send or flush */
+    size_t sip; /* the most that one send is given; 0: all */
+    int error;  /* of a send or flush */
 };
 
 void served_init(struct served *s, struct loop *l, int fd, const struct tls_server *t);

@@ -33,7 +33,8 @@ static void turn(struct tls_tickets *t)
         assert(!"the kernel gives no randomness");
 }
 
-/* Turned once for each period that has passed, so that a key ends in time on a quiet server, too. */
+/* Turned once for each period that has passed, so that a key ends in time on a quiet server, too.
+ */
 static void turn_if_due(struct tls_tickets *t)
 {
     usec_t periods = (clock_monotonic() - t->made_at) / t->rotation;
