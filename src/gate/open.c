@@ -47,6 +47,13 @@ static void keep_open(struct req *r)
                                                .checked_at = loop_now(r->worker->loop)});
 }
 
+static bool belongs_in_memory(const struct req *r)
+{
+    const struct rules *rules = r->rules;
+
+    return r->file.size <= (r->wants_memory ? rules->cache.max_object : rules->max_in_memory);
+}
+
 /* A file that is asked for again and again: large ones stay open, small ones go into memory, behind
  * the back of this request. */
 static void warm_up(struct req *r, bool was_cached)
@@ -58,10 +65,17 @@ static void warm_up(struct req *r, bool was_cached)
     if (!was_cached &&
         !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
         return;
-    if (r->file.size > r->rules->max_in_memory)
+    if (!belongs_in_memory(r))
         keep_open(r);
     else if (!fill_start(r, false))
         cache_hot_failed(c, r->cache_key);
+}
+
+/* A file that stayed open for those who send it as it is, and now others ask for it. */
+static void move_into_memory(struct req *r)
+{
+    if (r->entry->is_file && belongs_in_memory(r))
+        (void)fill_start(r, false); /* no room: it stays as it is */
 }
 
 /* Gone, or not ours to read: so is what we kept of it. Anything else may pass: what we kept is
@@ -86,6 +100,7 @@ static const struct step *after_open(struct req *r, int err)
         struct cache_version now = file_version(&r->file);
 
         if (cache_version_eq(&r->entry->version, &now)) {
+            move_into_memory(r);
             origin_file_done(&r->file);
             return STEP(rewrite);
         }

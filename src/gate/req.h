@@ -137,8 +137,10 @@ struct req {
     struct ip peer;          /* the socket's address; IP_NONE for a unix socket */
     bool is_tls;             /* from the client to us, or to the proxy that says so */
     const struct door *door; /* NULL: nothing peculiar */
-    struct buf content_buf;  /* filled by the transport; at most REQ_CONTENT_MAX */
-    struct str content;      /* complete */
+    bool wants_memory; /* its transport seals or frames what it sends: a file's bytes would have
+                          to be copied first, each time */
+    struct buf content_buf; /* filled by the transport; at most REQ_CONTENT_MAX */
+    struct str content;     /* complete */
     usec_t began;
     unix_t now; /* one time for all checks */
 
