@@ -1,5 +1,5 @@
-/* Bytes over TLS: every shape of a send, readers that are slow, input that the kernel does not show,
- * and the ways in which a connection ends. */
+/* Bytes over TLS: every shape of a send, readers that are slow, input that the kernel does not
+ * show, and the ways in which a connection ends. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -90,7 +90,8 @@ static void send_cut(const int *lengths, size_t n)
 
     for (int idle = 0; e.client.got_n < n; idle++) {
         int count = cut(lengths, sent, n - sent, iov, ARRAY_LEN(iov));
-        ssize_t r = count > 0 ? sock_send(&e.served.sock, iov, count, n % 2) : sock_flush(&e.served.sock);
+        ssize_t r =
+            count > 0 ? sock_send(&e.served.sock, iov, count, n % 2) : sock_flush(&e.served.sock);
 
         assert_true(r >= 0 || r == -EAGAIN);
         assert_true(r <= SOCK_SEAL_AT_ONCE && idle < TURNS_MAX);
@@ -104,12 +105,16 @@ static void send_cut(const int *lengths, size_t n)
 static void every_shape_arrives_whole(void **state)
 {
     static const int shapes[][6] = {
-        {MANY, -1},         {1, -1},           {16384, -1},       {16383, -1},
-        {16385, -1},        {9, 16375, -1},    {9, 16384, -1},    {0, 5, 0, 100000, -1},
-        {20000, 1, -1},     {65536, -1},       {65537, 2, 3, -1}, {300, 16384, 16384, 1, -1},
+        {MANY, -1},         {1, -1},
+        {16384, -1},        {16383, -1},
+        {16385, -1},        {9, 16375, -1},
+        {9, 16384, -1},     {0, 5, 0, 100000, -1},
+        {20000, 1, -1},     {65536, -1},
+        {65537, 2, 3, -1},  {300, 16384, 16384, 1, -1},
         {49152, 16384, -1}, {1, 2, 3, 40000, 0, -1},
     };
-    static const size_t sizes[] = {1, 2, 100, 16383, 16384, 16385, 32768, 65535, 65536, 65537, 200001};
+    static const size_t sizes[] = {1,     2,     100,   16383, 16384, 16385,
+                                   32768, 65535, 65536, 65537, 200001};
     static const size_t speeds[] = {0, 1000, 16406, 50000}; /* of the reader */
 
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
@@ -206,8 +211,8 @@ static void sockets_of_a_loop_do_not_mix(void **state)
     other.client.read_max = 1100;
     served_send(&e.served, bytes, 300000);
     served_send(&other.served, upside_down, 300000);
-    STEP_UNTIL(&e, (client_step(&other.client),
-                    e.client.got_n == 300000 && other.client.got_n == 300000));
+    STEP_UNTIL(
+        &e, (client_step(&other.client), e.client.got_n == 300000 && other.client.got_n == 300000));
     assert_memory_equal(e.client.got, bytes, 300000);
     assert_memory_equal(other.client.got, upside_down, 300000);
     ends_close(&other);
@@ -371,12 +376,13 @@ static void our_end_is_close_notify(void **state)
 
 static void a_forged_record_breaks_the_connection(void **state)
 {
-    static const char forged[] = "\x17\x03\x03\x00\x20" "0123456789abcdef0123456789abcdef";
+    static const char forged[] = "\x17\x03\x03\x00\x20"
+                                 "0123456789abcdef0123456789abcdef";
 
     assert_int_equal(send(e.client.fd, forged, sizeof forged - 1, 0), sizeof forged - 1);
     STEP_UNTIL(&e, e.served.last < 0 && e.served.last != -EAGAIN);
     assert_int_equal(e.served.last, -EPROTO);
-    STEP_UNTIL(&e, e.client.error == SSL_ERROR_SSL); /* it is told */
+    STEP_UNTIL(&e, e.client.error == SSL_ERROR_SSL);                /* it is told */
     assert_int_equal(sock_recv(&e.served.sock, bytes, 1), -EPROTO); /* for ever */
     assert_int_equal(sock_send(&e.served.sock, &(struct iovec){bytes, 1}, 1, false), -EPROTO);
     assert_int_equal(sock_flush(&e.served.sock), -EPROTO);
