@@ -118,7 +118,10 @@ static void both_versions_resume(void **state)
         assert_false(visit());
         assert_int_equal(tickets_got, versions[i] == TLS1_3_VERSION ? 2 : 1);
         assert_true(SSL_SESSION_get_ticket_lifetime_hint(session) == 2 * HOUR);
-        assert_true(visit());
+        for (int k = 0; k < 3; k++) {
+            assert_true(visit());
+            assert_int_equal(is_renewed, versions[i] == TLS1_3_VERSION);
+        }
     }
 }
 
@@ -144,7 +147,7 @@ static void other_keys_take_them_not(void **state)
     tls_tickets_free(&others);
 }
 
-/* In TLS 1.2 alone it shows which tickets are renewed: 1.3 gives new ones at each visit. */
+/* In TLS 1.2 alone it shows which keys are old: 1.3 renews tickets at each visit. */
 static void old_keys_are_taken_and_tickets_renewed(void **state)
 {
     SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION);
