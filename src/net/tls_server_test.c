@@ -116,8 +116,9 @@ static void ciphers_that_will_not_do(void **state)
 {
     assert_string_equal(refusal(rsa.certificate, rsa.key, "NO-SUCH"),
                         "ciphers: 'NO-SUCH' names none that OpenSSL has");
-    assert_string_equal(refusal(rsa.certificate, rsa.key, "ECDHE-RSA-AES128-SHA256"),
-                        "ciphers: ECDHE-RSA-AES128-SHA256 has no forward secrecy by ECDHE, or no AEAD");
+    assert_string_equal(
+        refusal(rsa.certificate, rsa.key, "ECDHE-RSA-AES128-SHA256"),
+        "ciphers: ECDHE-RSA-AES128-SHA256 has no forward secrecy by ECDHE, or no AEAD");
     assert_string_equal(refusal(rsa.certificate, rsa.key, "AES256-GCM-SHA384"),
                         "ciphers: AES256-GCM-SHA384 has no forward secrecy by ECDHE, or no AEAD");
 }

@@ -228,9 +228,13 @@ static void tickets_go_with_what_is_sent_next(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(both_versions_resume),       T(any_server_and_loop_with_the_keys_takes_them),
-        T(other_keys_take_them_not),   T(old_keys_are_taken_and_tickets_renewed),
-        T(keys_end_on_a_quiet_server), T(a_forged_ticket_is_none),
+        T(both_versions_resume),
+        T(any_server_and_loop_with_the_keys_takes_them),
+        T(other_keys_take_them_not),
+        T(old_keys_are_taken_and_tickets_renewed),
+        T(keys_end_on_a_quiet_server),
+        T(a_forged_ticket_is_none),
+        T(tickets_go_with_what_is_sent_next),
     };
 
     return cmocka_run_group_tests(tests, setup_all, teardown_all);
