@@ -104,8 +104,13 @@ static const struct step *after_head(struct req *r, struct origin_fetch *f,
                                      const struct http_answer *a)
 {
     bool is_good = a->status == 200 || a->status == 206 || a->status == 304;
+    struct http_validators v = {a->etag, a->last_modified};
 
     req_set_cache_word(r, CACHE_WORD_BYPASS);
+    if (is_good && !http_precondition_holds(&r->head, &v, r->now)) {
+        origin_fetch_drop(&f);
+        return req_fail(r, OUT_PRECONDITION);
+    }
     return is_good ? answer(r, f, a) : refuse(r, f, a);
 }
 
@@ -136,7 +141,8 @@ static void on_end(void *arg, struct origin_fetch *f, int err)
     req_resume(r, req_fail(r, outcome_of_origin(err)));
 }
 
-/* The viewer's conditions are the origin's to judge: we have nothing to judge them by. */
+/* The viewer's conditions are the origin's to judge: we have nothing to judge them by. But for
+ * If-Match and If-Unmodified-Since, which its answer is held against. */
 static void forward_conditions(struct req *r, struct origin_request *q)
 {
     struct str range;

@@ -110,6 +110,13 @@ enum cache_word {
     CACHE_WORD_BYPASS
 };
 
+/* What a rewritten playlist is made of; borrowed, from the entry or own_scan and the arena. */
+struct splicing {
+    const struct playlist *playlist;
+    struct str scoped;
+    const struct str *own;
+};
+
 struct req {
     struct gate_worker *worker;
     struct rules_era *era;
@@ -157,6 +164,7 @@ struct req {
     struct origin_file file;
     struct list fill_link; /* while it waits for a fill (fill.h) */
     unsigned load_tries;
+    struct splicing splicing;
     struct splice_body *splice; /* a rewritten playlist; in the arena, behind `body` */
     struct playlist *own_scan;  /* owned: a scan for this request's authority alone */
 

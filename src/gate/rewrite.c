@@ -72,6 +72,7 @@ static const struct step *splice(struct req *r, const struct playlist *p)
 
     for (uint32_t i = 0; own != NULL && i < p->target_count; i++)
         own[i] = own_credential(r, p->targets[i], expires);
+    r->splicing = (struct splicing){p, scoped, own};
     r->splice = splice_body_new(&r->arena, p, scoped, own);
     if (r->arena.is_full || r->splice == NULL)
         return req_fail(r, OUT_INTERNAL);

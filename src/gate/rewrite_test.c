@@ -160,6 +160,25 @@ static void test_ranges(void **state)
     world_close(&w);
 }
 
+/* Parts of a copy are cut out of one and the same text. */
+static void test_several_ranges(void **state)
+{
+    struct world w;
+    struct answer whole, a;
+    struct str field;
+
+    world_open(&w, TOKEN_ALONE);
+    world_write(&w, "/s/i.m3u8", PLAYLIST);
+    whole = ask(&w, usual(&w, "/s/i.m3u8"));
+    field = arena_printf(&w.arena, "Range: bytes=%zu-,0-99,120-199\r\n", whole.body.n - 50);
+    a = ask(&w, usual(&w, "/s/i.m3u8"), .fields = field.p);
+    assert_outcome(a, OUT_PARTIAL);
+    assert_true(str_find(a.body, str_skip(whole.body, whole.body.n - 50)) > 0);
+    assert_true(str_find(a.body, str_first(whole.body, 100)) > 0);
+    assert_true(str_find(a.body, str_first(str_skip(whole.body, 120), 80)) > 0);
+    world_close(&w);
+}
+
 /* Larger than the window that splices are rendered in. */
 static void test_a_long_playlist(void **state)
 {
@@ -245,6 +264,6 @@ static void test_without_a_token(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_golden), cmocka_unit_test(test_one_scan_for_all),
           cmocka_unit_test(test_odd_uids), cmocka_unit_test(test_another_authority),
-          cmocka_unit_test(test_ranges), cmocka_unit_test(test_a_long_playlist),
-          cmocka_unit_test(test_not_hls_passes_through), cmocka_unit_test(test_too_many_targets),
-          cmocka_unit_test(test_without_a_token))
+          cmocka_unit_test(test_ranges), cmocka_unit_test(test_several_ranges),
+          cmocka_unit_test(test_a_long_playlist), cmocka_unit_test(test_not_hls_passes_through),
+          cmocka_unit_test(test_too_many_targets), cmocka_unit_test(test_without_a_token))
