@@ -58,6 +58,14 @@ uint64_t hash_bytes(const struct hash_key *key, struct str s)
     return h.v0 ^ h.v1 ^ h.v2 ^ h.v3;
 }
 
+struct hash_wide hash_content(struct str s)
+{
+    static const struct hash_key first = {0x686c736761746520, 0x636f6e74656e7420},
+                                 second = {0x61206e616d65206f, 0x6620697473206f77};
+
+    return (struct hash_wide){hash_bytes(&first, s), hash_bytes(&second, s)};
+}
+
 static struct hash_key process_key;
 static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
 

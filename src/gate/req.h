@@ -115,6 +115,7 @@ struct splicing {
     const struct playlist *playlist;
     struct str scoped;
     const struct str *own;
+    struct str etag; /* of this viewer's copy */
 };
 
 struct req {

@@ -17,13 +17,14 @@ static void describe_arriving(struct req *r, const struct flight_head *h)
         r->head.known[FIELD_RANGE] = STR_NONE;
 }
 
-/* Length, validators and type of what would be sent whole. A rewritten playlist is never stored by
- * anybody: it has no validators. */
+/* Length, validators and type of what would be sent whole. A rewritten playlist has no date: the
+ * same text is another copy for another viewer. */
 static void describe(struct req *r)
 {
     r->validators = (struct http_validators){.etag = STR_NONE};
     if (r->splice != NULL) {
         r->length = r->body->left;
+        r->validators.etag = r->splicing.etag;
     } else if (r->entry != NULL) {
         r->length = r->entry->version.size;
         r->validators = (struct http_validators){r->entry->etag, r->entry->last_modified};
