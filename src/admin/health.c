@@ -35,7 +35,9 @@ static json_t *gauges_of(const struct req *r)
     json_put_int(o, "requests", counted(r, STAT_REQUESTS));
     json_put_int(o, "connections", counted(r, STAT_CONNECTIONS));
     json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
-    json_put_int(o, "blobs", blob_live() - (int64_t)cache.blobs); /* without those at rest */
+    json_put_int(o, "blobs",
+                 blob_live() - (int64_t)cache.blobs -
+                     counted(r, STAT_COMPRESSED_KEPT)); /* without those at rest */
     json_put_int(o, "fetches", counted(r, STAT_FETCHES));
     json_put_int(o, "flights", (int64_t)cache.flights);
     return o;

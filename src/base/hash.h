@@ -17,8 +17,9 @@ struct hash_key {
 uint64_t hash_bytes(const struct hash_key *key, struct str s);
 
 /*
- * 128 bits that name some content (an ETag): equal in every process on every machine. Content that
- * differs by chance has another name; nobody who chooses both contents is to be relied on.
+ * 128 bits that name some content (an ETag), by SipHash with a fixed key: equal in every process on
+ * every machine. Content that differs by chance has another name; nobody who chooses both contents
+ * is to be relied on.
  */
 struct hash_wide {
     uint64_t a, b;

@@ -22,6 +22,7 @@ struct req;
 struct step;
 struct journal;
 struct viewer_cache;
+struct compressor;
 
 /* One path of the API. The table and what stands behind it are admin's. */
 struct endpoint {
@@ -73,6 +74,7 @@ struct gate_worker {
     struct token_scratch *scratch;
     struct viewer_cache *viewers;
     struct journal *journal;
+    struct compressor *compressor;
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */
     struct origin_worker origins;

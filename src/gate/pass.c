@@ -5,10 +5,10 @@
 #include "gate/pass.h"
 
 #include "base/codec.h"
+#include "gate/compress.h"
 #include "gate/fetch.h"
 #include "gate/steps.h"
 #include "http/freshness.h"
-#include "http/media_type.h"
 #include "http/range.h"
 #include "origin/pass_body.h"
 
@@ -40,9 +40,10 @@ static struct str cache_control_for(struct req *r, const struct http_answer *a)
 
 static void add_fields(struct req *r, const struct http_answer *a)
 {
+    r->media = media_type_of(r->url.path, a->known[ANSWER_CONTENT_TYPE]);
+    compress_vary(r);
     if (a->status != 304)
-        add_field(r, STR("Content-Type"),
-                  media_type_or(r->url.path, a->known[ANSWER_CONTENT_TYPE]));
+        add_field(r, STR("Content-Type"), r->media.type);
     if (a->status == 206)
         add_content_range(r, &a->range);
     req_add_field(r, STR("Cache-Control"), cache_control_for(r, a));
@@ -50,6 +51,13 @@ static void add_fields(struct req *r, const struct http_answer *a)
     add_field(r, STR("ETag"), a->etag);
     add_field(r, STR("Last-Modified"), a->known[ANSWER_LAST_MODIFIED]);
     req_add_cache_word(r);
+}
+
+/* Of a GET it would be the compressed length, which nobody knows yet (RFC 9110 8.6). */
+static bool is_length_open(const struct req *r, const struct http_answer *a)
+{
+    return r->head.method == HTTP_HEAD &&
+           compress_wants(r, a->known[ANSWER_CONTENT_TYPE], a->content_length);
 }
 
 static enum outcome served(unsigned status)
@@ -72,7 +80,7 @@ static const struct step *answer(struct req *r, struct origin_fetch *f, const st
 
     r->outcome = served(a->status);
     r->response.status = a->status;
-    r->response.content_length = a->content_length;
+    r->response.content_length = is_length_open(r, a) ? HTTP_LENGTH_UNKNOWN : a->content_length;
     add_fields(r, a);
     if (r->arena.is_full) {
         origin_fetch_cancel(&f);

@@ -20,6 +20,8 @@
 #include "cache/flight.h"
 #include "gate/gate.h"
 #include "gate/outcome.h"
+#include "http/coding.h"
+#include "http/media_type.h"
 #include "http/request.h"
 #include "http/range.h"
 #include "http/response.h"
@@ -182,9 +184,13 @@ struct req {
     enum outcome outcome;
     struct http_response response;
     struct http_validators validators;
-    uint64_t length;   /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */
-    struct str type;   /* that its origin gives it; "" = by suffix */
-    struct body *body; /* owned by the request: body_done() at its end; NULL: none */
+    uint64_t length; /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */
+    struct str type; /* that its origin gives it; "" = by suffix */
+    struct media_type media;
+    enum http_coding coding; /* of the content (compress.h) */
+    struct blob *coded;    /* reference: the coded bytes; NULL: the plain ones are sent, or none */
+    uint64_t plain_length; /* of what became `coded` */
+    struct body *body;     /* owned by the request: body_done() at its end; NULL: none */
     struct memory_body small; /* body of errors and the API */
     bool must_close;          /* the connection cannot be used after this */
     uint64_t sent;            /* body bytes handed to the socket */

@@ -1,9 +1,9 @@
 /* Status, fields and the part of the body that was asked for (RFC 9110 13 to 15). */
 #include "gate/steps.h"
 
+#include "gate/compress.h"
 #include "hls/playlist.h"
 #include "http/date.h"
-#include "http/media_type.h"
 #include "http/multipart.h"
 #include "http/range.h"
 
@@ -36,6 +36,7 @@ static void describe(struct req *r)
         r->validators =
             (struct http_validators){origin_file_etag(&r->arena, &r->file), r->file.mtime_sec};
     }
+    r->media = media_type_of(r->url.path, r->type);
     if (r->cache_word == CACHE_WORD_NONE)
         req_set_cache_word(r, r->entry != NULL ? CACHE_WORD_HIT : CACHE_WORD_MISS);
 }
@@ -63,6 +64,16 @@ static void add_fields(struct req *r)
     req_add_cache_word(r);
 }
 
+static bool open_coded(struct req *r)
+{
+    if (r->body != NULL)
+        body_done(r->body);
+    r->body = blob_body_new(&r->arena, r->coded, 0, r->length);
+    gate_count(r->worker, STAT_COMPRESSED, 1);
+    gate_count(r->worker, STAT_COMPRESSION_SAVED, (int64_t)(r->plain_length - r->length));
+    return r->body != NULL;
+}
+
 /* The body of bytes first to first + length - 1, wherever they are. False: the arena is full. */
 static bool open_body(struct req *r, uint64_t first, uint64_t length)
 {
@@ -72,6 +83,8 @@ static bool open_body(struct req *r, uint64_t first, uint64_t length)
         r->body = NULL;
         return true;
     }
+    if (r->coded != NULL)
+        return open_coded(r);
     if (r->splice != NULL) {
         if (first > 0 || length < r->length)
             splice_body_seek(r->splice, first, length);
@@ -94,6 +107,8 @@ static void set_head(struct req *r, enum outcome o, struct str type, uint64_t le
     r->response.content_length = length;
     if (o != OUT_NOT_MODIFIED)
         req_add_field(r, STR("Content-Type"), type);
+    if (o != OUT_NOT_MODIFIED && r->coding != CODING_IDENTITY)
+        req_add_field(r, STR("Content-Encoding"), http_coding_word(r->coding));
     add_fields(r);
 }
 
@@ -108,7 +123,7 @@ static const struct step *answer(struct req *r, enum outcome o, uint64_t first, 
     bool has_body = r->head.method != HTTP_HEAD && o != OUT_NOT_MODIFIED;
     unsigned fields_before = r->response.field_count;
 
-    set_head(r, o, media_type_or(r->url.path, r->type), length);
+    set_head(r, o, r->media.type, length);
     if (open_body(r, first, has_body ? length : 0) && !r->arena.is_full)
         return STEP(send);
     return fail_internally(r, fields_before);
@@ -123,17 +138,6 @@ static const struct step *answer_range(struct req *r, const struct http_byte_ran
 }
 
 /* ---- several ranges ---- */
-
-static struct body *splice_part(struct req *r, uint64_t first, uint64_t length)
-{
-    struct splicing *of = &r->splicing;
-    struct splice_body *s = splice_body_new(&r->arena, of->playlist, of->scoped, of->own);
-
-    if (s == NULL)
-        return NULL;
-    splice_body_seek(s, first, length);
-    return splice_body_get(s);
-}
 
 static void stays_open(void *file)
 {
@@ -155,7 +159,7 @@ static struct body *part_new(struct req *r, const struct http_byte_range *range)
     uint64_t length = range->last - range->first + 1;
 
     if (r->splice != NULL)
-        return splice_part(r, range->first, length);
+        return req_copy_part(r, range->first, length);
     if (r->entry != NULL)
         return cache_body_new(&r->arena, r->entry, range->first, length);
     return file_part(r, range->first, length);
@@ -180,7 +184,7 @@ static const struct step *answer_several(struct req *r, const struct http_ranges
 
     if (r->entry == NULL && r->reader.flight != NULL)
         return answer(r, OUT_OK, 0, r->length);
-    m = multipart_body_new(&r->arena, media_type_or(r->url.path, r->type), r->length);
+    m = multipart_body_new(&r->arena, r->media.type, r->length);
     if (m == NULL)
         return fail_internally(r, fields_before);
     if (r->body != NULL)
@@ -204,6 +208,7 @@ const struct step *step_respond(struct req *r)
     struct http_ranges ranges;
 
     describe(r);
+    compress_choose(r);
     switch (http_evaluate(&r->head, &r->validators, r->length, r->now, &ranges)) {
     case COND_FULL:
         return answer(r, OUT_OK, 0, r->length);

@@ -119,6 +119,17 @@ static const struct step *splice(struct req *r, const struct playlist *p)
     return STEP(respond);
 }
 
+struct body *req_copy_part(struct req *r, uint64_t first, uint64_t length)
+{
+    struct splicing *of = &r->splicing;
+    struct splice_body *s = splice_body_new(&r->arena, of->playlist, of->scoped, of->own);
+
+    if (s == NULL)
+        return NULL;
+    splice_body_seek(s, first, length);
+    return splice_body_get(s);
+}
+
 const struct step *step_rewrite(struct req *r)
 {
     const struct playlist *p;

@@ -138,10 +138,14 @@ static struct str only_byte_range(struct str field)
 
 bool http_is_continuation(const struct http_head *h)
 {
-    struct str spec = only_byte_range(h->known[FIELD_RANGE]);
-    ptrdiff_t dash = spec.p != NULL ? str_find_char(spec, '-') : -1;
+    struct str spec;
+    ptrdiff_t dash;
     uint64_t first;
 
+    if (h->known[FIELD_RANGE].p == NULL)
+        return false;
+    spec = only_byte_range(h->known[FIELD_RANGE]);
+    dash = spec.p != NULL ? str_find_char(spec, '-') : -1;
     return dash > 0 && h->known[FIELD_IF_RANGE].p == NULL &&
            http_digits(str_first(spec, (size_t)dash), &first) && first > 0;
 }
