@@ -9,17 +9,22 @@ enum { BINARY, TEXT };
 /*    suffix     type (RFC 8216 4 and 10, IANA's registry) */
 #define MEDIA_TYPES(X) \
     X("m3u8", "application/vnd.apple.mpegurl", TEXT) \
+    X("m3u", "audio/mpegurl", TEXT)                  \
     X("ts", "video/mp2t", BINARY)                    \
     X("m4s", "video/iso.segment", BINARY)            \
     X("mp4", "video/mp4", BINARY)                    \
     X("m4v", "video/mp4", BINARY)                    \
     X("m4a", "audio/mp4", BINARY)                    \
+    X("cmfv", "video/mp4", BINARY)                   \
+    X("cmfa", "audio/mp4", BINARY)                   \
+    X("webm", "video/webm", BINARY)                  \
     X("aac", "audio/aac", BINARY)                    \
     X("mp3", "audio/mpeg", BINARY)                   \
     X("ac3", "audio/ac3", BINARY)                    \
     X("ec3", "audio/eac3", BINARY)                   \
     X("vtt", "text/vtt", TEXT)                       \
     X("webvtt", "text/vtt", TEXT)                    \
+    X("ttml", "application/ttml+xml", TEXT)          \
     X("key", "application/octet-stream", BINARY)     \
     X("mpd", "application/dash+xml", TEXT)           \
     X("jpg", "image/jpeg", BINARY)                   \
@@ -28,10 +33,14 @@ enum { BINARY, TEXT };
     X("gif", "image/gif", BINARY)                    \
     X("svg", "image/svg+xml", TEXT)                  \
     X("webp", "image/webp", BINARY)                  \
+    X("avif", "image/avif", BINARY)                  \
     X("ico", "image/vnd.microsoft.icon", BINARY)     \
     X("css", "text/css; charset=utf-8", TEXT)        \
     X("js", "text/javascript; charset=utf-8", TEXT)  \
+    X("mjs", "text/javascript; charset=utf-8", TEXT) \
+    X("wasm", "application/wasm", BINARY)            \
     X("json", "application/json", TEXT)              \
+    X("map", "application/json", TEXT)               \
     X("html", "text/html; charset=utf-8", TEXT)      \
     X("txt", "text/plain; charset=utf-8", TEXT)      \
     X("xml", "application/xml", TEXT)                \
@@ -52,7 +61,6 @@ static const struct {
 /* Text, by other names than the table's: older ones of playlists and scripts. */
 static const struct str other_text[] = {
     STR("application/x-mpegurl"),
-    STR("audio/mpegurl"),
     STR("audio/x-mpegurl"),
     STR("application/javascript"),
 };

@@ -13,6 +13,8 @@ static void types_by_suffix(void **state)
         {"/a/0001.ts", "video/mp2t"},
         {"/a/0001.m4s", "video/iso.segment"},
         {"/a/sub.vtt", "text/vtt"},
+        {"/a/list.m3u", "audio/mpegurl"},
+        {"/a/1.cmfv", "video/mp4"},
         {"/a/x.tar.png", "image/png"},
         {"x.key", "application/octet-stream"},
         {"/a/ts", "application/octet-stream"},
