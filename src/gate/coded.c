@@ -58,15 +58,20 @@ static bool evict(struct coded *c)
     return true;
 }
 
+void coded_clear(struct coded *c)
+{
+    while (evict(c))
+        continue;
+    assert(c->bytes == 0 && c->blobs == 0);
+}
+
 void coded_free(struct coded **c)
 {
     struct coded *old = TAKE(*c);
 
     if (old == NULL)
         return;
-    while (evict(old))
-        continue;
-    assert(old->bytes == 0 && old->blobs == 0);
+    coded_clear(old);
     map_done(&old->map);
     free(old);
 }

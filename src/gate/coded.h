@@ -28,6 +28,8 @@ enum coded_found coded_get(struct coded *c, struct str name, struct blob **ret);
  * it is over CODED_ONE_MAX: then nothing is kept. */
 void coded_put(struct coded *c, struct str name, struct blob *b);
 
+void coded_clear(struct coded *c);
+
 size_t coded_bytes(const struct coded *c);
 unsigned coded_blobs(const struct coded *c); /* that it holds */
 

@@ -19,6 +19,7 @@ struct compressor {
     struct coded *coded;
     char *scratch;
     size_t room;
+    unsigned purges; /* of the gate's, that `coded` has seen */
 };
 
 struct compressor *compressor_new(void)
@@ -234,6 +235,19 @@ static void remember(struct req *r, struct str name, struct blob *b)
     gate_count(r->worker, STAT_COMPRESSED_KEPT, coded_blobs(c) - before);
 }
 
+/* Somebody purges when an origin does not keep its word: then an equal tag says nothing. */
+static void forget_purged(struct req *r)
+{
+    struct compressor *c = r->worker->compressor;
+    unsigned purges = atomic_load_explicit(&r->worker->gate->purges, memory_order_acquire);
+
+    if (purges == c->purges)
+        return;
+    c->purges = purges;
+    gate_count(r->worker, STAT_COMPRESSED_KEPT, -(int64_t)coded_blobs(c->coded));
+    coded_clear(c->coded);
+}
+
 /* What goes to one viewer past the cache is not remembered either. */
 static bool may_remember(const struct req *r)
 {
@@ -258,9 +272,11 @@ static bool viewer_has(const struct req *r, struct str tag)
 
 static void find_or_make(struct req *r, const struct http_accepted *a, struct str name)
 {
-    enum coded_found found =
-        may_remember(r) ? coded_get(r->worker->compressor->coded, name, &r->coded) : CODED_UNKNOWN;
+    enum coded_found found = CODED_UNKNOWN;
 
+    forget_purged(r);
+    if (may_remember(r))
+        found = coded_get(r->worker->compressor->coded, name, &r->coded);
     if (found == CODED_IS_HERE || (found == CODED_NO_GAIN && !a->refuses_identity))
         return;
     r->coded = make(r, a);

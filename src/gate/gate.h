@@ -6,6 +6,8 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include <stdatomic.h>
+
 #include "access/token.h"
 #include "base/counter.h"
 #include "base/list.h"
@@ -45,6 +47,7 @@ struct gate {
     struct disk *disk;     /* not owned; NULL: no disk tier */
     struct store *store;   /* not owned */
     const struct api *api; /* not owned; NULL: no API */
+    atomic_uint purges;    /* so far (purge.h) */
     struct counter_registry counters;
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */

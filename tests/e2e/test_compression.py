@@ -207,6 +207,14 @@ class TestOrigins:
             assert decoded(response) == WORDS and not response.all("ETag")
         assert gate.counters()["compressions"] == 1
 
+    def test_a_purge_is_for_compressed_bytes_too(self, start, origin):
+        """Even of an origin that gives other bytes the same strong tag."""
+        origin.routes(lambda request: tx(200, WORDS if origin.count() == 1 else WORDS[::-1], etag='"v1"'))
+        gate = start()
+        assert decoded(gate.viewer().gets("/x/a.json", GZIP)) == WORDS
+        assert gate.purge(path="/x/a.json") == 1
+        assert decoded(gate.viewer().gets("/x/a.json", GZIP)) == WORDS[::-1]
+
     def test_nobody_waits_for_a_length_that_is_not_known(self, start, origin):
         hold = origin.barrier()
         origin.script(rx("GET", "/x/a.json"), head(200, transfer_encoding="chunked"), chunk(WORDS[:100]), hold,
