@@ -40,6 +40,16 @@ int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The value of each digit plus one; 0: none, and upper case is none either. */
+static const uint8_t hex_ranks[256] = {
+    ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
+static inline unsigned hex_rank(char c)
+{
+    return hex_ranks[(unsigned char)c];
+}
+
 int hex_decode(struct str text, void *ret_bytes, size_t n)
 {
     uint8_t *out = ret_bytes;
@@ -47,10 +57,10 @@ int hex_decode(struct str text, void *ret_bytes, size_t n)
     if (text.n != HEX_LEN(n))
         return -1;
     for (size_t i = 0; i < text.n; i++)
-        if (hex_digit(text.p[i]) < 0 || (text.p[i] >= 'A' && text.p[i] <= 'F'))
+        if (hex_rank(text.p[i]) == 0)
             return -1;
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+        out[i] = (uint8_t)((hex_rank(text.p[2 * i]) - 1) << 4 | (hex_rank(text.p[2 * i + 1]) - 1));
     return 0;
 }
 

@@ -32,6 +32,7 @@ static void test_base64url_is_strict(void **state)
 
 static void test_hex(void **state)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[2];
     char text[4];
 
@@ -39,6 +40,14 @@ static void test_hex(void **state)
     assert_int_equal(hex_decode(STR("0fa0"), bytes, 2), 0);
     assert_int_equal(bytes[1], 0xa0);
     assert_int_equal(hex_decode(STR("0FA0"), bytes, 2), -1); /* one spelling only */
+    for (int c = 0; c < 256; c++) {
+        char one[] = {'0', (char)c};
+        const char *at = memchr(digits, c, 16);
+
+        assert_int_equal(hex_decode((struct str){one, 2}, bytes, 1), at != NULL ? 0 : -1);
+        if (at != NULL)
+            assert_int_equal(bytes[0], at - digits);
+    }
     assert_int_equal(hex_decode(STR("0fa"), bytes, 2), -1);
     assert_int_equal(hex_decode(STR("0fag"), bytes, 2), -1);
 }
