@@ -32,26 +32,39 @@ bool http_etag_is_in(struct str list, struct str etag)
     return is_in_list(list, etag, true);
 }
 
+/* In any line of that field: they are one list (RFC 9110 5.3). */
+static bool is_in_field(const struct http_head *h, enum http_known_field field, struct str etag,
+                        bool is_weak)
+{
+    if (is_in_list(h->known[field], etag, is_weak))
+        return true;
+    for (unsigned i = 0; i < h->field_count; i++)
+        if (http_known_field(h->fields[i].name) == field &&
+            is_in_list(h->fields[i].value, etag, is_weak))
+            return true;
+    return false;
+}
+
 /* RFC 9110 13.1.1, 13.1.4. A date that cannot be read, or that there is nothing to compare with,
  * says nothing. */
 bool http_precondition_holds(const struct http_head *h, const struct http_validators *v, unix_t now)
 {
-    struct str list = h->known[FIELD_IF_MATCH], since = h->known[FIELD_IF_UNMODIFIED_SINCE];
+    struct str since = h->known[FIELD_IF_UNMODIFIED_SINCE];
     unix_t t;
 
-    if (list.p != NULL)
-        return is_in_list(list, v->etag, false);
+    if (h->known[FIELD_IF_MATCH].p != NULL)
+        return is_in_field(h, FIELD_IF_MATCH, v->etag, false);
     return since.p == NULL || v->last_modified == 0 || http_date_parse(since, now, &t) < 0 ||
            v->last_modified <= t;
 }
 
 static bool is_unchanged(const struct http_head *h, const struct http_validators *v, unix_t now)
 {
-    struct str list = h->known[FIELD_IF_NONE_MATCH], since = h->known[FIELD_IF_MODIFIED_SINCE];
+    struct str since = h->known[FIELD_IF_MODIFIED_SINCE];
     unix_t t;
 
-    if (list.p != NULL)
-        return http_etag_is_in(list, v->etag);
+    if (h->known[FIELD_IF_NONE_MATCH].p != NULL)
+        return is_in_field(h, FIELD_IF_NONE_MATCH, v->etag, true);
     return since.p != NULL && v->last_modified != 0 && http_date_parse(since, now, &t) == 0 &&
            v->last_modified <= t;
 }

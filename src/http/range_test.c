@@ -250,6 +250,25 @@ static void a_weak_tag_fulfils_no_if_match(void **state)
     assert_int_equal(http_evaluate(&h, &weak, 10, NOW, &r), COND_FAILED);
 }
 
+static void a_list_on_two_lines(void **state)
+{
+    struct http_field fields[] = {{STR("If-Match"), STR("\"a\"")},
+                                  {STR("If-None-Match"), STR("\"b\"")},
+                                  {STR("if-match"), STR("\"v1\"")},
+                                  {STR("if-none-match"), STR("\"c\", W/\"v1\"")}};
+    struct http_head h = {.method = HTTP_GET, .fields = fields, .field_count = 4};
+    struct http_ranges r;
+
+    h.known[FIELD_IF_MATCH] = fields[0].value;
+    assert_int_equal(http_evaluate(&h, &validators, 10, NOW, &r), COND_FULL);
+    h.known[FIELD_IF_NONE_MATCH] = fields[1].value;
+    assert_int_equal(http_evaluate(&h, &validators, 10, NOW, &r), COND_NOT_MODIFIED);
+    h.field_count = 3;
+    assert_int_equal(http_evaluate(&h, &validators, 10, NOW, &r), COND_FULL);
+    h.field_count = 2;
+    assert_int_equal(http_evaluate(&h, &validators, 10, NOW, &r), COND_FAILED);
+}
+
 static void other_methods_get_everything(void **state)
 {
     struct http_head h = {.method = HTTP_HEAD};
@@ -303,7 +322,8 @@ static void one_well_formed_range(void **state)
 
 TEST_MAIN(cmocka_unit_test(one_well_formed_range), cmocka_unit_test(ranges),
           cmocka_unit_test(several_ranges), cmocka_unit_test(an_empty_representation_has_no_part),
-          cmocka_unit_test(preconditions), cmocka_unit_test(a_weak_tag_fulfils_no_if_match),
-          cmocka_unit_test(if_range), cmocka_unit_test(weak_validators_do_not_join_pieces),
-          cmocka_unit_test(conditions), cmocka_unit_test(other_methods_get_everything),
+          cmocka_unit_test(preconditions), cmocka_unit_test(a_list_on_two_lines),
+          cmocka_unit_test(a_weak_tag_fulfils_no_if_match), cmocka_unit_test(if_range),
+          cmocka_unit_test(weak_validators_do_not_join_pieces), cmocka_unit_test(conditions),
+          cmocka_unit_test(other_methods_get_everything),
           cmocka_unit_test(nothing_known_matches_nothing))
