@@ -51,7 +51,8 @@ static size_t run_gzip(struct coder *c, enum coder_effort effort, struct str pla
 
     if (*one == NULL)
         *one = libdeflate_alloc_compressor(effort == CODER_FAST ? GZIP_FAST : GZIP_THOROUGH);
-    return *one != NULL ? libdeflate_gzip_compress(*one, plain.p, plain.n, ret, room) : 0;
+    assert(*one != NULL); /* small: as with xmalloc() */
+    return libdeflate_gzip_compress(*one, plain.p, plain.n, ret, room);
 }
 
 static size_t run_br(enum coder_effort effort, struct str plain, char *ret, size_t room)

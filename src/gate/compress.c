@@ -162,41 +162,46 @@ static bool render_copy(struct req *r, char *to)
     return true;
 }
 
+/* False: no memory for it. */
+static bool keep_coded(struct req *r, const char *p, size_t n)
+{
+    r->coded = blob_new(n);
+    if (r->coded == NULL)
+        return false;
+    memcpy(blob_bytes(r->coded), p, n);
+    return true;
+}
+
 /* A viewer's copy is in front of the room for the coded bytes. */
-static struct blob *make_of_copy(struct req *r, const struct http_accepted *a)
+static bool make_of_copy(struct req *r, const struct http_accepted *a)
 {
     size_t n = (size_t)r->length, room = room_for(a, n);
     char *plain = scratch(r->worker->compressor, n + room), *to = plain + n;
-    struct blob *b;
 
-    n = render_copy(r, plain) ? run(r, a, CODER_FAST, (struct str){plain, n}, to, room) : 0;
-    b = n > 0 ? blob_new(n) : NULL;
-    if (b != NULL)
-        memcpy(blob_bytes(b), to, n);
-    return b;
+    if (!render_copy(r, plain))
+        return false;
+    n = run(r, a, CODER_FAST, (struct str){plain, n}, to, room);
+    return n == 0 || keep_coded(r, to, n);
 }
 
-static struct blob *make_of_entry(struct req *r, const struct http_accepted *a)
+static bool make_of_entry(struct req *r, const struct http_accepted *a)
 {
     struct str plain = blob_str(r->entry->blob);
     enum coder_effort effort = plain.n <= THOROUGH_MAX ? CODER_THOROUGH : CODER_FAST;
     size_t room = room_for(a, plain.n);
     char *to = scratch(r->worker->compressor, room);
     size_t n = run(r, a, effort, plain, to, room);
-    struct blob *b = n > 0 ? blob_new(n) : NULL;
 
-    if (b != NULL)
-        memcpy(blob_bytes(b), to, n);
-    return b;
+    return n == 0 || keep_coded(r, to, n);
 }
 
-/* NULL: no gain. */
-static struct blob *make(struct req *r, const struct http_accepted *a)
+/* r->coded; NULL: no gain. False: nobody knows, there was no memory for it. */
+static bool make(struct req *r, const struct http_accepted *a)
 {
-    struct blob *b = r->splice != NULL ? make_of_copy(r, a) : make_of_entry(r, a);
+    bool is_known = r->splice != NULL ? make_of_copy(r, a) : make_of_entry(r, a);
 
     tidy(r->worker->compressor);
-    return b;
+    return is_known;
 }
 
 /* ---- remembering ---- */
@@ -279,8 +284,7 @@ static void find_or_make(struct req *r, const struct http_accepted *a, struct st
         found = coded_get(r->worker->compressor->coded, name, &r->coded);
     if (found == CODED_IS_HERE || (found == CODED_NO_GAIN && !a->refuses_identity))
         return;
-    r->coded = make(r, a);
-    if (found == CODED_UNKNOWN && may_remember(r) && is_worth_remembering(r, a))
+    if (make(r, a) && found == CODED_UNKNOWN && may_remember(r) && is_worth_remembering(r, a))
         remember(r, name, r->coded);
 }
 

@@ -464,6 +464,11 @@ static const struct {
     {"bad range", ALL_OPEN, "/s/1.ts", "Range: bytes=9-\r\n", false, "Content-Type"},
     {"escaped path", ALL_OPEN, "/s/%31.ts", "", false, "Last-Modified"},
     {"not HLS", ALL_OPEN, "/s/text.m3u8", "", false, "ETag"},
+    {"parts of a copy", TOKEN_ALONE, "/s/i.m3u8", "Range: bytes=0-0,2-2\r\n", true, "Content-Type"},
+    {"compressed copy", TOKEN_ALONE "compression: { min_size: 1 }\n", "/s/i.m3u8",
+     "Accept-Encoding: gzip\r\n", true, "Content-Encoding"},
+    {"compressed text", ALL_OPEN "compression: { min_size: 1 }\n", "/s/long.txt",
+     "Accept-Encoding: br\r\n", false, "Content-Encoding"},
 };
 
 static struct answer ask_tight(size_t i, size_t room)
@@ -474,6 +479,7 @@ static struct answer ask_tight(size_t i, size_t room)
     world_open(&w, tight_cases[i].settings);
     write_stream(&w);
     world_write(&w, "/s/text.m3u8", "text");
+    world_write(&w, "/s/long.txt", PLAYLIST PLAYLIST PLAYLIST);
     a = ask(&w, tight_cases[i].is_signed ? usual(&w, tight_cases[i].target) : tight_cases[i].target,
             .method = tight_cases[i].method, .fields = tight_cases[i].fields, .arena_room = room);
     if (outcome_row(a.outcome)->class == SERVED && answer_field(&a, tight_cases[i].needs).n == 0)
