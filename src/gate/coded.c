@@ -1,6 +1,7 @@
 /* Every member is in the map, by the hash of its name, and in the sieve. */
 #include "gate/coded.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -20,8 +21,9 @@ struct coded {
     struct map map;
     struct sieve sieve;
     size_t bytes;
-    unsigned blobs;
 };
+
+static atomic_long live;
 
 struct coded *coded_new(void)
 {
@@ -42,7 +44,7 @@ static void let_go(struct coded *c, struct member *m)
 {
     map_remove(&c->map, &m->node);
     c->bytes -= cost_of(m->name, m->blob);
-    c->blobs -= m->blob != NULL;
+    atomic_fetch_sub_explicit(&live, m->blob != NULL, memory_order_relaxed);
     blob_unref(&m->blob);
     free(m);
 }
@@ -62,7 +64,7 @@ void coded_clear(struct coded *c)
 {
     while (evict(c))
         continue;
-    assert(c->bytes == 0 && c->blobs == 0);
+    assert(c->bytes == 0);
 }
 
 void coded_free(struct coded **c)
@@ -126,7 +128,7 @@ void coded_put(struct coded *c, struct str name, struct blob *b)
     map_put(&c->map, &m->node, hash_of(name));
     sieve_add(&c->sieve, &m->sieve);
     c->bytes += cost;
-    c->blobs += b != NULL;
+    atomic_fetch_add_explicit(&live, b != NULL, memory_order_relaxed);
 }
 
 size_t coded_bytes(const struct coded *c)
@@ -134,7 +136,7 @@ size_t coded_bytes(const struct coded *c)
     return c->bytes;
 }
 
-unsigned coded_blobs(const struct coded *c)
+long coded_live(void)
 {
-    return c->blobs;
+    return atomic_load_explicit(&live, memory_order_relaxed);
 }

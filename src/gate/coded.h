@@ -31,6 +31,6 @@ void coded_put(struct coded *c, struct str name, struct blob *b);
 void coded_clear(struct coded *c);
 
 size_t coded_bytes(const struct coded *c);
-unsigned coded_blobs(const struct coded *c); /* that it holds */
+long coded_live(void); /* blobs that all of them in the process hold (a gauge) */
 
 #endif

@@ -52,9 +52,10 @@ static void what_was_put_is_there(void **state)
     assert_int_equal(coded_get(c, name_of(2), &b), CODED_NO_GAIN);
     assert_null(b);
     assert_int_equal(got(c, 3), 0);
-    assert_int_equal(coded_blobs(c), 1);
+    assert_int_equal(coded_live(), 1);
     coded_clear(c);
     assert_int_equal(coded_bytes(c), 0);
+    assert_int_equal(coded_live(), 0);
     assert_int_equal(coded_get(c, name_of(1), &b), CODED_UNKNOWN);
     put(c, 1, 100);
     coded_free(&c);

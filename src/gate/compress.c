@@ -231,15 +231,6 @@ static struct str name_of(struct req *r, enum http_coding coding)
         (struct str[]){r->cache_key, STR("\n"), version, STR("\n"), http_coding_word(coding)}, 5);
 }
 
-static void remember(struct req *r, struct str name, struct blob *b)
-{
-    struct coded *c = r->worker->compressor->coded;
-    int64_t before = coded_blobs(c);
-
-    coded_put(c, name, b);
-    gate_count(r->worker, STAT_COMPRESSED_KEPT, coded_blobs(c) - before);
-}
-
 /* Somebody purges when an origin does not keep its word: then an equal tag says nothing. */
 static void forget_purged(struct req *r)
 {
@@ -249,7 +240,6 @@ static void forget_purged(struct req *r)
     if (purges == c->purges)
         return;
     c->purges = purges;
-    gate_count(r->worker, STAT_COMPRESSED_KEPT, -(int64_t)coded_blobs(c->coded));
     coded_clear(c->coded);
 }
 
@@ -285,7 +275,7 @@ static void find_or_make(struct req *r, const struct http_accepted *a, struct st
     if (found == CODED_IS_HERE || (found == CODED_NO_GAIN && !a->refuses_identity))
         return;
     if (make(r, a) && found == CODED_UNKNOWN && may_remember(r) && is_worth_remembering(r, a))
-        remember(r, name, r->coded);
+        coded_put(r->worker->compressor->coded, name, r->coded);
 }
 
 static void use(struct req *r, const struct http_accepted *a)

@@ -29,7 +29,6 @@
     X(COMPRESSIONS,          COUNTER, "playlists, texts and API answers compressed") \
     X(COMPRESSED,            COUNTER, "answers with compressed bytes, made for them or remembered") \
     X(COMPRESSION_SAVED,     COUNTER, "bytes that viewers were not sent because of it") \
-    X(COMPRESSED_KEPT,       GAUGE,   "compressed contents that are remembered") \
     X(FILES_OPENED,          COUNTER, "files opened at origins") \
     X(FILES_LOADED,          COUNTER, "hot files read into memory") \
     X(CACHE_HIT,             COUNTER, "answered from memory") \
