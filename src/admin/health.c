@@ -7,6 +7,7 @@
 #include "admin/auth.h"
 #include "admin/json.h"
 #include "base/log.h"
+#include "gate/coded.h"
 
 static int64_t counted(const struct req *r, int stat)
 {
@@ -50,7 +51,8 @@ static json_t *gauges_of(const struct req *r)
 #undef X
     cache_stats(r->worker->gate->cache, &cache);
     json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
-    json_put_int(o, "blobs", blob_live() - (int64_t)cache.blobs); /* without those at rest */
+    json_put_int(o, "blobs", /* without those at rest */
+                 blob_live() - (int64_t)cache.blobs - coded_live());
     json_put_int(o, "flights", (int64_t)cache.flights);
     return o;
 }
@@ -171,6 +173,7 @@ json_t *json_of_cache(const struct cache *cache)
     json_put_int(o, "misses", (int64_t)s.misses);
     json_put_int(o, "evictions", (int64_t)s.evictions);
     json_put_int(o, "rejected", (int64_t)s.rejected);
+    json_put_int(o, "compressed", coded_live());
     return o;
 }
 

@@ -40,6 +40,16 @@ int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The value of each digit plus one; 0: none, and upper case is none either. */
+static const uint8_t hex_ranks[256] = {
+    ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
+static inline unsigned hex_rank(char c)
+{
+    return hex_ranks[(unsigned char)c];
+}
+
 int hex_decode(struct str text, void *ret_bytes, size_t n)
 {
     uint8_t *out = ret_bytes;
@@ -47,28 +57,34 @@ int hex_decode(struct str text, void *ret_bytes, size_t n)
     if (text.n != HEX_LEN(n))
         return -1;
     for (size_t i = 0; i < text.n; i++)
-        if (hex_digit(text.p[i]) < 0 || (text.p[i] >= 'A' && text.p[i] <= 'F'))
+        if (hex_rank(text.p[i]) == 0)
             return -1;
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+        out[i] = (uint8_t)((hex_rank(text.p[2 * i]) - 1) << 4 | (hex_rank(text.p[2 * i + 1]) - 1));
     return 0;
 }
 
+/* The first `count` of the four characters that 24 bits make. */
+static inline char *base64_put(char *to, uint32_t bits, int count)
+{
+    for (int i = 0; i < count; i++)
+        to[i] = base64_digits[bits >> (18 - 6 * i) & 63];
+    return to + count;
+}
+
+/* Three bytes at a time: every credential of every playlist is written here. */
 size_t base64url_encode(const void *bytes, size_t n, char *ret_text)
 {
     const uint8_t *b = bytes;
-    uint32_t bits = 0;
-    size_t at = 0;
-    int held = 0;
+    char *to = ret_text;
 
-    for (size_t i = 0; i < n; i++) {
-        bits = bits << 8 | b[i];
-        for (held += 8; held >= 6; held -= 6)
-            ret_text[at++] = base64_digits[bits >> (held - 6) & 63];
-    }
-    if (held > 0)
-        ret_text[at++] = base64_digits[bits << (6 - held) & 63];
-    return at;
+    for (; n >= 3; n -= 3, b += 3)
+        to = base64_put(to, (uint32_t)(b[0] << 16 | b[1] << 8 | b[2]), 4);
+    if (n == 2)
+        to = base64_put(to, (uint32_t)(b[0] << 16 | b[1] << 8), 3);
+    else if (n == 1)
+        to = base64_put(to, (uint32_t)(b[0] << 16), 2);
+    return (size_t)(to - ret_text);
 }
 
 /* The value of each character plus one; 0: not in the alphabet. */
