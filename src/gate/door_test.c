@@ -1,4 +1,5 @@
-/* What is peculiar to the listener: redirection to https, and the field that keeps browsers there. */
+/* What is peculiar to the listener: redirection to https, and the field that keeps browsers there.
+ */
 #include "gate/testing.h"
 
 static const struct door to_https = {.is_redirect = true, .redirect = {"", 0}};
@@ -27,8 +28,8 @@ static void test_redirect(void **state)
 
     world_open(&w, "");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct answer a = ask(&w, cases[i].target, .method = cases[i].method,
-                              .host = cases[i].host, .door = cases[i].door);
+        struct answer a = ask(&w, cases[i].target, .method = cases[i].method, .host = cases[i].host,
+                              .door = cases[i].door);
 
         assert_outcome(a, cases[i].outcome);
         if (cases[i].location != NULL)

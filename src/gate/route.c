@@ -124,12 +124,16 @@ static const struct step *answer_redirect(struct req *r)
     bool may_be_301 = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
     struct str pieces[] = {base.n > 0 ? base : STR("https://"), base.n > 0 ? STR("") : host,
                            r->head.target};
+    struct str location;
 
     if (r->head.target.p[0] != '/' || (base.n == 0 && host.n == 0))
         return req_fail(r, OUT_BAD_REQUEST);
     if (r->head.has_body)
         r->must_close = true; /* nobody will read it */
-    req_add_field(r, STR("Location"), arena_join(&r->arena, pieces, ARRAY_LEN(pieces)));
+    location = arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
+    if (location.p == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    req_add_field(r, STR("Location"), location);
     return req_reply(r, may_be_301 ? OUT_TO_HTTPS : OUT_TO_HTTPS_SAME, STR_NONE, STR_NONE);
 }
 

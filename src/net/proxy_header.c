@@ -8,7 +8,9 @@
 
 /* ---- version 1: a line of text ---- */
 
-enum { LINE_MAX_V1 = 107 }; /* section 2.1: "PROXY TCP6", two addresses of 39, two ports of 5, CRLF */
+enum {
+    LINE_MAX_V1 = 107
+}; /* section 2.1: "PROXY TCP6", two addresses of 39, two ports of 5, CRLF */
 
 static int parse_port(struct str s)
 {
@@ -194,7 +196,8 @@ static enum proxy_verdict parse_whole_v2(struct str header, struct proxy_header 
 
     /* Section 2.2: of LOCAL and AF_UNSPEC all that follows is skipped, whatever it is. */
     if (command == COMMAND_PROXY && n != 0) {
-        if (n < 0 || payload.n < (size_t)n || read_tlvs(header, str_skip(payload, (size_t)n), &h) < 0)
+        if (n < 0 || payload.n < (size_t)n ||
+            read_tlvs(header, str_skip(payload, (size_t)n), &h) < 0)
             return PROXY_BAD;
         read_source(family, payload, &h.source);
     }

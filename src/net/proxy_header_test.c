@@ -13,13 +13,13 @@ struct header_case {
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define V4_ADDRESSES "\xc0\x00\x02\x01\x0a\x00\x00\x01\x30\x39\x01\xbb"
-#define V6_ADDRESSES                                                   \
-    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"                       \
-    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"                       \
+#define V6_ADDRESSES                             \
+    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01" \
+    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02" \
     "\x30\x39\x01\xbb"
-#define MAPPED_ADDRESSES                                               \
-    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x07"                     \
-    "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x00\x00\x01"                     \
+#define MAPPED_ADDRESSES                           \
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x07" \
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x00\x00\x01" \
     "\x30\x39\x01\xbb"
 #define ZEROS_36 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define ZEROS_216 ZEROS_36 ZEROS_36 ZEROS_36 ZEROS_36 ZEROS_36 ZEROS_36
@@ -37,10 +37,12 @@ static const struct header_case cases[] = {
     {STR("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
          "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
      PROXY_OK, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
-    {STR("PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    {STR("PROXY UNKNOWN "
+         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
          "xxxxxxxxxxxxxxx\r\n"),
      PROXY_OK, "-"}, /* 107 bytes */
-    {STR("PROXY UNKNOWN xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    {STR("PROXY UNKNOWN "
+         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
          "xxxxxxxxxxxxxxxx\r\n"),
      PROXY_BAD}, /* 108 */
     {STR("PROXY TCP4 192.0.2.1 10.0.0.1 12345 443\r"), PROXY_MORE},
@@ -144,7 +146,8 @@ static void each_case_in_every_split(void **state)
 /* The checksum (CRC-32C, zeros in its own place) was computed by another program. */
 static void a_checksum_must_be_right(void **state)
 {
-    char bytes[] = SIGNATURE "\x21\x11\0\x13" V4_ADDRESSES "\x03\0\x04" "\x4c\x74\x47\xa8";
+    char bytes[] = SIGNATURE "\x21\x11\0\x13" V4_ADDRESSES "\x03\0\x04"
+                             "\x4c\x74\x47\xa8";
     struct str s = {bytes, sizeof bytes - 1};
     struct proxy_header h;
     size_t n;

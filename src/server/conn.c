@@ -162,10 +162,8 @@ static void free_unborn(struct conn *c)
 
 void conn_accept(struct worker *w, int fd, const struct net_address *peer, struct entrance *e)
 {
-    static const struct sock_ops ops = {.readable = on_readable,
-                                        .writable = on_writable,
-                                        .hangup = on_hangup,
-                                        .closed = on_closed};
+    static const struct sock_ops ops = {
+        .readable = on_readable, .writable = on_writable, .hangup = on_hangup, .closed = on_closed};
     struct conn *c;
 
     if (atomic_fetch_add(&w->limit->count, 1) >= w->limit->max) {

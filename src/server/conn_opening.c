@@ -3,8 +3,9 @@
  * speak HTTP/1.1 at once; the first bytes of one may turn out to be the preface of HTTP/2
  * (h1_conn.c).
  *
- * The PROXY header is looked at before it is taken, so that TLS gets exactly what follows it. As long
- * as it is incomplete, all there is belongs to it and is taken: a slow sender does not make us spin.
+ * The PROXY header is looked at before it is taken, so that TLS gets exactly what follows it. As
+ * long as it is incomplete, all there is belongs to it and is taken: a slow sender does not make us
+ * spin.
  */
 #include "server/conn.h"
 

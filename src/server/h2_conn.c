@@ -1,7 +1,7 @@
 /*
- * The life of a connection that speaks HTTP/2, and its input. It is idle while it has no stream: then,
- * and only then, its own limit is set, and no frame but a request's puts it off. A stream has limits
- * of its own (h2_stream.c).
+ * The life of a connection that speaks HTTP/2, and its input. It is idle while it has no stream:
+ * then, and only then, its own limit is set, and no frame but a request's puts it off. A stream has
+ * limits of its own (h2_stream.c).
  *
  * The end comes from many sides (the client's, GOAWAY, a limit, a broken socket), and often from
  * within the codec; so it is only noted, and carried out by the flush that follows.

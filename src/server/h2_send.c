@@ -1,8 +1,8 @@
 /*
  * Frames on their way to the socket: a batch is gathered (its DATA points into the bodies), handed
- * over in one send, and acknowledged to the codec. What the socket has no room for is copied and goes
- * first next time, so that bodies need not be held; that happens only to clients that read slower
- * than we send, and the batch is small for them.
+ * over in one send, and acknowledged to the codec. What the socket has no room for is copied and
+ * goes first next time, so that bodies need not be held; that happens only to clients that read
+ * slower than we send, and the batch is small for them.
  */
 #include "server/h2_conn.h"
 
@@ -13,8 +13,8 @@ enum {
     SEND_ROUNDS = 16, /* batches in one turn: one connection must not starve the others */
 };
 
-/* The pieces as memory; those of files are read into the worker's buffer. -EIO: a file is shorter than
- * was promised. */
+/* The pieces as memory; those of files are read into the worker's buffer. -EIO: a file is shorter
+ * than was promised. */
 static int to_memory(struct h2_conn *h, const struct h2_batch *b, struct iovec *ret)
 {
     char *at = h->conn->worker->file;

@@ -3,8 +3,8 @@
  * of its own: the request's steps, its content, or room for the response, which the viewer makes in
  * its windows and in the socket.
  *
- * Two ends meet here, in either order: the stream's (`closed`: its frames have gone, or the client has
- * reset it) and the request's (`finished`). Who comes first tells the other.
+ * Two ends meet here, in either order: the stream's (`closed`: its frames have gone, or the client
+ * has reset it) and the request's (`finished`). Who comes first tells the other.
  */
 #include "server/h2_conn.h"
 
@@ -12,9 +12,9 @@
 
 struct stream {
     struct h2_conn *connection;
-    struct list link;          /* in connection->streams */
-    struct h2_stream *stream;  /* NULL: closed */
-    struct req *req;           /* owned; this lives in its arena */
+    struct list link;         /* in connection->streams */
+    struct h2_stream *stream; /* NULL: closed */
+    struct req *req;          /* owned; this lives in its arena */
     struct time_limit limit;
     enum { WORKING, CONTENT, SENDING } wait;
     bool has_all_content;
@@ -60,7 +60,7 @@ static int on_want_content(struct req *r)
 static enum h2_urgency urgency_of(const struct req *r)
 {
     return r->endpoint == NULL && (r->class == CLASS_PLAYLIST || r->class == CLASS_KEY) ? H2_URGENT
-                                                                                         : H2_USUAL;
+                                                                                        : H2_USUAL;
 }
 
 static int on_respond(struct req *r)
@@ -169,8 +169,7 @@ static void on_request(void *owner, struct h2_stream *hs, const struct h2_head_d
         return;
     }
     gate_count(worker_of(s)->gate, STAT_BAD_HEADS, 1);
-    req_start_refused(s->req,
-                      verdict == H2_HEAD_TOO_LARGE ? OUT_HEAD_TOO_LARGE : OUT_BAD_REQUEST);
+    req_start_refused(s->req, verdict == H2_HEAD_TOO_LARGE ? OUT_HEAD_TOO_LARGE : OUT_BAD_REQUEST);
 }
 
 static void on_content(struct h2_stream *hs, struct str piece)
