@@ -87,13 +87,16 @@ def code_of(frame_):
 
 class Client:
     """A connection whose frames are written by hand. Only what is_polite says is done by itself: SETTINGS and PING are
-    acknowledged. Every frame that has come is in `seen`."""
+    acknowledged. Every frame that has come is in `seen`; what streams have brought is kept for each."""
 
     def __init__(self, port=None, source=None, preface=PREFACE + frame(SETTINGS, 0, 0), is_polite=True, **options):
         self.sock = http.open_socket(port, source, **options)
         self.is_polite = is_polite
         self.buffer, self.seen = b"", []
         self.decoder = hpack.Decoder()
+        self.heads, self.contents = {}, {}  # by stream: fields, bytes
+        self.ended, self.resets = [], {}  # streams in the order of their ends; codes
+        self.goaways = []  # (last stream, code)
         self.send(preface)
 
     def __enter__(self):
@@ -116,69 +119,65 @@ class Client:
             except ConnectionResetError:
                 piece = b""
             if not piece:
-                assert not self.buffer, f"closed in the middle of a frame: {self.buffer[:100]}"
                 return None
             self.buffer += piece
         got, self.buffer = found
         self.seen.append(got)
+        self._note(got)
         if self.is_polite and got.kind in (SETTINGS, PING) and not got.flags & ACK:
-            self._try_to_send(frame(got.kind, ACK, 0, got.payload if got.kind == PING else b""))
+            self.try_to_send(frame(got.kind, ACK, 0, got.payload if got.kind == PING else b""))
         return got
 
-    def _try_to_send(self, bytes_):
+    def _note(self, got):
+        if got.kind == HEADERS:  # all of them, in order: HPACK has a memory
+            assert got.flags & END_HEADERS and not got.flags & (PADDED | WITH_PRIORITY), got
+            self.heads[got.stream] = [(str(n), str(v)) for n, v in self.decoder.decode(got.payload)]
+        elif got.kind == DATA:
+            assert not got.flags & PADDED
+            self.contents[got.stream] = self.content(got.stream) + got.payload
+        elif got.kind == RST_STREAM:
+            self.resets[got.stream] = code_of(got)
+        elif got.kind == GOAWAY:
+            self.goaways.append((int.from_bytes(got.payload[:4], "big"), code_of(got)))
+        if got.kind in (HEADERS, DATA) and got.flags & END_STREAM:
+            self.ended.append(got.stream)
+
+    def content(self, stream):
+        return self.contents.get(stream, b"")
+
+    def try_to_send(self, bytes_):
         try:
             self.sock.sendall(bytes_)
         except OSError:
             pass  # it has left; reading tells
+
+    def read_until(self, condition):
+        while not condition():
+            if not self.read_frame():
+                raise http.Closed(f"closed behind {self.seen[-3:]}")
 
     def wait(self, kind, stream=None, flags=0):
         """The next frame of a kind, on a stream or on any, with these flags at least."""
         while got := self.read_frame():
             if got.kind == kind and stream in (None, got.stream) and got.flags & flags == flags:
                 return got
-        raise http.Closed(f"no frame of kind {kind}, stream {stream} in {self.seen[-5:]}")
+        raise http.Closed(f"closed before a frame of kind {kind} on stream {stream}, behind {self.seen[-3:]}")
 
     def read_response(self, stream):
-        """Of one stream, to its end. What comes of others is passed over. No window is opened."""
-        response = None
-        while not response or not response.is_whole:
-            got = self.read_frame()
-            if got is None:
-                raise http.Closed(f"stream {stream} has not ended")
-            if got.stream != stream:
-                self._keep_table(got)
-            elif got.kind == HEADERS:
-                response = self._response(got)
-            elif got.kind == DATA:
-                response.body += got.payload
-                response.is_whole = bool(got.flags & END_STREAM)
-            elif got.kind == RST_STREAM:
-                raise http.Closed(f"stream {stream} is reset: {code_of(got)}")
-        return response
-
-    def _keep_table(self, got):
-        if got.kind == HEADERS:
-            self.fields_of(got)
-
-    def _response(self, got):
-        fields = self.fields_of(got)
-        assert fields[0][0] == ":status", fields
-        response = http.Response(int(fields[0][1]), fields=fields[1:])
-        response.is_whole = bool(got.flags & END_STREAM)
-        return response
-
-    def fields_of(self, got):
-        """Of a HEADERS frame that is a whole block. Each must be asked for once, in order: HPACK has a memory."""
-        assert got.flags & END_HEADERS and not got.flags & (PADDED | WITH_PRIORITY), got
-        return [(str(name), str(value)) for name, value in self.decoder.decode(got.payload)]
+        """Of one stream, to its end, whatever comes of others meanwhile. No window is opened."""
+        self.read_until(lambda: stream in self.ended or stream in self.resets)
+        if stream not in self.ended:
+            raise http.Closed(f"stream {stream} is reset: {self.resets[stream]}")
+        (name, status), *fields = self.heads[stream]
+        assert name == ":status"
+        return http.Response(int(status), fields=fields, body=self.content(stream))
 
     def error(self):
         """The code of the GOAWAY that must come before the server closes."""
-        last = None
-        while got := self.read_frame():
-            last = got if got.kind == GOAWAY else last
-        assert last, f"closed without a word: {self.seen[-5:]}"
-        return code_of(last)
+        while self.read_frame():
+            pass
+        assert self.goaways, f"closed without a word: {self.seen[-5:]}"
+        return self.goaways[-1][1]
 
     def is_served(self, stream, target="/health"):
         self.send(request(stream, target))

@@ -145,6 +145,8 @@ class Gate:
         try:
             http.open_socket(self.port).close()
             return False
+        except ConnectionResetError:
+            return False  # came while it was closing
         except ConnectionRefusedError:
             return True
 

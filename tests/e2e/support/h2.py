@@ -79,6 +79,8 @@ class Connection:
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self.h2.local_settings = Settings(client=True, initial_values=dict(settings))
         self.h2.initiate_connection()
+        # Streams have windows of their own; the connection's would make them wait for each other.
+        self.h2.increment_flow_control_window(1 << 30)
         self.buffer = b""
         self.streams = {}
         self.stream = None  # the latest

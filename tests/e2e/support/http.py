@@ -1,6 +1,7 @@
 """An HTTP/1.1 client that does exactly what it is told, byte for byte, from a source address of choice."""
 import json
 import socket
+import ssl
 from dataclasses import dataclass, field
 
 TIMEOUT = 15.0
@@ -54,7 +55,12 @@ def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tl
         if source:
             sock.bind((source, 0))
         sock.connect(str(path) if path else (host or ("::1" if is_v6 else "127.0.0.1"), port))
+        if not path:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a small frame does not wait for an ACK
         return tls.wrap_socket(sock, server_hostname=NAME) if tls else sock
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        sock.close()
+        raise Closed("in the handshake") from error
     except BaseException:
         sock.close()
         raise
