@@ -20,6 +20,9 @@ struct ip {
     uint8_t bytes[16]; /* network order; IPv4 in the first 4, the rest zero */
 };
 
+/* Whom a peer on a Unix socket counts as: it is on this machine. */
+#define IP_LOOPBACK ((struct ip){.family = IP_V4, .bytes = {127, 0, 0, 1}})
+
 struct ip_net {
     struct ip base; /* bits past the prefix are zero */
     uint8_t prefix; /* 0 to 32, or 0 to 128 */

@@ -21,6 +21,8 @@ enum outcome_class {
     X(PARTIAL,             206, SERVED,  "served a range") \
     X(NO_CONTENT,          204, SERVED,  "preflight or OPTIONS answered") \
     X(NOT_MODIFIED,        304, SERVED,  "the viewer's copy is still right") \
+    X(TO_HTTPS,            301, SERVED,  "sent on to https (GET and HEAD)") \
+    X(TO_HTTPS_SAME,       308, SERVED,  "sent on to https with its method") \
     X(KEY_REDIRECT,        302, SERVED,  "key request sent on to key.redirect") \
     X(TOKEN_MISSING,       403, DENIED,  "no token, and the policy asks for one") \
     X(TOKEN_MALFORMED,     403, DENIED,  "token, uid, expires or scope is incomplete, doubled or of the wrong form") \

@@ -109,6 +109,8 @@ static void cut_file(struct world *w)
 #define TOKEN_USE "access: { policy: { playlist: [token, use_limit] }"
 #define SESSION "access: { policy: { playlist: [token, session] } }\n"
 
+static const struct door to_https = {.is_redirect = true};
+
 static const struct outcome_case {
     enum outcome want;
     const char *settings;
@@ -122,6 +124,8 @@ static const struct outcome_case {
     {OUT_PARTIAL, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "Range: bytes=0-0\r\n"}},
     {OUT_NO_CONTENT, "", PLAIN, {"/s/1.ts", .method = "OPTIONS"}},
     {OUT_NOT_MODIFIED, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "If-None-Match: *\r\n"}},
+    {OUT_TO_HTTPS, "", PLAIN, {"/s/1.ts", .door = &to_https}},
+    {OUT_TO_HTTPS_SAME, "", PLAIN, {"/s/1.ts", .method = "POST", .door = &to_https}},
     {OUT_KEY_REDIRECT,
      "access: { policy: { key: [] }, key: { redirect: https://k.example } }\n",
      PLAIN,
@@ -453,6 +457,7 @@ static const struct {
     bool is_signed;
     const char *needs; /* a field without which the answer would be wrong */
     const char *method;
+    const struct door *door;
 } tight_cases[] = {
     {"playlist", "access: { policy: { playlist: [token, session] } }\n", "/s/i.m3u8",
      "Origin: https://page.example\r\n", true, "Set-Cookie"},
@@ -461,6 +466,7 @@ static const struct {
     {"range", ALL_OPEN, "/s/1.ts", "Range: bytes=1-\r\n", false, "Content-Range"},
     {"bad range", ALL_OPEN, "/s/1.ts", "Range: bytes=9-\r\n", false, "Content-Type"},
     {"escaped path", ALL_OPEN, "/s/%31.ts", "", false, "Last-Modified"},
+    {"redirect", ALL_OPEN, "/s/1.ts", "", false, "Location", .door = &to_https},
     {"not HLS", ALL_OPEN, "/s/text.m3u8", "", false, "ETag"},
 };
 
@@ -473,7 +479,8 @@ static struct answer ask_tight(size_t i, size_t room)
     write_stream(&w);
     world_write(&w, "/s/text.m3u8", "text");
     a = ask(&w, tight_cases[i].is_signed ? usual(&w, tight_cases[i].target) : tight_cases[i].target,
-            .method = tight_cases[i].method, .fields = tight_cases[i].fields, .arena_room = room);
+            .method = tight_cases[i].method, .fields = tight_cases[i].fields,
+            .door = tight_cases[i].door, .arena_room = room);
     if (outcome_row(a.outcome)->class == SERVED && answer_field(&a, tight_cases[i].needs).n == 0)
         fail_msg("%s, %zu bytes: %.*s without %s", tight_cases[i].name, room,
                  STR_FMT(outcome_row(a.outcome)->word), tight_cases[i].needs);

@@ -174,8 +174,11 @@ static enum outcome outcome_of_send(int err)
 
 const struct step *step_send(struct req *r)
 {
-    int n = r->transport->respond(r);
+    int n;
 
+    if (r->door != NULL && r->door->hsts.n > 0)
+        req_add_field(r, STR("Strict-Transport-Security"), r->door->hsts); /* RFC 6797 7.1 */
+    n = r->transport->respond(r);
     if (n == 0)
         return STEP(WAIT);
     return n > 0 ? STEP(account) : req_end(r, outcome_of_send(n));

@@ -100,6 +100,14 @@ struct transport {
     void (*finished)(struct req *r);
 };
 
+/* What is peculiar to the listener that a request came through. Outlives its requests. */
+struct door {
+    bool is_redirect;
+    struct str
+        redirect;    /* is_redirect: "https://name:port", or "" for https and the name asked for */
+    struct str hsts; /* Strict-Transport-Security; "": none */
+};
+
 /* Where an answer came from: one word for the field X-Cache and the counters. */
 enum cache_word {
     CACHE_WORD_NONE,
@@ -126,10 +134,11 @@ struct req {
     const struct transport *transport;
     void *owner; /* the transport's: connection or stream */
     struct http_head head;
-    struct ip peer; /* the socket's address; IP_NONE for a unix socket */
-    bool is_tls;
-    struct buf content_buf; /* filled by the transport; at most REQ_CONTENT_MAX */
-    struct str content;     /* complete */
+    struct ip peer;          /* the socket's address; IP_NONE for a unix socket */
+    bool is_tls;             /* from the client to us, or to the proxy that says so */
+    const struct door *door; /* NULL: nothing peculiar */
+    struct buf content_buf;  /* filled by the transport; at most REQ_CONTENT_MAX */
+    struct str content;      /* complete */
     usec_t began;
     unix_t now; /* one time for all checks */
 

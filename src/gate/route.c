@@ -99,7 +99,7 @@ void req_find_client(struct req *r)
     struct str value;
 
     if (r->peer.family == IP_NONE) /* a Unix socket: on this machine */
-        r->peer = (struct ip){.family = IP_V4, .bytes = {127, 0, 0, 1}};
+        r->peer = IP_LOOPBACK;
     r->client = r->peer;
     if (!ip_set_contains(trusted, &r->peer))
         return;
@@ -109,11 +109,41 @@ void req_find_client(struct req *r)
                           which == CLIENT_X_REAL_IP ? value : STR_NONE);
 }
 
+/* "name" of "name:443": the port is that of the listener which does not serve. */
+static struct str host_of(struct str authority)
+{
+    ptrdiff_t colon = str_rfind_char(authority, ':'), bracket = str_rfind_char(authority, ']');
+
+    return colon > bracket ? str_first(authority, (size_t)colon) : authority;
+}
+
+/* RFC 9110 15.4.2, 15.4.9: a 301 may turn a POST into a GET, a 308 does not. */
+static const struct step *answer_redirect(struct req *r)
+{
+    struct str base = r->door->redirect, host = host_of(r->head.authority);
+    bool may_be_301 = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
+    struct str pieces[] = {base.n > 0 ? base : STR("https://"), base.n > 0 ? STR("") : host,
+                           r->head.target};
+    struct str location;
+
+    if (r->head.target.p[0] != '/' || (base.n == 0 && host.n == 0))
+        return req_fail(r, OUT_BAD_REQUEST);
+    if (r->head.has_body)
+        r->must_close = true; /* nobody will read it */
+    location = arena_join(&r->arena, pieces, ARRAY_LEN(pieces));
+    if (location.p == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    req_add_field(r, STR("Location"), location);
+    return req_reply(r, may_be_301 ? OUT_TO_HTTPS : OUT_TO_HTTPS_SAME, STR_NONE, STR_NONE);
+}
+
 const struct step *step_route(struct req *r)
 {
     enum url_error e;
 
     req_find_client(r);
+    if (r->door != NULL && r->door->is_redirect)
+        return answer_redirect(r);
     if (r->head.method == HTTP_OPTIONS && str_eq(r->head.target, STR("*")))
         return answer_options(r); /* RFC 9110 9.3.7: about the server, not a resource */
     e = url_parse(&r->arena, r->head.target, &r->url);

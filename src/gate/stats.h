@@ -14,6 +14,16 @@
     X(CONNECTIONS,           GAUGE,   "open client connections") \
     X(CONNECTIONS_TOTAL,     COUNTER, "client connections accepted") \
     X(CONNECTIONS_REFUSED,   COUNTER, "client connections closed at the limit") \
+    X(CONNECTIONS_TLS,       GAUGE,   "open client connections over TLS") \
+    X(CONNECTIONS_H2,        GAUGE,   "open client connections that speak HTTP/2") \
+    X(HANDSHAKES,            COUNTER, "TLS handshakes completed") \
+    X(HANDSHAKES_RESUMED,    COUNTER, "... of them, by a session ticket") \
+    X(HANDSHAKE_FAILURES,    COUNTER, "connections closed because no TLS came of them") \
+    X(HANDSHAKE_TIMEOUTS,    COUNTER, "connections closed because PROXY header or handshake took too long") \
+    X(PROXY_HEADERS_BAD,     COUNTER, "connections closed because their PROXY header is malformed") \
+    X(H2_MALFORMED,          COUNTER, "HTTP/2 frames and heads that were an error") \
+    X(H2_RESETS,             COUNTER, "requests that HTTP/2 clients reset before their end") \
+    X(H2_FLOODS,             COUNTER, "HTTP/2 connections given up because they brought nothing but work") \
     X(REQUESTS,              GAUGE,   "requests being worked on") \
     X(REQUESTS_TOTAL,        COUNTER, "requests") \
     X(BYTES_SENT,            COUNTER, "body bytes handed to sockets") \

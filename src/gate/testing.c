@@ -532,6 +532,7 @@ struct asking *world_ask_begin(struct world *w, const struct question *q)
     read_head(r, q);
     assert_int_equal(ip_parse(str_of(q->ip != NULL ? q->ip : VIEWER_IP), &r->peer), 0);
     r->is_tls = q->is_tls;
+    r->door = q->door;
     if (q->arena_room > 0)
         r->arena.cap = r->arena.used + q->arena_room;
     req_start(r);

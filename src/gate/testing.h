@@ -103,6 +103,7 @@ struct question {
     int send_error;    /* how sending ends, at once or later */
     size_t arena_room; /* what its arena may still hand out; 0: the usual */
     bool is_tls;
+    const struct door *door;
     void (*before_pull)(struct world *w);
 };
 

@@ -76,6 +76,17 @@ void http_date_format(unix_t t, char ret[HTTP_DATE_LEN])
     put_two(ret + 23, c.second);
 }
 
+struct str http_date_now(unix_t now)
+{
+    static _Thread_local char text[] = "Thu, 01 Jan 1970 00:00:00 GMT";
+    static _Thread_local unix_t shown;
+
+    if (shown != now)
+        http_date_format(now, text);
+    shown = now;
+    return (struct str){text, HTTP_DATE_LEN};
+}
+
 /* Each take_ function cuts its text off the front of `s`. */
 static bool take_text(struct str *s, const char *text)
 {

@@ -59,14 +59,14 @@ struct h1 {
 /* What stands where in one head. */
 struct h1_index {
     enum http_method method;
-    struct h1_span method_text, target,
+    struct http_span method_text, target,
         authority; /* an empty target is the authority's "/" or "*" */
     uint8_t version_minor;
     bool has_host, has_length, has_close, has_keep_alive; /* fields and Connection options seen */
     bool is_chunked, expects_continue;
     uint64_t content_length;
     unsigned field_count;
-    struct h1_index_field fields[HTTP_MAX_FIELDS];
+    struct http_field_span fields[HTTP_MAX_FIELDS];
 };
 
 void h1_init(struct h1 *h);

@@ -5,63 +5,33 @@
  */
 #include "http/field.h"
 #include "http/h1_internal.h"
-
-/* What a target may not hold: white space and controls, and what no client sends raw. */
-static const bool is_bad_in_target[256] = {
-    [0 ... ' '] = true, ['"'] = true,  ['#'] = true,  ['<'] = true,
-    ['>'] = true,       ['\\'] = true, [0x7f] = true,
-};
-
-/* RFC 3986 3.2.2 and 3.2.3, without user information: it has no place in http (RFC 9110 4.2.4). */
-static const bool is_host_char[256] = {
-    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['.'] = true,
-    ['_'] = true,         ['~'] = true,         ['%'] = true,         ['!'] = true, ['$'] = true,
-    ['&'] = true,         ['\''] = true,        ['('] = true,         [')'] = true, ['*'] = true,
-    ['+'] = true,         [','] = true,         [';'] = true,         ['='] = true, [':'] = true,
-    ['['] = true,         [']'] = true,
-};
-
-static enum http_method method_of(struct str text)
-{
-    static const struct str texts[] = {
-#define X(name, text) {text, sizeof(text) - 1},
-        HTTP_METHODS(X)
-#undef X
-    };
-
-    for (unsigned i = 0; i < HTTP_OTHER; i++)
-        if (str_eq(text, texts[i]))
-            return (enum http_method)i;
-    return HTTP_OTHER;
-}
+#include "http/head.h"
 
 /* RFC 9112 3: method SP request-target SP HTTP-version CRLF, one space each. */
 static const char *check_request_line(struct h1_index *ix, const char *base, struct str head,
                                       struct str method)
 {
-    struct str target = h1_span_str(base, ix->target);
+    struct str target = http_span_str(base, ix->target);
     struct str rest = str_range(target.p + target.n, head.p + head.n);
 
     if (target.n == 0 || !str_starts(head, method) || target.p != head.p + method.n + 1)
         return "request line is malformed";
     if (!str_starts(rest, STR(" HTTP/1.")) || rest.p[9] != '\r')
         return "request line is malformed";
-    for (size_t i = 0; i < target.n; i++)
-        if (is_bad_in_target[(unsigned char)target.p[i]])
-            return "character that a target may not hold";
-    ix->method = method_of(method);
-    ix->method_text = h1_span_of(base, str_first(head, method.n));
+    if (!http_is_clean_target(target))
+        return "character that a target may not hold";
+    ix->method = http_method_of(method);
+    ix->method_text = http_span_of(base, str_first(head, method.n));
     ix->version_minor = (uint8_t)(rest.p[8] - '0');
     return NULL;
 }
 
-static const char *take_host(struct h1_index *ix, struct h1_span span, struct str value)
+static const char *take_host(struct h1_index *ix, struct http_span span, struct str value)
 {
     if (ix->has_host)
         return "repeated Host";
-    for (size_t i = 0; i < value.n; i++)
-        if (!is_host_char[(unsigned char)value.p[i]])
-            return "character that a Host may not hold";
+    if (!http_is_clean_host(value))
+        return "character that a Host may not hold";
     ix->has_host = true;
     ix->authority = span;
     return NULL;
@@ -97,14 +67,14 @@ static void take_connection(struct h1_index *ix, struct str value)
 }
 
 /* The fields that decide about framing and connection; others are only named. */
-static const char *take_field(struct h1_index *ix, struct h1_index_field *f, const char *base)
+static const char *take_field(struct h1_index *ix, struct http_field_span *f, const char *base)
 {
-    struct str value = h1_span_str(base, f->value);
+    struct str value = http_span_str(base, f->value);
 
-    f->known = http_known_field(h1_span_str(base, f->name));
+    f->known = http_known_field(http_span_str(base, f->name));
     switch (f->known) {
     case FIELD_KNOWN_COUNT:
-        return http_is_token(h1_span_str(base, f->name)) ? NULL : "field name is not a token";
+        return http_is_token(http_span_str(base, f->name)) ? NULL : "field name is not a token";
     case FIELD_HOST:
         return take_host(ix, f->value, value);
     case FIELD_CONTENT_LENGTH:
@@ -147,19 +117,15 @@ static const char *check_framing(struct h1_index *ix)
 /* RFC 9112 3.2.2: "http://authority/path" becomes "/path", after its authority was compared. */
 static const char *reduce_absolute(struct h1_index *ix, const char *base, struct str after_scheme)
 {
-    size_t n = 0;
-    struct str authority, rest;
+    size_t n = http_host_length(after_scheme);
+    struct str authority = str_first(after_scheme, n), rest = str_skip(after_scheme, n);
 
-    while (n < after_scheme.n && is_host_char[(unsigned char)after_scheme.p[n]])
-        n++;
-    authority = str_first(after_scheme, n);
-    rest = str_skip(after_scheme, n);
     if (n == 0 || (rest.n > 0 && rest.p[0] != '/'))
         return "target is malformed";
-    if (ix->has_host && !str_eq_nocase(authority, h1_span_str(base, ix->authority)))
+    if (ix->has_host && !str_eq_nocase(authority, http_span_str(base, ix->authority)))
         return "target and Host name different authorities";
-    ix->authority = h1_span_of(base, authority);
-    ix->target = h1_span_of(base, rest);
+    ix->authority = http_span_of(base, authority);
+    ix->target = http_span_of(base, rest);
     return NULL;
 }
 
@@ -167,7 +133,7 @@ static const char *reduce_absolute(struct h1_index *ix, const char *base, struct
 static const char *check_target(struct h1_index *ix, const char *base)
 {
     static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
-    struct str target = h1_span_str(base, ix->target);
+    struct str target = http_span_str(base, ix->target);
 
     if (target.p[0] == '/' || (str_eq(target, STR("*")) && ix->method == HTTP_OPTIONS))
         return NULL;
@@ -200,30 +166,17 @@ const char *h1_index_fill(struct h1_index *ix, const char *base, struct str head
 static struct str target_of(const struct h1_index *ix, const char *bytes)
 {
     if (ix->target.n > 0)
-        return h1_span_str(bytes, ix->target);
+        return http_span_str(bytes, ix->target);
     return ix->method == HTTP_OPTIONS ? STR("*") : STR("/");
-}
-
-static void fill_fields(const struct h1_index *ix, const char *bytes, struct http_head *ret)
-{
-    memset(ret->known, 0, sizeof ret->known);
-    for (unsigned i = 0; i < ix->field_count; i++) {
-        const struct h1_index_field *f = &ix->fields[i];
-        struct str value = h1_span_str(bytes, f->value);
-
-        ret->fields[i] = (struct http_field){h1_span_str(bytes, f->name), value};
-        if (f->known < FIELD_KNOWN_COUNT && ret->known[f->known].p == NULL)
-            ret->known[f->known] = value;
-    }
 }
 
 void h1_head(const struct h1_index *ix, const char *bytes, struct http_field *fields,
              struct http_head *ret)
 {
     ret->method = ix->method;
-    ret->method_text = h1_span_str(bytes, ix->method_text);
+    ret->method_text = http_span_str(bytes, ix->method_text);
     ret->target = target_of(ix, bytes);
-    ret->authority = h1_span_str(bytes, ix->authority);
+    ret->authority = http_span_str(bytes, ix->authority);
     ret->version_major = 1;
     ret->version_minor = ix->version_minor;
     ret->keep_alive = !ix->has_close && (ix->version_minor > 0 || ix->has_keep_alive);
@@ -231,7 +184,5 @@ void h1_head(const struct h1_index *ix, const char *bytes, struct http_field *fi
     ret->has_body = ix->is_chunked || ix->content_length > 0;
     ret->is_chunked = ix->is_chunked;
     ret->content_length = ix->content_length;
-    ret->fields = fields;
-    ret->field_count = ix->field_count;
-    fill_fields(ix, bytes, ret);
+    http_head_fill(ret, fields, ix->fields, ix->field_count, bytes);
 }

@@ -13,7 +13,7 @@ static int on_url(llhttp_t *parser, const char *at, size_t n)
 {
     struct h1_lexer *l = parser->data;
 
-    l->target = h1_span_of(l->base, (struct str){at, n});
+    l->target = http_span_of(l->base, (struct str){at, n});
     return 0;
 }
 
@@ -23,9 +23,9 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t n)
 
     if (l->field_count == l->max_fields)
         return HPE_USER;
-    l->fields[l->field_count++] = (struct h1_index_field){
-        .name = h1_span_of(l->base, (struct str){at, n}),
-        .value = h1_span_of(l->base, (struct str){at + n, 0}),
+    l->fields[l->field_count++] = (struct http_field_span){
+        .name = http_span_of(l->base, (struct str){at, n}),
+        .value = http_span_of(l->base, (struct str){at + n, 0}),
     };
     return 0;
 }
@@ -34,7 +34,7 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t n)
 {
     struct h1_lexer *l = parser->data;
 
-    l->fields[l->field_count - 1].value = h1_span_of(l->base, str_trim((struct str){at, n}));
+    l->fields[l->field_count - 1].value = http_span_of(l->base, str_trim((struct str){at, n}));
     return 0;
 }
 

@@ -3,24 +3,26 @@
  * are asked for. No I/O, and no timers: who owns a connection also has its clock.
  *
  * In: h2_receive() with whatever came. It calls the events below, in which h2_respond() and
- * h2_reset() may be called, but neither h2_receive() nor h2_peek().
+ * h2_reset() may be called, but neither h2_receive(), h2_peek() nor h2_free().
  *
- * Out: h2_peek() shows the next frames, h2_advance() says that they have been sent or copied. Nothing
- * else may be called in between. DATA frames point into the bodies themselves (base/body.h): nothing
- * is copied. A body that has nothing yet stays out of the way of the others until its on_more();
- * flow control holds a slow reader's stream, and no other. What is shown of a body is never more than
- * its stream's window, so nothing is gathered for who does not read.
+ * Out: h2_peek() shows the next frames, h2_advance() says that they have been sent or copied.
+ * Nothing else may be called in between; when h2_peek() shows nothing, h2_advance() need not be
+ * called. DATA frames point into the bodies themselves (base/body.h): nothing is copied. A body
+ * that has nothing yet stays out of the way of the others until its on_more(); flow control holds a
+ * slow reader's stream, and no other. What is shown of a body is never more than its stream's
+ * window, so nothing is gathered for who does not read.
  *
- * Order (RFC 9218): by urgency, which the client gives in the field `priority` or in PRIORITY_UPDATE;
- * where it says nothing, what h2_respond() is given. RFC 7540 priorities are not used
- * (SETTINGS_NO_RFC7540_PRIORITIES).
+ * Order (RFC 9218): by urgency, which the client gives in the field `priority` or in
+ * PRIORITY_UPDATE; where it says nothing, what h2_respond() is given. RFC 7540 priorities are not
+ * used (SETTINGS_NO_RFC7540_PRIORITIES).
  *
- * What is malformed gets the error of RFC 9113 on its stream or connection. Against floods (RFC 9113
- * 10.5) each connection has a budget: frames that ask for work and bring nothing (PING, SETTINGS,
- * PRIORITY, PRIORITY_UPDATE, RST_STREAM of an unanswered request, empty DATA or CONTINUATION,
- * WINDOW_UPDATE of a few bytes, malformed requests) each cost one; H2_BUDGET are given at the start,
- * H2_BUDGET_PER_SEC come back every second, and one with each request that is answered to its end.
- * Who has used it up is told GOAWAY with ENHANCE_YOUR_CALM.
+ * What is malformed gets the error of RFC 9113 on its stream or connection. Against floods (RFC
+ * 9113 10.5) each connection has a budget: frames that ask for work and bring nothing (PING,
+ * SETTINGS, PRIORITY, PRIORITY_UPDATE, RST_STREAM, CONTINUATION, unknown ones, DATA without content
+ * or for nobody, WINDOW_UPDATE of a few bytes or for nobody, a head that begins no request,
+ * malformed requests, streams that the client made us reset) each cost one; H2_BUDGET are given at
+ * the start, H2_BUDGET_PER_SEC come back every second, and H2_BUDGET_PER_ANSWER with each request
+ * that is answered to its end. Who has used it up is told GOAWAY with ENHANCE_YOUR_CALM.
  */
 #ifndef HTTP_H2_H
 #define HTTP_H2_H
@@ -37,6 +39,7 @@
 enum {
     H2_BUDGET = 500,
     H2_BUDGET_PER_SEC = 50,
+    H2_BUDGET_PER_ANSWER = 2,
     H2_TINY_WINDOW_UPDATE = 256, /* bytes; smaller ones cost */
     H2_CONTENT_WINDOW = 65535,   /* request content that may be on its way, of a stream */
     H2_BATCH_PIECES = 64,
@@ -64,18 +67,25 @@ struct h2_events {
      */
     void (*request)(void *owner, struct h2_stream *s, const struct h2_head_draft *draft,
                     bool has_content);
-    /* Of the request: a piece of its content; its end (also when it had none: not called then). */
+    /*
+     * Of the request: a piece of its content; its end (unless `request` said that there is none).
+     * Neither comes any more once h2_respond() was called.
+     */
     void (*content)(struct h2_stream *s, struct str piece);
     void (*content_end)(struct h2_stream *s);
 
-    /* Of the response: so many bytes of its body have gone (0: the head). */
+    /* Of the response, from h2_advance(): so many bytes of its body have gone (0: the head alone).
+     */
     void (*moved)(struct h2_stream *s, uint64_t n);
-    /* It waits for its body (true), or for the peer, in the socket or by flow control (false). */
+    /*
+     * It waits for its body (true), or for the peer, in the socket or by flow control (false, as at
+     * the beginning). May come from within h2_peek(): nothing may be called in it.
+     */
     void (*starved)(struct h2_stream *s, bool is_starved);
     /*
-     * The last event of a stream; `s` is gone after it. 0: the response has gone to its end; -EIO: the
-     * body broke (the stream has been reset); -ECONNRESET: the client has reset it, or the connection
-     * is given up. The body is not looked at any more.
+     * The last event of a stream; `s` is gone after it. 0: the response has gone to its end; -EIO:
+     * the body broke (the stream has been reset); -ECONNRESET: the client has reset it, or the
+     * connection is given up. The body is not looked at any more.
      */
     void (*closed)(struct h2_stream *s, int err);
 
@@ -94,19 +104,24 @@ struct h2 *h2_new(const struct h2_events *events, void *owner, unsigned max_stre
 /* Streams that are left get `closed` with -ECONNRESET first. Not from within an event. */
 void h2_free(struct h2 **h);
 
-/* 0, or -EPROTO: no more input is taken; what h2_peek() still shows says why (GOAWAY). */
+/*
+ * 0, or -EPROTO: no more input is taken; what h2_peek() still shows says why (GOAWAY). After errors
+ * that nghttp2 answers itself it is 0, input is ignored, and h2_is_over() says so when GOAWAY was
+ * shown.
+ */
 int h2_receive(struct h2 *h, struct str bytes, usec_t now) MUST_CHECK;
 
 /*
- * No new requests. Gently (RFC 9113 6.8): first GOAWAY with the highest stream, then, after a PING has
- * come back, the true one; requests that were on their way are served. Else at once.
+ * No new requests. Gently (RFC 9113 6.8): first GOAWAY with the highest stream, then, after a PING
+ * has come back, the true one; requests that were on their way are served. Else at once.
  */
 void h2_drain(struct h2 *h);
 void h2_go_away(struct h2 *h); /* NO_ERROR; streams under way may end */
 
-/* Nothing more will come of it: send what h2_peek() shows, then close. */
+/* Nothing more will come of it: send what h2_peek() shows, then close. Not between peek and
+ * advance. */
 bool h2_is_over(const struct h2 *h);
-unsigned h2_stream_count(const struct h2 *h); /* open requests */
+unsigned h2_stream_count(const struct h2 *h); /* requests not yet `closed` or reset */
 struct h2_counts *h2_get_counts(struct h2 *h);
 
 /* ---- requests ---- */
@@ -117,8 +132,8 @@ struct str h2_draft_bytes(const struct h2_head_draft *d);
 unsigned h2_draft_field_count(const struct h2_head_draft *d);
 /*
  * As h1_head(): `bytes` are a copy of h2_draft_bytes(), `fields` has room for all. Cookies are one
- * field again (RFC 9113 8.2.3); the authority is :authority, else Host. Also of a refused head, as far
- * as it goes.
+ * field again (RFC 9113 8.2.3); the authority is :authority, else Host. Also of a refused head, as
+ * far as it goes.
  */
 void h2_head(const struct h2_head_draft *d, const char *bytes, struct http_field *fields,
              struct http_head *ret);
@@ -129,14 +144,15 @@ void *h2_stream_owner(const struct h2_stream *s);
 enum h2_urgency { H2_URGENT = 1, H2_USUAL = 3, H2_BACKGROUND = 5 }; /* RFC 9218 4.1 */
 
 /*
- * Once a stream. The response is copied; `body` (NULL: none) is borrowed until `closed` or h2_reset(),
- * and its on_more() and puller are ours. Content of the request that has not come is not waited for
- * (RFC 9113 8.1: RST_STREAM with NO_ERROR follows). 0, or -errno: the stream is lost, `closed` comes.
+ * Once a stream. The response is copied; `body` (NULL: none) is borrowed until `closed` or
+ * h2_reset(), and its on_more() and puller are ours. Content of the request that has not come is
+ * not waited for (RFC 9113 8.1: RST_STREAM with NO_ERROR follows). Not with 1xx. 0, or -errno: the
+ * stream is lost, `closed` comes.
  */
 int h2_respond(struct h2_stream *s, const struct http_response *r, struct body *body,
                enum h2_urgency urgency, unix_t now) MUST_CHECK;
 
-/* Gives a stream up; no event of it comes any more, `s` is gone. */
+/* Gives a stream up, in any state: no event of it comes any more, `s` is gone. */
 enum h2_reset_code { H2_RESET_INTERNAL, H2_RESET_CANCEL, H2_RESET_REFUSED, H2_RESET_CALM };
 void h2_reset(struct h2_stream *s, enum h2_reset_code code);
 

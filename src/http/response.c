@@ -125,13 +125,9 @@ static void put_status(struct cursor *c, unsigned status)
 
 static void put_date(struct cursor *c, unix_t now)
 {
-    static _Thread_local char text[] = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-    static _Thread_local unix_t shown;
-
-    if (shown != now)
-        http_date_format(now, text + sizeof("Date: ") - 1);
-    shown = now;
-    put(c, (struct str){text, sizeof text - 1});
+    put(c, STR("Date: "));
+    put(c, http_date_now(now));
+    put(c, STR("\r\n"));
 }
 
 /* A line end in a field would let its author write a response of his own. */
@@ -149,20 +145,21 @@ static void put_field(struct cursor *c, const struct http_field *f)
     put(c, STR("\r\n"));
 }
 
-/* RFC 9110 6.4.1 */
-static bool has_content(const struct http_response *r)
+bool http_has_content(const struct http_response *r)
 {
     return r->status >= 200 && r->status != 204 && r->status != 304;
 }
 
 bool h1_is_chunked(const struct http_response *r, const struct http_head *request)
 {
-    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && request->version_minor > 0;
+    return http_has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN &&
+           request->version_minor > 0;
 }
 
 bool h1_ends_by_close(const struct http_response *r, const struct http_head *request)
 {
-    return has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN && !h1_is_chunked(r, request);
+    return http_has_content(r) && r->content_length == HTTP_LENGTH_UNKNOWN &&
+           !h1_is_chunked(r, request);
 }
 
 /* RFC 9112 6: how the content is framed. */
@@ -171,7 +168,7 @@ static void put_framing(struct cursor *c, const struct http_response *r,
 {
     if (h1_is_chunked(r, request)) {
         put(c, STR("Transfer-Encoding: chunked\r\n"));
-    } else if (has_content(r) && r->content_length != HTTP_LENGTH_UNKNOWN) {
+    } else if (http_has_content(r) && r->content_length != HTTP_LENGTH_UNKNOWN) {
         put(c, STR("Content-Length: "));
         put_number(c, r->content_length);
         put(c, STR("\r\n"));

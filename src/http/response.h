@@ -32,6 +32,9 @@ void http_response_add(struct http_response *r, struct str name, struct str valu
 /* "OK", "Not Found"; "" for a number without a phrase. */
 struct str http_reason(unsigned status);
 
+/* By its status (RFC 9110 6.4.1): may there be content, and with it a Content-Length? */
+bool http_has_content(const struct http_response *r);
+
 /* Is the content to be sent in chunks? */
 bool h1_is_chunked(const struct http_response *r, const struct http_head *request);
 /* Its end is the end of the connection (RFC 9112 6.3): HTTP/1.0 knows no other way without a

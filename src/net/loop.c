@@ -198,6 +198,7 @@ void loop_free(struct loop **l)
     settle(loop);
     deadlines_done(loop);
     lender_free(&loop->lender);
+    sealer_free(&loop->sealer);
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->end_of_turn, NULL);
     uv_close((uv_handle_t *)&loop->stay_awake, NULL);

@@ -24,7 +24,8 @@ enum proxy_verdict {
 };
 
 struct proxy_header {
-    /* Of the client. IP_NONE: not said (LOCAL, UNKNOWN, AF_UNSPEC, Unix sockets): the peer itself. */
+    /* Of the client. IP_NONE: not said (LOCAL, UNKNOWN, AF_UNSPEC, Unix sockets): the peer itself.
+     */
     struct ip source;
     bool is_tls; /* version 2, PP2_TYPE_SSL: the client came to the proxy over TLS */
 };

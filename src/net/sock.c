@@ -11,13 +11,14 @@
  */
 #include "net/sock.h"
 
-#include <errno.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "net/loop_internal.h"
+#include "net/retry.h"
+#include "net/tls_internal.h"
 
 /* Events pass through without translation. */
 _Static_assert((int)SOCK_READ == (int)UV_READABLE && (int)SOCK_WRITE == (int)UV_WRITABLE &&
@@ -48,18 +49,37 @@ static void on_closed(uv_handle_t *handle)
 
     close(s->fd);
     s->fd = -1;
+    tls_free(&s->tls);
     s->loop->under_way--;
     s->ops->closed(s);
+}
+
+/* Has TLS received what the kernel shows no more, and somebody wants it? */
+static bool has_hidden_input(const struct sock *s)
+{
+    return s->tls != NULL && (s->wanted & SOCK_READ) != 0 && tls_has_input(s->tls);
+}
+
+static void defer_if_needed(struct sock *s)
+{
+    if (must_rearm(s) || has_hidden_input(s))
+        loop_defer(s->loop, &s->end_of_turn);
 }
 
 static void on_end_of_turn(struct loop_task *task)
 {
     struct sock *s = container_of(task, struct sock, end_of_turn);
 
-    if (s->is_closing)
+    if (s->is_closing) {
         uv_close((uv_handle_t *)&s->poll, on_closed);
-    else if (must_rearm(s))
+        return;
+    }
+    if (must_rearm(s))
         arm(s);
+    if (has_hidden_input(s)) {
+        s->ops->readable(s);
+        defer_if_needed(s);
+    }
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -78,8 +98,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
         s->ops->writable(s);
     if ((events & s->wanted & SOCK_HANGUP) != 0)
         s->ops->hangup(s);
-    if (must_rearm(s))
-        loop_defer(s->loop, &s->end_of_turn);
+    defer_if_needed(s);
 }
 
 int sock_init(struct sock *s, struct loop *l, int fd, const struct sock_ops *ops)
@@ -100,23 +119,59 @@ void sock_want(struct sock *s, unsigned events)
 {
     assert(!s->is_closing);
     s->wanted = (uint8_t)events;
-    if (must_rearm(s))
-        loop_defer(s->loop, &s->end_of_turn);
+    defer_if_needed(s);
 }
 
-#define RETRY_ON_EINTR(call)                   \
-    ({                                         \
-        ssize_t result_;                       \
-        do                                     \
-            result_ = (call);                  \
-        while (result_ < 0 && errno == EINTR); \
-        result_ < 0 ? -errno : result_;        \
-    })
+/* TLS */
+
+int sock_start_tls(struct sock *s, const struct tls_server *t)
+{
+    assert(!s->is_closing && s->tls == NULL);
+    s->tls = tls_new(s->loop, s->fd, t);
+    return s->tls != NULL ? 0 : -ENOMEM;
+}
+
+int sock_handshake(struct sock *s, unsigned *ret_want)
+{
+    assert(!s->is_closing);
+    return tls_handshake(s->tls, ret_want);
+}
+
+struct str sock_alpn(const struct sock *s)
+{
+    return s->tls != NULL ? tls_alpn(s->tls) : STR("");
+}
+
+struct str sock_tls_version(const struct sock *s)
+{
+    return s->tls != NULL ? tls_version(s->tls) : STR("");
+}
+
+bool sock_is_resumed(const struct sock *s)
+{
+    return s->tls != NULL && tls_is_resumed(s->tls);
+}
+
+int sock_flush(struct sock *s)
+{
+    assert(!s->is_closing);
+    return s->tls != NULL ? tls_flush(s->tls) : 0;
+}
+
+/* Bytes */
 
 ssize_t sock_recv(struct sock *s, void *p, size_t n)
 {
     assert(!s->is_closing);
+    if (s->tls != NULL)
+        return tls_recv(s->tls, p, n);
     return RETRY_ON_EINTR(recv(s->fd, p, n, 0));
+}
+
+ssize_t sock_peek(struct sock *s, void *p, size_t n)
+{
+    assert(!s->is_closing && s->tls == NULL);
+    return RETRY_ON_EINTR(recv(s->fd, p, n, MSG_PEEK));
 }
 
 ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
@@ -125,18 +180,24 @@ ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more)
     int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
 
     assert(!s->is_closing);
+    if (s->tls != NULL)
+        return tls_send(s->tls, iov, count, more);
     return RETRY_ON_EINTR(sendmsg(s->fd, &m, flags));
 }
 
 ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n)
 {
     assert(!s->is_closing);
+    if (s->tls != NULL)
+        return tls_send_file(s->tls, fd, offset, n);
     return RETRY_ON_EINTR(sendfile(s->fd, fd, &offset, n));
 }
 
 void sock_shutdown_write(struct sock *s)
 {
     assert(!s->is_closing);
+    if (s->tls != NULL)
+        tls_shutdown_write(s->tls);
     (void)shutdown(s->fd, SHUT_WR); /* ENOTCONN: the peer has reset, which the next recv says */
 }
 

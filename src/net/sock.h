@@ -35,7 +35,8 @@ struct sock_ops {
 enum { SOCK_READ = 1, SOCK_WRITE = 2, SOCK_HANGUP = 4 };
 
 enum {
-    SOCK_SEAL_AT_ONCE = 64 * 1024, /* plain bytes of one send over TLS: four records and one send */
+    SOCK_SEAL_AT_ONCE =
+        100 * 1024, /* plain bytes of one send over TLS: four records and one send */
     SOCK_SEALED_MAX = SOCK_SEAL_AT_ONCE + 4096, /* the same with what TLS adds */
 };
 

@@ -14,6 +14,9 @@
 
 enum { ERRORS_CAP = 1 << 20, TTL_MAX = 10 * 365 * 86400, DEFAULT_TTL = 3600 };
 
+/* A session is resumed for 8 to 24 hours; RFC 8446 4.6.1 allows 7 days. */
+#define TICKET_ROTATION (8 * 3600 * USEC_PER_SEC)
+
 static const char default_config[] = "/etc/hlsgate/hlsgate.yaml";
 
 /* "300", "300s", "5m", "2h", "7d" as seconds. */
@@ -95,13 +98,13 @@ static const char *config_of(const struct command_options *o)
     return o->config != NULL ? o->config : default_config;
 }
 
-static struct snapshot *load(const struct command_options *o)
+static struct snapshot *load(const struct command_options *o, struct tls_tickets *tickets)
 {
     struct snapshot *snapshot = NULL;
     struct buf errors;
 
     buf_init(&errors, ERRORS_CAP);
-    if (snapshot_load(config_of(o), &snapshot, &errors) < 0)
+    if (snapshot_load(config_of(o), tickets, &snapshot, &errors) < 0)
         fprintf(stderr, "%.*s", STR_FMT(buf_str(&errors)));
     buf_done(&errors);
     return snapshot;
@@ -109,14 +112,16 @@ static struct snapshot *load(const struct command_options *o)
 
 int cmd_serve(const struct command_options *o)
 {
-    struct snapshot *snapshot = load(o);
+    AUTO(tls_tickets_free) struct tls_tickets *tickets = tls_tickets_new(TICKET_ROTATION);
+    struct snapshot *snapshot = load(o, tickets);
 
-    return snapshot != NULL ? server_run(snapshot, config_of(o)) : EXIT_FAILURE;
+    return snapshot != NULL ? server_run(snapshot, config_of(o), tickets) : EXIT_FAILURE;
 }
 
 int cmd_check(const struct command_options *o)
 {
-    AUTO(snapshot_unref) struct snapshot *snapshot = load(o);
+    AUTO(tls_tickets_free) struct tls_tickets *tickets = tls_tickets_new(TICKET_ROTATION);
+    AUTO(snapshot_unref) struct snapshot *snapshot = load(o, tickets);
     struct buf errors;
     int r;
 
@@ -217,7 +222,7 @@ int cmd_sign(const struct command_options *o)
                         "control characters)\n");
         return EXIT_USAGE;
     }
-    snapshot = load(o);
+    snapshot = load(o, NULL);
     if (snapshot == NULL)
         return EXIT_FAILURE;
     arena_init(&a, ERRORS_CAP);

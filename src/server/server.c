@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "server/worker.h"
 
-enum { BACKLOG = 4096, ERRORS_CAP = 1 << 20 };
+enum { BACKLOG = 4096, ERRORS_CAP = 1 << 20, CERTIFICATE_WARNING_DAYS = 14 };
 
 struct server {
     struct snapshot *snapshot; /* a reference: the one in force */
@@ -26,6 +26,7 @@ struct server {
     struct disk *disk; /* NULL: none */
     struct gate gate;
     struct connection_limit limit;
+    struct tls_tickets *tickets; /* not owned: entrances use them */
     const struct api *api;
     struct worker **workers;
     unsigned worker_count, started_count;
@@ -130,7 +131,6 @@ static int open_sockets(const struct snapshot *s, int *shared, int *ret_fds)
 static int make_workers(struct server *s)
 {
     int shared[WORKER_MAX_LISTENERS], fds[WORKER_MAX_LISTENERS];
-    const struct settings *settings = &s->snapshot->settings;
 
     memset(shared, -1, sizeof shared);
     s->gate.workers = xcalloc(s->worker_count, sizeof(struct gate_worker *));
@@ -141,8 +141,8 @@ static int make_workers(struct server *s)
             log_error("cannot listen: %s", strerror(-r));
             return -1;
         }
-        s->workers[i] = worker_new(&s->gate, s->store, s->snapshot, i, s->worker_count, &s->limit,
-                                   fds, (unsigned)settings->listen.count);
+        s->workers[i] =
+            worker_new(&s->gate, s->store, s->snapshot, i, s->worker_count, &s->limit, fds);
         s->gate.workers[i] = s->workers[i]->gate;
     }
     s->gate.worker_count = s->worker_count;
@@ -189,6 +189,23 @@ static void log_lines(struct str lines)
             log_error("%.*s", STR_FMT(line));
 }
 
+/* A certificate that nobody renews takes the whole site down: said in time, at start and reload. */
+static void log_certificates(const struct snapshot *s)
+{
+    for (unsigned i = 0; i < s->entrance_count; i++) {
+        const struct entrance *e = s->entrances[i];
+        char text[128];
+        int64_t days;
+
+        if (e->tls == NULL)
+            continue;
+        days = (tls_server_expires(e->tls) - clock_unix()) / 86400;
+        net_address_format(&e->address, text, sizeof text);
+        if (days < CERTIFICATE_WARNING_DAYS)
+            log_warn("a certificate of %s expires in %lld days", text, (long long)days);
+    }
+}
+
 /* ---- signals ---- */
 
 /* Blocked in every thread, taken by this one. SIGUSR1 is how the joining thread says that it is
@@ -220,7 +237,7 @@ static void reload(struct server *s)
     struct buf errors;
 
     buf_init(&errors, ERRORS_CAP);
-    if (snapshot_load(s->config, &next, &errors) < 0) {
+    if (snapshot_load(s->config, s->tickets, &next, &errors) < 0) {
         log_error("SIGHUP: the configuration has mistakes, the old one stays in force");
         log_lines(buf_str(&errors));
     } else {
@@ -232,6 +249,7 @@ static void reload(struct server *s)
         snapshot_unref(&s->snapshot);
         s->snapshot = next;
         log_info("SIGHUP: the new configuration is in force");
+        log_certificates(next);
     }
     buf_done(&errors);
 }
@@ -332,13 +350,16 @@ static void log_ready(const struct server *s)
         net_address_format(address_of(s->snapshot, i), text, sizeof text);
         log_info("listening on %s with %u workers", text, s->worker_count);
     }
+    log_certificates(s->snapshot);
 }
 
-int server_run(struct snapshot *snapshot, const char *config)
+int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets *tickets)
 {
     const struct settings *settings = &snapshot->settings;
-    struct server s = {
-        .snapshot = snapshot, .config = config, .worker_count = count_workers(settings)};
+    struct server s = {.snapshot = snapshot,
+                       .config = config,
+                       .tickets = tickets,
+                       .worker_count = count_workers(settings)};
     sigset_t signals;
     int result = EXIT_FAILURE;
 

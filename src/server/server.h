@@ -6,9 +6,9 @@
 
 /*
  * Serves until SIGTERM (drains) or SIGINT (stops); SIGHUP loads `config` again. The process's exit
- * code. Takes the snapshot.
+ * code. Takes the snapshot, which was loaded with `tickets`.
  */
-int server_run(struct snapshot *snapshot, const char *config);
+int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets *tickets);
 
 /*
  * What only the machine can tell: can the addresses be bound, can the store be opened? 0, or -1

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+#include "http/scan.h"
+#include "net/tls.h"
+
 static int parse_address(struct arena *arena, struct str text, const struct conf_field *field,
                          void *dst, struct buf *error)
 {
@@ -31,13 +34,94 @@ static int parse_workers(struct arena *arena, struct str text, const struct conf
 
 static const struct conf_type conf_workers = {"number or auto", sizeof(int), false, parse_workers};
 
+/* What may stand in front of a path: scheme and authority, nothing behind them. */
+static bool is_base(struct str text)
+{
+    struct str scheme = STR("https://");
+
+    return str_starts(text, scheme) && text.n > scheme.n &&
+           str_find_char(str_skip(text, scheme.n), '/') < 0 && scan_control_but_tab(text) == text.n;
+}
+
+static int parse_redirect(struct arena *arena, struct str text, const struct conf_field *field,
+                          void *dst, struct buf *error)
+{
+    struct redirect_setting *r = dst;
+    bool is_https = str_eq(text, STR("https"));
+
+    if (text.n > 0 && !is_https && !is_base(text)) {
+        buf_add(error, STR("`https`, or a base without a path such as https://www.example.com"));
+        return -1;
+    }
+    r->is_on = text.n > 0;
+    r->base = is_https ? STR("") : arena_copy(arena, text);
+    return r->base.p != NULL ? 0 : -1;
+}
+
+static const struct conf_type conf_redirect = {"redirect", sizeof(struct redirect_setting), false,
+                                               parse_redirect};
+
+#define CERTIFICATE_DOC                                                                           \
+    "PEM file of the certificate, those that signed it behind it. Read again by SIGHUP, without " \
+    "dropping anybody."
+#define KEY_DOC "PEM file of its private key, not encrypted."
+
+static const struct conf_field certificate_fields[] = {
+    CONF_F(struct certificate_setting, certificate, conf_path, .min = "1", .reload = true,
+           .doc = CERTIFICATE_DOC),
+    CONF_F(struct certificate_setting, key, conf_path, .min = "1", .reload = true, .doc = KEY_DOC),
+    CONF_END,
+};
+
+static const char *const tls_versions[] = {"1.2", "1.3", NULL}; /* enum tls_version */
+
+static const struct conf_field tls_fields[] = {
+    CONF_F_AS(struct tls_settings, first.certificate, "certificate", conf_path, .def = "",
+              .reload = true,
+              .doc = CERTIFICATE_DOC " Who asks for a name that no certificate has gets this one."),
+    CONF_F_AS(struct tls_settings, first.key, "key", conf_path, .def = "", .reload = true,
+              .doc = KEY_DOC),
+    CONF_SECTIONS(
+        struct tls_settings, certificates, struct certificate_setting, certificate_fields,
+        .optional = true, .reload = true,
+        .doc =
+            "More certificates. The name that a client asks for decides (SNI); an ECDSA and an RSA "
+            "certificate for the same names stand side by side."),
+    CONF_F(struct tls_settings, min_version, conf_enum, .def = "1.2", .choices = tls_versions,
+           .reload = true, .doc = "The oldest version of TLS that is spoken."),
+    CONF_F(struct tls_settings, ciphers, conf_string, .def = "", .reload = true,
+           .doc = "Cipher suites of TLS 1.2 in OpenSSL's words. Empty: ECDHE with AES-GCM or "
+                  "ChaCha20-Poly1305."),
+    CONF_F(struct tls_settings, hsts, conf_duration, .def = "0", .min = "0", .max = "730d",
+           .reload = true,
+           .doc = "Tell browsers to come over TLS alone for this long (Strict-Transport-Security); "
+                  "0: do not."),
+    CONF_END,
+};
+
 static const struct conf_field listen_fields[] = {
     CONF_F(struct listen_setting, address, conf_address,
            .doc = "`host:port` with a literal address, or `unix:/path`. [::] takes IPv4 as well."),
+    CONF_OPTIONAL_SECTION(struct listen_setting, tls, has_tls, tls_fields, .reload = true,
+                          .doc = "TLS on this address."),
+    CONF_F(struct listen_setting, http2, conf_bool, .def = "on", .reload = true,
+           .doc = "HTTP/2 beside HTTP/1.1: over TLS by ALPN, else with prior knowledge."),
+    CONF_F(struct listen_setting, proxy_protocol, conf_bool, .def = "off", .reload = true,
+           .doc = "Every connection begins with a PROXY header, version 1 or 2, in front of TLS. "
+                  "What it says of the "
+                  "client is believed from `trusted_proxies` alone."),
+    CONF_F(struct listen_setting, redirect, conf_redirect, .def = "", .reload = true,
+           .doc = "`https`: every request is redirected to the same name over https; or to this "
+                  "base, such as "
+                  "https://www.example.com:8443. Nothing else is served here."),
     CONF_END,
 };
 
 static const struct conf_field http_fields[] = {
+    CONF_F(struct http_settings, handshake_timeout, conf_duration, .def = "10s", .min = "100ms",
+           .max = "1h",
+           .doc = "Time for a PROXY header and the TLS handshake, from the connection's first "
+                  "moment on."),
     CONF_F(struct http_settings, head_timeout, conf_duration, .def = "10s", .min = "100ms",
            .max = "1h", .doc = "Time for a request head to arrive once it has begun."),
     CONF_F(struct http_settings, content_timeout, conf_duration, .def = "10s", .min = "100ms",
@@ -57,6 +141,8 @@ static const struct conf_field http_fields[] = {
            .max = "10000000",
            .doc =
                "Client connections of all workers together; more are closed at once and counted."),
+    CONF_F(struct http_settings, max_streams, conf_int, .def = "128", .min = "1", .max = "10000",
+           .doc = "Requests under way on one HTTP/2 connection."),
     CONF_END,
 };
 

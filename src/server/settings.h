@@ -10,13 +10,36 @@
 
 enum { WORKER_MAX_LISTENERS = 64 };
 
+struct certificate_setting {
+    struct str certificate, key; /* paths */
+};
+
+struct tls_settings {
+    struct certificate_setting first; /* "": none */
+    struct conf_list certificates;    /* struct certificate_setting */
+    int min_version;                  /* enum tls_version */
+    struct str ciphers;
+    usec_t hsts;
+};
+
+/* What a listener that does nothing else redirects to. */
+struct redirect_setting {
+    bool is_on;
+    struct str base; /* "https://name:port"; "": https and the name that was asked for */
+};
+
 struct listen_setting {
     struct net_address address;
+    bool has_tls;
+    struct tls_settings tls;
+    bool http2, proxy_protocol;
+    struct redirect_setting redirect;
 };
 
 struct http_settings {
-    usec_t head_timeout, content_timeout, work_timeout, idle_timeout, send_timeout, drain_timeout;
-    int64_t max_connections;
+    usec_t handshake_timeout, head_timeout, content_timeout, work_timeout, idle_timeout,
+        send_timeout, drain_timeout;
+    int64_t max_connections, max_streams;
 };
 
 struct embedded_settings {

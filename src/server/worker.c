@@ -44,10 +44,9 @@ static void on_drain_timeout(struct deadline *d)
 static void drain(struct worker *w)
 {
     w->state = WORKER_DRAINING;
-    for (unsigned i = 0; i < w->listener_count; i++)
-        listener_free(&w->listeners[i]);
-    w->listener_count = 0;
-    conn_close_idle(w);
+    for (unsigned i = 0; i < w->listening_count; i++)
+        listener_free(&w->listening[i].listener);
+    conn_drain_all(w);
     deadline_set(w->drain, &w->drained);
     w->ending = ticker_new(w->loop, ENDING_CHECK, check_end, w);
 }
@@ -94,6 +93,25 @@ static struct rules_era *era_new(struct snapshot *s)
     return &era->rules;
 }
 
+static const struct snapshot *snapshot_of(struct rules_era *rules)
+{
+    return container_of(rules, struct era, rules)->snapshot;
+}
+
+/* An address that the new configuration has no more is listened on until a restart, as it was. */
+static void change_entrances(struct worker *w, const struct snapshot *s)
+{
+    for (unsigned i = 0; i < w->listening_count; i++) {
+        struct listening *l = &w->listening[i];
+        struct entrance *next = snapshot_entrance(s, &l->entrance->address);
+
+        if (next == NULL)
+            continue;
+        entrance_unref(&l->entrance);
+        l->entrance = entrance_ref(next);
+    }
+}
+
 /* Carries the next configuration to a worker. */
 struct reload {
     struct loop_message message;
@@ -106,6 +124,7 @@ static void on_reload(struct loop_message *m)
     struct reload *r = container_of(m, struct reload, message);
 
     gate_worker_change_rules(r->worker->gate, r->era);
+    change_entrances(r->worker, snapshot_of(r->era));
     free(r);
 }
 
@@ -139,19 +158,33 @@ void worker_connection_closed(struct worker *w)
 
 static void on_accepted(void *arg, int fd, const struct net_address *peer)
 {
-    struct worker *w = arg;
+    struct listening *l = arg;
 
-    conn_accept(w, fd, peer);
+    conn_accept(l->worker, fd, peer, l->entrance);
+}
+
+static void on_limit(struct deadline *d)
+{
+    struct time_limit *l = container_of(d, struct time_limit, deadline);
+
+    l->expired(l);
+}
+
+void time_limit_init(struct time_limit *l, void (*expired)(struct time_limit *l))
+{
+    deadline_init(&l->deadline);
+    l->expired = expired;
 }
 
 static void make_deadlines(struct worker *w, const struct http_settings *s)
 {
-    w->idle = deadline_queue_new(w->loop, s->idle_timeout, conn_on_idle);
-    w->head = deadline_queue_new(w->loop, s->head_timeout, conn_on_slow_head);
-    w->work = deadline_queue_new(w->loop, s->work_timeout, conn_on_slow_work);
-    w->content = deadline_queue_new(w->loop, s->content_timeout, conn_on_slow_content);
-    w->send = deadline_queue_new(w->loop, s->send_timeout, conn_on_slow_reader);
-    w->linger = deadline_queue_new(w->loop, CONN_LINGER_TIME, conn_on_lingered);
+    w->handshake = deadline_queue_new(w->loop, s->handshake_timeout, on_limit);
+    w->idle = deadline_queue_new(w->loop, s->idle_timeout, on_limit);
+    w->head = deadline_queue_new(w->loop, s->head_timeout, on_limit);
+    w->work = deadline_queue_new(w->loop, s->work_timeout, on_limit);
+    w->content = deadline_queue_new(w->loop, s->content_timeout, on_limit);
+    w->send = deadline_queue_new(w->loop, s->send_timeout, on_limit);
+    w->linger = deadline_queue_new(w->loop, CONN_LINGER_TIME, on_limit);
     w->drain = deadline_queue_new(w->loop, s->drain_timeout, on_drain_timeout);
     deadline_init(&w->drained);
 }
@@ -169,13 +202,21 @@ static struct client *make_client(struct loop *l, const struct pool_settings *s,
     return client_new(l, &limits);
 }
 
+static void listen_on(struct worker *w, struct entrance *e, int fd)
+{
+    struct listening *l = &w->listening[w->listening_count++];
+
+    l->worker = w;
+    l->entrance = entrance_ref(e);
+    l->listener = listener_new(w->loop, fd, on_accepted, l);
+}
+
 struct worker *worker_new(struct gate *gate, struct store *store, struct snapshot *snapshot,
                           unsigned number, unsigned count, struct connection_limit *limit,
-                          const int *fds, unsigned fd_count)
+                          const int *fds)
 {
     struct worker *w = xzalloc(sizeof *w);
 
-    assert(fd_count <= WORKER_MAX_LISTENERS);
     w->number = number;
     w->limit = limit;
     w->loop = loop_new();
@@ -186,8 +227,10 @@ struct worker *worker_new(struct gate *gate, struct store *store, struct snapsho
     w->stop_order.run = on_stop_order;
     list_init(&w->connections);
     make_deadlines(w, &snapshot->settings.http);
-    for (unsigned i = 0; i < fd_count; i++)
-        w->listeners[w->listener_count++] = listener_new(w->loop, fds[i], on_accepted, w);
+    w->batch = xmalloc(sizeof *w->batch);
+    w->max_streams = (unsigned)snapshot->settings.http.max_streams;
+    for (unsigned i = 0; i < snapshot->entrance_count; i++)
+        listen_on(w, snapshot->entrances[i], fds[i]);
     if (number == 0)
         store_housekeep(w->store);
     return w;
@@ -199,14 +242,17 @@ void worker_free(struct worker **w)
 
     if (old == NULL)
         return;
-    for (unsigned i = 0; i < old->listener_count; i++)
-        listener_free(&old->listeners[i]);
+    for (unsigned i = 0; i < old->listening_count; i++) {
+        listener_free(&old->listening[i].listener);
+        entrance_unref(&old->listening[i].entrance);
+    }
     ticker_free(&old->ending);
     deadline_clear(&old->drained);
     gate_worker_free(&old->gate);
     client_free(&old->client);
     store_worker_free(&old->store);
     loop_free(&old->loop);
+    free(old->batch);
     free(old);
 }
 

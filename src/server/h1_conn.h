@@ -1,40 +1,39 @@
-/* What the files of a connection share: conn.c (life, input), conn_send.c (output). */
-#ifndef SERVER_CONN_INTERNAL_H
-#define SERVER_CONN_INTERNAL_H
+/*
+ * HTTP/1.1 on a connection: bytes become requests, one at a time (pipelined ones wait in their
+ * order), and responses become bytes. An idle connection holds no buffer and no arena.
+ *
+ * h1_conn.c: life and input; h1_send.c: output.
+ */
+#ifndef SERVER_H1_CONN_H
+#define SERVER_H1_CONN_H
 
 #include "gate/req.h"
 #include "http/chunked.h"
-#include "net/sock.h"
+#include "http/h1.h"
 #include "server/conn.h"
 
 /*    state     what it waits for                                                 deadline */
-#define CONN_STATES(X)                                                                       \
+#define H1_STATES(X)                                                                         \
     X(IDLE)    /* the first byte of a request                                     idle */    \
     X(HEAD)    /* the rest of a head                                              head */    \
     X(WORKING) /* the request's own steps                                         work */    \
     X(CONTENT) /* the rest of a request's content                                 content */ \
-    X(SENDING) /* room in the socket, or the next piece of a body                 send */    \
-    X(LINGER)  /* the client's end, after ours                                    linger */  \
-    X(CLOSED)  /* the loop, to let go of the socket                               none */
+    X(SENDING) /* room in the socket, or the next piece of a body                 send */
 
-enum conn_state {
-#define X(name) CONN_##name,
-    CONN_STATES(X)
+enum h1_conn_state {
+#define X(name) H1_##name##_STATE,
+    H1_STATES(X)
 #undef X
 };
 
-struct conn {
-    struct sock sock;
-    struct worker *worker;
-    struct list link; /* in worker->connections */
-    struct deadline deadline;
-    struct req *req; /* owned; the one under way */
-    struct ip peer;
-    uint8_t state;      /* enum conn_state; conn_enter() */
+struct h1_conn {
+    struct conn *conn;  /* whose session this is */
+    struct req *req;    /* owned; the one under way */
+    uint8_t state;      /* enum h1_conn_state; h1_conn_enter() */
+    bool may_be_h2;     /* the first bytes have yet to tell */
     bool is_last;       /* no request is taken after this response */
     bool ends_by_close; /* the response under way: where it ends, only our close will say */
-    bool peer_ended;    /* the client has ended its side */
-    bool is_processing; /* conn_process() is on the stack */
+    bool is_processing; /* process() is on the stack */
     struct h1 h1;
     struct str
         view; /* input not looked at yet: in worker->input (only while processing) or in `kept` */
@@ -44,14 +43,17 @@ struct conn {
     struct chunked_body *chunked; /* in the request's arena */
 };
 
-void conn_enter(struct conn *c, enum conn_state s);
-void conn_close(struct conn *c);
+void h1_conn_start(struct conn *c);
+
+/* ---- between the two files ---- */
+
+void h1_conn_enter(struct h1_conn *h, enum h1_conn_state s);
 
 /* Is this response the last on its connection? */
-bool conn_must_end(const struct conn *c, const struct req *r);
+bool h1_conn_must_end(const struct h1_conn *h, const struct req *r);
 
 /* transport->respond, and what goes on with it. */
-int conn_respond(struct req *r);
-void conn_on_writable(struct sock *s);
+int h1_conn_respond(struct req *r);
+void h1_conn_writable(struct conn *c);
 
 #endif
