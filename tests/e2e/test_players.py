@@ -80,10 +80,10 @@ class Cinema:
     def __init__(self, gate, transport, authority):
         self.gate = gate
         self.url = f"http://127.0.0.1:{gate.port}" + sign(MASTER)
-        if transport == "tls":
+        if transport != "h1":
             port = free_port()
             certificate, key = authority.certificate("IP:127.0.0.1")
-            gate.config["listen"].append({"address": f"[::]:{port}",
+            gate.config["listen"].append({"address": f"[::]:{port}", "http2": "on" if transport == "h2+tls" else "off",
                                           "tls": {"certificate": str(certificate), "key": str(key)}})
             gate.write_config()
             self.url = f"https://127.0.0.1:{port}" + sign(MASTER)
@@ -93,8 +93,9 @@ class Cinema:
         self.gate.grant(self.gate.viewer(ip="127.0.0.1", ua=ua), path=MASTER)
 
 
-@pytest.fixture(params=["h1", "tls"])
+@pytest.fixture(params=["h1", "h1+tls", "h2+tls"])
 def cinema(request, make_gate, demo, authority):
+    """Where HTTP/2 is offered, VLC and GStreamer take it; ffmpeg and mpv have never heard of it."""
     gate = make_gate(start=False, origins=[{"prefix": "/", "filesystem": {"root": str(demo.root)}}])
     return Cinema(gate, request.param, authority)
 
