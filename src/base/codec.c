@@ -96,33 +96,52 @@ static const uint8_t base64_ranks[256] = {
     ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64,
 };
 
-/* Decodes into `out` when it is not NULL; -1 at the first character that is wrong. */
-static int base64url_walk(struct str text, uint8_t *out)
+static inline uint32_t base64_value(char c)
 {
-    uint32_t bits = 0;
-    size_t at = 0;
-    int held = 0;
-
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t rank = base64_ranks[(unsigned char)text.p[i]];
-
-        if (rank == 0)
-            return -1;
-        bits = bits << 6 | (rank - 1u);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            if (out != NULL)
-                out[at] = (uint8_t)(bits >> held);
-            at++;
-        }
-    }
-    return (bits & ((1u << held) - 1)) == 0 ? 0 : -1;
+    return base64_ranks[(unsigned char)c] - 1u;
 }
 
+static bool is_base64url(struct str text)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < text.n; i++)
+        ok &= base64_ranks[(unsigned char)text.p[i]] != 0;
+    return ok;
+}
+
+/* The last one or two bytes' two or three characters, as 24 bits. */
+static uint32_t base64_rest(const char *from, size_t n)
+{
+    uint32_t bits = n > 0 ? base64_value(from[0]) << 18 | base64_value(from[1]) << 12 : 0;
+
+    return n > 1 ? bits | base64_value(from[2]) << 6 : bits;
+}
+
+/* Three bytes at a time, as they were written. RFC 4648 3.5: bits that belong to no byte are zero.
+ */
 int base64url_decode(struct str text, void *ret_bytes, size_t n)
 {
-    if (text.n != BASE64URL_LEN(n) || base64url_walk(text, NULL) < 0)
+    uint8_t *to = ret_bytes;
+    const char *from = text.p;
+    uint32_t rest;
+
+    if (text.n != BASE64URL_LEN(n) || !is_base64url(text))
         return -1;
-    return base64url_walk(text, ret_bytes);
+    rest = base64_rest(from + n / 3 * 4, n % 3);
+    if ((rest & (n % 3 == 1 ? 0xffff : 0xff)) != 0)
+        return -1;
+    for (; n >= 3; n -= 3, from += 4, to += 3) {
+        uint32_t bits = base64_value(from[0]) << 18 | base64_value(from[1]) << 12 |
+                        base64_value(from[2]) << 6 | base64_value(from[3]);
+
+        to[0] = (uint8_t)(bits >> 16);
+        to[1] = (uint8_t)(bits >> 8);
+        to[2] = (uint8_t)bits;
+    }
+    if (n > 0)
+        to[0] = (uint8_t)(rest >> 16);
+    if (n > 1)
+        to[1] = (uint8_t)(rest >> 8);
+    return 0;
 }
