@@ -170,7 +170,8 @@ class TestSlowStreams:
         gate = own_gate(http={"send_timeout": "500ms"})
         with client(gate, (f.INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=8 << 10) as c:
             c.send(f.window_update(0, 2**31 - 1 - f.WINDOW), *[f.request(i, BIG) for i in range(1, 21, 2)])
-            until(lambda: gate.count_of("send_timeout") == 10, "all given up")
+            # The kernel may take the whole of one or two answers.
+            until(lambda: gate.count_of("send_timeout") >= 8, "all given up")
             gate.wait_gauge("connections", 1)
         assert gate.counters()["send_timeouts"] >= 1
 
