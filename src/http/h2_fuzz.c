@@ -6,6 +6,8 @@
  */
 #include "http/h2.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/mem.h"
