@@ -4,38 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-struct fixture {
-    struct world w;
-    struct buf b;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = xzalloc(sizeof *f);
-
-    buf_init(&f->b, 1 << 20);
-    world_init(&f->w, 100);
-    world_open(&f->w);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    world_done(&f->w);
-    buf_done(&f->b);
-    free(f);
-    return 0;
-}
-
-static void run(struct fixture *f, const char *said)
-{
-    assert_int_equal(world_receive(&f->w, &f->b), 0);
-    assert_str(str_of(world_said(&f->w)), said);
-}
-
 static void get(struct fixture *f, uint32_t id, const char *more)
 {
     char lines[200];
@@ -265,8 +233,6 @@ static void test_many_streams(void **state)
         assert_int_equal(f->w.asked[i]->moved, 600);
     }
 }
-
-#define WITH_A_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 TEST_MAIN(WITH_A_WORLD(test_windows_of_a_stream), WITH_A_WORLD(test_the_window_of_the_connection),
           WITH_A_WORLD(test_a_slow_reader_costs_nothing), WITH_A_WORLD(test_a_body_that_waits),
