@@ -37,11 +37,23 @@ test    openssl             signs URLs in the shell example, certificates of the
 test    nginx               real origins: over TLS and HTTP/2, killed and started again
 test    curl                a player of the tests, over HTTP/1.1, HTTP/2 and TLS
 test    nghttp2-client      nghttp and h2load: independent clients of HTTP/2
+test    python3-brotli      decodes what the gate has compressed
 test    python3-h2          frame-exact HTTP/2 in the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same
 test    nodejs              runs the Node example of the documents
+test    npm                 fetches what the browser tests load, see scripts/browser.sh
+test    chromium            a browser that plays streams
+test    libnss3-tools       certutil: tells Chromium whose certificates to believe
 test    php-cli             runs the PHP example of the documents
+players mpv                 plays the demo in `make players`
+players vlc-bin             the same
+players vlc-plugin-base     its HTTP, HLS and decoders
+players gstreamer1.0-tools  the same
+players gstreamer1.0-plugins-base decodebin
+players gstreamer1.0-plugins-good its HTTP, HLS
+players gstreamer1.0-plugins-bad  MPEG-TS
+players gstreamer1.0-libav  its decoders
 fuzz    clang               libFuzzer
 fuzz    libclang-rt-14-dev  libFuzzer's and the sanitizers' runtime
 format  clang-format        make check-format
@@ -53,6 +65,8 @@ TABLE
 }
 
 is_installed() {
+    # The command may have come with another Node than Debian's, whose package excludes this one.
+    [ "$1" = npm ] && command -v npm >/dev/null && return
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 

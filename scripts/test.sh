@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-scripts/packages.sh build test || exit 1
+scripts/packages.sh build test && scripts/browser.sh || exit 1
 scripts/build.sh build --buildtype=release -Dtests=true &&
     scripts/build.sh build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dtests=true &&
     scripts/build.sh build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dtests=true -- hlsgate threads_tests || {

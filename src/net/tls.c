@@ -265,8 +265,16 @@ static int failure(struct tls *t, int result)
 
 /* The handshake */
 
+/* In TLS 1.3 the last that we say are tickets: they go with the first answer, and cost no packet of
+ * their own. */
+static bool may_wait(const struct tls *t)
+{
+    return SSL_version(t->ssl) == TLS1_3_VERSION && !t->is_congested;
+}
+
 static int step(struct tls *t)
 {
+    bool is_done = SSL_is_init_finished(t->ssl);
     int r, sent;
 
     if (t->broken != 0)
@@ -274,7 +282,13 @@ static int step(struct tls *t)
     begin(t);
     r = SSL_accept(t->ssl);
     r = r == 1 ? 1 : failure(t, r);
+    if (r == 1 && !is_done && may_wait(t)) {
+        keep_rest(t, t->loop->sealer, 0);
+        return 1;
+    }
     sent = transmit(t, false); /* after a failure, too: the alert */
+    if (sent == 0 && r == 1 && kept(t) > 0)
+        r = -EAGAIN;
     return sent < 0 ? sent : r;
 }
 
@@ -282,9 +296,9 @@ int tls_handshake(struct tls *t, unsigned *ret_want)
 {
     int r = step(t);
 
-    if (r == -EAGAIN || r == 1)
+    if (r == -EAGAIN)
         *ret_want = kept(t) > 0 ? SOCK_WRITE : SOCK_READ;
-    return r == 1 && kept(t) > 0 ? -EAGAIN : r;
+    return r;
 }
 
 /* Receiving */

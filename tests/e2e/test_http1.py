@@ -125,10 +125,6 @@ def test_range(viewer, value, status, first, last):
     assert response["Accept-Ranges"] == "bytes"
 
 
-def test_several_ranges_answer_the_whole_or_each(viewer):
-    assert viewer.gets(FILE, {"Range": "bytes=0-1,5-6"}).body == CONTENT
-
-
 class TestConditions:
     def test_etag(self, viewer):
         etag = viewer.gets(FILE)["ETag"]

@@ -22,7 +22,7 @@ def viewer(gate):
     return v
 
 
-@pytest.mark.parametrize("playlist", ["hd/index.m3u8", "sd/index.m3u8", "master.m3u8"])
+@pytest.mark.parametrize("playlist", ["hd/index.m3u8", "sd/index.m3u8", "fmp4/index.m3u8", "master.m3u8"])
 def test_every_frame_is_that_of_the_source(gate, viewer, demo, playlist):
     source = frames_of_file(demo.file(f"{STREAM}/{playlist}"))
     assert len(source) > SECONDS * 25

@@ -1,0 +1,157 @@
+"""
+Chromium plays the demo from a page of another origin: with the HLS player it has built in, and with hls.js. What it shows is
+looked at, too: the page may read the pictures because CORS lets it.
+"""
+import json
+
+import pytest
+
+from support.browser import Browser, PageServer
+from support.gate import free_port
+from support.players import HEIGHT, SECONDS, STREAM, WIDTH, looks_like
+from support.signing import sign
+
+MASTER = f"{STREAM}/master.m3u8"
+SMALL, LARGE = [640, 360], [1280, 720]
+LEVELS = {"sd": 0, "hd": 1}  # hls.js counts renditions from the smallest
+FAST = 16  # times as fast as it was meant
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory, authority):
+    browser = Browser(tmp_path_factory.mktemp("browser"), authority)
+    try:
+        yield browser
+        browser.close()
+    finally:
+        browser.abandon()
+
+
+@pytest.fixture(scope="module")
+def sites(authority):
+    """Web sites with the player page: one in the clear, and one over TLS for streams that come over TLS."""
+    sites = {"http": PageServer(), "https": PageServer(authority.server("IP:127.0.0.1", "DNS:localhost"))}
+    yield sites
+    for site in sites.values():
+        site.stop()
+
+
+class Theatre:
+    """A gate, and pages that play from it over one protocol."""
+
+    def __init__(self, browser, site, gate, origin, protocol):
+        self._browser, self._site, self._gate, self._origin = browser, site, gate, origin
+        self.protocol, self.port = protocol, int(origin.rpartition(":")[2])
+        gate.grant(gate.viewer(ip="127.0.0.1", ua=browser.user_agent), path=MASTER)
+
+    def page(self, origin=None):
+        return self._browser.page((origin or self._site.origin) + "/player.html")
+
+    @property
+    def third_party(self):
+        """The site under a name that is no sibling of the gate's."""
+        return self._site.origin.replace("127.0.0.1", "localhost")
+
+    def open(self, page, player, path=MASTER, with_cookies=False, level=-1, **options):
+        url, cookies = json.dumps(self._origin + sign(path)), json.dumps(with_cookies)
+        if player == "native":
+            page.run(f"openNative({url}, {cookies})")
+        else:
+            page.run(f"openHlsJs({url}, {cookies}, {level}, {json.dumps(options)})")
+
+    def responses(self, page):
+        """All that the gate has answered to a page, each as it should be."""
+        responses = page.responses(self.port)
+        for r in responses:
+            assert r["status"] in (200, 204, 206) and r["protocol"] == self.protocol, r
+            assert r.get("securityDetails", {}).get("protocol") == ("TLS 1.3" if self.protocol == "h2" else None), r
+        return responses
+
+
+@pytest.fixture
+def theatre(browser, sites, make_gate, demo, authority):
+    def make(transport, **config):
+        origins = [{"prefix": "/", "filesystem": {"root": str(demo.root)}}]
+        if transport == "h1":
+            gate = make_gate(origins=origins, **config)
+            return Theatre(browser, sites["http"], gate, f"http://127.0.0.1:{gate.port}", "http/1.1")
+        gate = make_gate(start=False, origins=origins, **config)
+        certificate, key = authority.certificate("IP:127.0.0.1")
+        port = free_port()
+        gate.config["listen"].append({"address": f"[::]:{port}", "tls": {"certificate": str(certificate), "key": str(key)}})
+        gate.write_config()
+        return Theatre(browser, sites["https"], gate.start(), f"https://127.0.0.1:{port}", "h2")
+
+    return make
+
+
+def sees(page, demo, second):
+    """Goes there and looks; a little past the beginning of a frame, so that rounding does not matter."""
+    page.run(f"seek({second + 0.02})")
+    assert looks_like(page.run(f"picture({WIDTH}, {HEIGHT})"), demo, second)
+
+
+def plays_all(page, sizes):
+    got = page.run(f"playAll({FAST})")
+    assert got["size"] in sizes and got["sound"] > SECONDS * 5000, got
+    assert got["from"] == 0 and got["to"] == got["duration"] and abs(got["duration"] - SECONDS) < 0.2, got
+
+
+def sends_cookies(page, theatre):
+    return any("cookie" in fields for path, fields in page.sent_fields(theatre.port) if path.endswith(".ts"))
+
+
+@pytest.mark.parametrize("transport", ["h1", "h2+tls"])
+@pytest.mark.parametrize("with_cookies", [False, True], ids=["without cookies", "with cookies"])
+@pytest.mark.parametrize("player", ["native", "hls.js"])
+def test_master_playlist(theatre, demo, player, with_cookies, transport):
+    theatre = theatre(transport)
+    with theatre.page() as page:
+        theatre.open(page, player, with_cookies=with_cookies)
+        sees(page, demo, 8)
+        page.screenshot(f"chromium-{player}-{transport}.png")
+        sees(page, demo, 3)
+        plays_all(page, [SMALL, LARGE])
+        assert any("/enc.key" in r["url"] for r in theatre.responses(page))
+        assert ("hlsgate_session" in page.cookies()) == with_cookies
+        assert sends_cookies(page, theatre) == with_cookies
+
+
+@pytest.mark.parametrize("player", ["native", "hls.js"])
+def test_each_rendition(theatre, demo, player):
+    theatre = theatre("h2+tls")
+    for name, size in {"sd": SMALL, "hd": LARGE, "fmp4": SMALL}.items():
+        with theatre.page() as page:
+            if player == "hls.js" and name in LEVELS:
+                theatre.open(page, player, level=LEVELS[name])
+            else:
+                theatre.open(page, player, f"{STREAM}/{name}/index.m3u8")
+            sees(page, demo, 13)
+            plays_all(page, [size])
+            assert any(f"/{name}/s002." in r["url"] for r in theatre.responses(page))
+
+
+def test_a_page_whose_cookies_are_not_let_through(theatre, demo):
+    """The gate's cookie is of the site (SameSite=Lax); a player on another site asks with cookies, and has none."""
+    theatre = theatre("h2+tls")
+    with theatre.page(theatre.third_party) as page:
+        theatre.open(page, "hls.js", with_cookies=True)
+        plays_all(page, [SMALL, LARGE])
+        theatre.responses(page)
+        assert page.cookies() == {} and not sends_cookies(page, theatre)
+
+
+@pytest.mark.parametrize("player", ["native", "hls.js"])
+def test_a_page_of_an_origin_that_is_not_listed(theatre, player):
+    theatre = theatre("h1", cors={"origins": ["https://www.example.com"]})
+    with theatre.page() as page, pytest.raises(AssertionError, match="manifestLoadError|DEMUXER_ERROR"):
+        theatre.open(page, player)
+
+
+def test_measurements_in_fields_of_requests(theatre):
+    """CTA-5004: hls.js tells the server how it plays, in fields that the browser asks leave for beforehand."""
+    theatre = theatre("h2+tls")
+    with theatre.page() as page:
+        theatre.open(page, "hls.js", cmcd={"useHeaders": True})
+        plays_all(page, [SMALL, LARGE])
+        assert any("cmcd-request" in fields for _, fields in page.sent_fields(theatre.port))
