@@ -170,9 +170,10 @@ class TestSlowStreams:
         gate = own_gate(http={"send_timeout": "500ms"})
         with client(gate, (f.INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=8 << 10) as c:
             c.send(f.window_update(0, 2**31 - 1 - f.WINDOW), *[f.request(i, BIG) for i in range(1, 21, 2)])
-            until(lambda: gate.count_of("send_timeout") == 10, "all given up")
+            until(lambda: gate.count_of("send_timeout") > 0, "given up")
             gate.wait_gauge("connections", 1)
-        assert gate.counters()["send_timeouts"] >= 1
+        assert gate.counters()["send_timeouts"] == 1  # the connection; one or two had gone into the kernel's buffers
+        assert gate.count_of("send_timeout") >= 7
 
     def test_answers_that_nobody_reads_have_an_end(self, own_gate):
         """PINGs without reading their answers: they are not gathered without bound."""

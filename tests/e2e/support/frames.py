@@ -183,5 +183,5 @@ class Client:
         return self.goaways[-1][1]
 
     def is_served(self, stream, target="/health"):
-        self.send(request(stream, target))
+        self.send(request(stream, target, method="HEAD"))  # needs no window
         return self.read_response(stream).status == 200

@@ -43,8 +43,9 @@ class Closed(Exception):
     """The server closed before a whole response had come."""
 
 
-def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tls=None):
-    """Connected to a port of this machine or to the socket at `path`; `tls`: an ssl.SSLContext, and the handshake is done."""
+def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tls=None, first=b""):
+    """Connected to a port of this machine or to the socket at `path`; `first` is sent at once; `tls`: an ssl.SSLContext, and the
+    handshake is done."""
     is_v6 = ":" in (source or host or "")
     family = socket.AF_UNIX if path else socket.AF_INET6 if is_v6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -57,6 +58,7 @@ def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tl
         sock.connect(str(path) if path else (host or ("::1" if is_v6 else "127.0.0.1"), port))
         if not path:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a small frame does not wait for an ACK
+        sock.sendall(first)
         return tls.wrap_socket(sock, server_hostname=NAME) if tls else sock
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
         sock.close()
