@@ -94,7 +94,8 @@ ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
  */
 ssize_t sock_lend(struct sock *s, const void *p, size_t n);
 
-/* Is all that was taken with the kernel? 0: yes; -EAGAIN: not yet, want SOCK_WRITE; another -errno.
+/* Over TLS: is all that was taken with the kernel? 0: yes; -EAGAIN: not yet, want SOCK_WRITE;
+ * another -errno.
  */
 int sock_flush(struct sock *s) MUST_CHECK;
 
@@ -103,6 +104,8 @@ void sock_shutdown_write(struct sock *s);
 /* The close that follows tells the peer that it was no orderly end, and takes back what is unsent.
  * A Unix socket cannot say so. */
 void sock_set_reset(struct sock *s);
-void sock_close(struct sock *s); /* no callback but `closed` from here on */
+/* No callback but `closed` from here on. Says nothing to a peer over TLS: sock_shutdown_write()
+ * before it does. */
+void sock_close(struct sock *s);
 
 #endif

@@ -1,7 +1,5 @@
 /* Session tickets: taken by any server and loop that shares the keys, renewed when their key is
  * old, refused when it is gone. */
-#include <sys/socket.h>
-
 #include "net/tls_testing.h"
 
 enum { HOUR = 3600 };
@@ -198,27 +196,13 @@ static void a_forged_ticket_is_none(void **state)
     }
 }
 
-/* In TLS 1.3 they do not go alone: whoever asks for nothing gets them with our end. */
-static void tickets_go_with_what_is_sent_next(void **state)
+/* So that the client's Finished is acknowledged: its request may be waiting for that. */
+static void tickets_come_at_once(void **state)
 {
-    char bytes[4096];
-    ssize_t n;
-
-    ends_connect(&e, client, false);
-    ends_shake_hands(&e);
-    assert_int_equal(recv(e.client.fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
-    assert_int_equal(sock_send(&e.served.sock, &(struct iovec){"word", 4}, 1, false), 4);
-    n = recv(e.client.fd, bytes, sizeof bytes, MSG_PEEK);
-    assert_true(n > 200);
-    STEP_UNTIL(&e, e.client.got_n == 4);
-    assert_int_equal(recv(e.client.fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
-    ends_close(&e);
-
     tickets_got = 0;
     ends_connect(&e, client, false);
     ends_shake_hands(&e);
-    sock_shutdown_write(&e.served.sock);
-    STEP_UNTIL(&e, e.client.error == SSL_ERROR_ZERO_RETURN);
+    client_step(&e.client);
     assert_int_equal(tickets_got, 2);
     ends_close(&e);
 }
@@ -228,13 +212,10 @@ static void tickets_go_with_what_is_sent_next(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(both_versions_resume),
-        T(any_server_and_loop_with_the_keys_takes_them),
-        T(other_keys_take_them_not),
-        T(old_keys_are_taken_and_tickets_renewed),
-        T(keys_end_on_a_quiet_server),
-        T(a_forged_ticket_is_none),
-        T(tickets_go_with_what_is_sent_next),
+        T(both_versions_resume),       T(any_server_and_loop_with_the_keys_takes_them),
+        T(other_keys_take_them_not),   T(old_keys_are_taken_and_tickets_renewed),
+        T(keys_end_on_a_quiet_server), T(a_forged_ticket_is_none),
+        T(tickets_come_at_once),
     };
 
     return cmocka_run_group_tests(tests, setup_all, teardown_all);
