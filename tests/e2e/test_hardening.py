@@ -33,28 +33,30 @@ def gate(make_gate, authority, name):
     return gate
 
 
+# Debian's testssl.sh 3.0 gives no letter yet; these are what SSL Labs gives an A for, beside no finding of weight.
+GRADE_A = {"SSLv2": "not offered", "SSLv3": "not offered", "TLS1": "not offered", "TLS1_1": "not offered", "TLS1_2": "offered",
+           "TLS1_3": "offered", "cipherlist_NULL": "not offered", "cipherlist_aNULL": "not offered", "cipherlist_EXPORT": "not offered",
+           "cipherlist_LOW": "not offered", "secure_renego": "supported", "heartbleed": "not vulnerable", "ROBOT": "not vulnerable",
+           "SWEET32": "not vulnerable", "BEAST": "not vulnerable", "CRIME_TLS": "not vulnerable"}
+OURS = {"cert_revocation"}  # of the tests' own authority, which has no list of what it revoked
+WEIGHT = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
+
+
 @pytest.mark.parametrize("name", ["h2+tls"])
-def test_grade(gate, authority, tmp_path):
-    """testssl.sh rates as SSL Labs does. Its last word is capped by nothing but what is ours to decide: our own authority is
-    one that it is told to believe."""
+def test_grade(make_gate, authority, name, tmp_path):
+    gate = make_gate(start=False, protocol=proto.Protocol(name, authority))
+    certificate, key = authority.certificate(*proto.NAMES_OF_THE_GATE, days=365, stem="for-a-year")
+    gate.config["listen"][0]["tls"] = {"certificate": str(certificate), "key": str(key), "hsts": "365d"}
+    gate.write_config()
+    gate.start()
     report = tmp_path / "report.json"
-    subprocess.run(["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--add-ca", str(authority.file), "--jsonfile", str(report),
-                    "--ip", "127.0.0.1", "--connect-timeout", "5", "--openssl-timeout", "5", f"https://gate.test:{gate.port}"],
-                   stdin=subprocess.DEVNULL, capture_output=True, timeout=900, check=False)
+    subprocess.run(["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--add-ca", str(authority.file), "--jsonfile",
+                    str(report), f"127.0.0.1:{gate.port}"], stdin=subprocess.DEVNULL, capture_output=True, timeout=900, check=False)
     findings = {finding["id"]: finding for finding in json.loads(report.read_text())}
-    assert findings["overall_grade"]["finding"] in ("A+", "A", "A-"), grounds(findings)
-    bad = [f for f in findings.values() if f["severity"] in ("MEDIUM", "HIGH", "CRITICAL") and f["id"] not in OF_THE_CERTIFICATE]
-    assert not bad, bad
-
-
-# Two days long and of an authority that nobody revokes by: so are the tests', and no server's fault.
-OF_THE_CERTIFICATE = {"cert_expirationStatus", "cert_notAfter", "cert_crlDistributionPoints", "cert_ocspURL", "cert_revocation",
-                      "cert_chain_of_trust", "cert_trust", "OCSP_stapling", "DNS_CAArecord", "HSTS", "HSTS_time", "BREACH",
-                      "security_headers", "cert_validityPeriod", "cert_extlifeSpan", "HPKP", "grade_cap_warnings"}
-
-
-def grounds(findings):
-    return {key: f["finding"] for key, f in findings.items() if key.startswith(("grade", "overall", "final", "engine", "scan"))}
+    assert not [f for f in findings.values() if f["severity"] in WEIGHT and f["id"] not in OURS]
+    for key, finding in GRADE_A.items():
+        assert findings[key]["finding"].startswith(finding), findings[key]
+    assert findings["cert_chain_of_trust"]["finding"].startswith("passed")
 
 
 @pytest.mark.parametrize("name", ["h1", "h1+tls"])

@@ -110,7 +110,7 @@ class TestHeads:
 
     def test_bomb(self, gate):
         """CVE-2016-6581: one large field in the table, named thousands of times by one byte each."""
-        before = memory(gate)
+        before = gate.memory()
         big = f.block(("x-bomb", "b" * 3_500)).replace(b"\0", b"\x40", 1)  # RFC 7541 6.2.1: kept in the table
         with f.Client(gate.port, HOME) as c:
             c.send(f.frame(f.HEADERS, f.END_STREAM | f.END_HEADERS, 1, f.block(*f.request_fields(SEGMENT)) + big))
@@ -123,18 +123,18 @@ class TestHeads:
                 assert all(c.heads[s][0] == (":status", "431") for s in c.ended[1:])
             except Closed:
                 assert c.goaways[-1][1] in CODES
-        assert memory(gate) - before < 4 << 20
+        assert gate.memory() - before < 4 << 20
         assert gate.viewer().gets(SEGMENT).body == CONTENT
 
     def test_table_of_the_client_is_as_large_as_it_says_and_we_allow(self, gate):
         """A huge table of the client's is not filled by us without bound."""
-        before = memory(gate)
+        before = gate.memory()
         with f.Client(gate.port, HOME, preface=f.PREFACE + f.settings((f.HEADER_TABLE_SIZE, 1 << 30))) as c:
             c.decoder.max_allowed_table_size = 1 << 30
             for stream in range(1, 401, 2):
                 c.send(f.request(stream, f"/v/{stream}.ts"))
                 assert c.read_response(stream).status == 404
-        assert memory(gate) - before < 4 << 20
+        assert gate.memory() - before < 4 << 20
 
     def test_packed_as_browsers_do(self, gate):
         """Huffman, and a table that is used again: by Python's hpack."""
@@ -240,8 +240,3 @@ class TestTime:
 
             until(is_over, "the end", deadline=8)
         assert hasty.counters()["idle_timeouts"] == 1
-
-
-def memory(gate):
-    with open(f"/proc/{gate.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) << 10
