@@ -48,6 +48,7 @@ sanitized() {
     end_to_end asan-h1+tls build-asan --proto h1+tls -m "h1_only and not players"
     end_to_end asan-once build-asan --proto h1 -m "once and not players"
     end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker"
+    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once"
 }
 
 units build
@@ -61,4 +62,4 @@ sanitized
 wait $lane
 
 /usr/bin/python3 scripts/tally.py build.json build-asan.json build-tsan.json release-h1.xml release-h2+tls.xml asan-h2c.xml \
-    asan-h1+tls.xml asan-once.xml tsan-h2+tls.xml --in "$results"
+    asan-h1+tls.xml asan-once.xml tsan-h2+tls.xml tsan-once.xml --in "$results"

@@ -8,9 +8,8 @@ import pytest
 from support import frames as f
 from support import proto
 from support.gate import ELSEWHERE, HOME, KEYS, Gate
-from support.http import Closed
+from support.http import Closed, drip
 from support.streams import Streams, bytes_of
-from support.wait import until
 
 pytestmark = pytest.mark.once
 
@@ -209,34 +208,12 @@ class TestTime:
         assert counters["idle_timeouts"] + counters["head_timeouts"] == 1
 
     def test_drop_by_drop(self, hasty):
-        """Neither bytes of a head nor PINGs put the end off."""
+        """The bytes of a head do not put the end off."""
         with f.Client(hasty.port, HOME, is_polite=False) as c:
-            c.sock.settimeout(0.02)
-            drops = iter(open_head(1) + f.frame(f.CONTINUATION, 0, 1) * 10_000)
-
-            def is_over():
-                try:
-                    c.send(bytes([next(drops)]))
-                    return not c.sock.recv(1 << 16)
-                except TimeoutError:
-                    return False
-                except OSError:
-                    return True
-
-            until(is_over, "the end", deadline=8)
+            head = open_head(1) + f.frame(f.CONTINUATION, 0, 1) * 50
+            drip(c, [head[i:i + 1] for i in range(len(head))])
 
     def test_pings_do_not_keep_an_idle_connection(self, hasty):
         with f.Client(hasty.port, HOME) as c:
-            c.sock.settimeout(0.05)
-
-            def is_over():
-                try:
-                    c.send(f.frame(f.PING, 0, 0, b"12345678"))
-                    return not c.sock.recv(1 << 16)
-                except TimeoutError:
-                    return False
-                except OSError:
-                    return True
-
-            until(is_over, "the end", deadline=8)
+            drip(c, [f.frame(f.PING, 0, 0, b"12345678")] * 200)
         assert hasty.counters()["idle_timeouts"] == 1

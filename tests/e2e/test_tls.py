@@ -167,6 +167,7 @@ class TestCertificates:
         with shake(gate, client) as s:
             assert s.cipher()[0] == ciphers
 
+    @pytest.mark.multiworker
     def test_reload_without_dropping_anybody(self, tls_gate, authority):
         gate = tls_gate()
         gate.streams.write(BIG, bytes_of("big", BIG_SIZE))
@@ -208,6 +209,7 @@ class TestCertificates:
 
 
 class TestResumption:
+    @pytest.mark.multiworker
     @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
     def test_across_workers(self, tls_gate, s_client, tmp_path, version):
         """Whichever worker accepts: the keys of the tickets are one set."""
@@ -218,6 +220,7 @@ class TestResumption:
             assert "Reused, " in s_client(gate, version, "-sess_in", ticket)
         assert gate.counters()["handshakes_resumed"] == 8
 
+    @pytest.mark.multiworker
     def test_over_a_reload(self, tls_gate, s_client, tmp_path):
         gate = tls_gate()
         ticket = tmp_path / "ticket.pem"
@@ -283,19 +286,8 @@ class TestStrangers:
     def test_byte_by_byte_does_not_put_it_off(self, tls_gate):
         gate = tls_gate(http={"handshake_timeout": "500ms"})
         with http.Connection(gate.port, HOME) as c:
-            c.sock.settimeout(0.05)
-            hello = iter(b"\x16\x03\x01\x20\x00" + b"\x01\x00\x1f\xfc" + b"\0" * 5000)
-
-            def is_over():
-                try:
-                    c.send(bytes([next(hello)]))
-                    return not c.sock.recv(1000) or True
-                except TimeoutError:
-                    return False
-                except OSError:
-                    return True
-
-            until(is_over, "the handshake's end", deadline=8)
+            hello = b"\x16\x03\x01\x20\x00" + b"\x01\x00\x1f\xfc" + b"\0" * 400
+            http.drip(c, [hello[i:i + 1] for i in range(len(hello))])
         until(lambda: gate.counters()["handshake_timeouts"] + gate.counters()["handshake_failures"] == 1, "counted")
 
     def test_honest_hello_byte_by_byte(self, tls_gate, authority):
@@ -315,6 +307,7 @@ class TestStrangers:
                     incoming.write(s.recv(65536))
             assert tls.version() == "TLSv1.3"
 
+    @pytest.mark.multiworker
     def test_many_who_vanish(self, tls_gate):
         gate = tls_gate()
         for i in range(100):

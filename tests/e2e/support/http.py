@@ -216,6 +216,22 @@ class Connection(Content):
         return True
 
 
+def drip(c, pieces, pause=0.02):
+    """Sends one piece after the other, slowly, until the server has had enough and ends the connection."""
+    c.sock.settimeout(pause)
+    for piece in pieces:
+        try:
+            c.send(piece)
+            while c.sock.recv(1 << 16):
+                pass
+            return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+    raise AssertionError("it takes them all")
+
+
 def fetch(port, method, target, fields=(), body=None, source=None, **options):
     with Connection(port, source, **options) as c:
         fields = list(fields.items() if isinstance(fields, dict) else fields)
