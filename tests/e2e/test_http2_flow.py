@@ -144,13 +144,13 @@ class TestSlowStreams:
             origin.script(rx("GET", f"/a/{i}.ts"), head(200, content_length=size, cache_control="no-store"), flood)
         origin.may_leave = True
         gate = own_gate(origins=[http_origin(origin)])
-        before = memory(gate)
+        before = gate.memory()
         with client(gate) as c:
             c.send(f.window_update(0, 1 << 30), *[f.request(2 * i + 1, f"/a/{i}.ts") for i in range(4)])
             for i in range(4):
                 c.read_until(lambda: len(c.content(2 * i + 1)) == f.WINDOW)
             until_still(lambda: sum(flood.sent for flood in floods), "the origin is held up")
-            assert memory(gate) - before < 16 << 20
+            assert gate.memory() - before < 16 << 20
         until(lambda: gate.count_of("client_left") == 4)
         for flood in floods:
             flood.sent = size
@@ -170,26 +170,20 @@ class TestSlowStreams:
         gate = own_gate(http={"send_timeout": "500ms"})
         with client(gate, (f.INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=8 << 10) as c:
             c.send(f.window_update(0, 2**31 - 1 - f.WINDOW), *[f.request(i, BIG) for i in range(1, 21, 2)])
-            # The kernel may take the whole of one or two answers.
-            until(lambda: gate.count_of("send_timeout") >= 8, "all given up")
+            until(lambda: gate.count_of("send_timeout") > 0, "given up")
             gate.wait_gauge("connections", 1)
-        assert gate.counters()["send_timeouts"] >= 1
+        assert gate.counters()["send_timeouts"] == 1  # the connection; one or two had gone into the kernel's buffers
+        assert gate.count_of("send_timeout") >= 7
 
     def test_answers_that_nobody_reads_have_an_end(self, own_gate):
         """PINGs without reading their answers: they are not gathered without bound."""
         gate = own_gate(http={"send_timeout": "500ms"})
-        before = memory(gate)
+        before = gate.memory()
         with client(gate, is_polite=False, receive_buffer=4 << 10) as c:
             for _ in range(300):
                 c.try_to_send(f.frame(f.PING, 0, 0, b"12345678") * 1000)
             gate.wait_gauge("connections", 1)
-        assert memory(gate) - before < 8 << 20
-
-
-def memory(gate):
-    """Resident, in bytes."""
-    with open(f"/proc/{gate.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) << 10
+        assert gate.memory() - before < 8 << 20
 
 
 class TestPriorities:
