@@ -37,6 +37,7 @@ test    openssl             signs URLs in the shell example, certificates of the
 test    nginx               real origins: over TLS and HTTP/2, killed and started again
 test    curl                a player of the tests, over HTTP/1.1, HTTP/2 and TLS
 test    nghttp2-client      nghttp and h2load: independent clients of HTTP/2
+test    python3-brotli      decodes what the gate has compressed
 test    python3-h2          frame-exact HTTP/2 in the tests
 test    util-linux          unshare: a small disk of their own for the tests
 test    mount               the same

@@ -8,6 +8,7 @@
 #include "access/digest.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <openssl/crypto.h>
 
@@ -72,6 +73,8 @@ static EVP_MD_CTX *padded_state(const uint8_t block[SHA256_BLOCK_LEN], uint8_t p
     return c;
 }
 
+static _Atomic uint64_t last_id;
+
 void hmac_key_init(struct hmac_key *k, struct str secret)
 {
     uint8_t block[SHA256_BLOCK_LEN] = {0};
@@ -82,6 +85,7 @@ void hmac_key_init(struct hmac_key *k, struct str secret)
         memcpy(block, secret.p, secret.n);
     k->inner = padded_state(block, 0x36);
     k->outer = padded_state(block, 0x5c);
+    k->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     OPENSSL_cleanse(block, sizeof block);
 }
 
@@ -89,7 +93,7 @@ void hmac_key_done(struct hmac_key *k)
 {
     EVP_MD_CTX_free(k->inner); /* clears the state it frees */
     EVP_MD_CTX_free(k->outer);
-    *k = (struct hmac_key){NULL, NULL};
+    *k = (struct hmac_key){NULL};
 }
 
 void hmac_run(const struct hmac_key *k, EVP_MD_CTX *work, const struct str *pieces, size_t n,

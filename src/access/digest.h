@@ -18,6 +18,7 @@ enum { SHA256_LEN = 32, SHA256_BLOCK_LEN = 64, MD5_LEN = 16 };
  * threads. */
 struct hmac_key {
     EVP_MD_CTX *inner, *outer; /* owned */
+    uint64_t id;               /* of this key alone, for the life of the process; never 0 */
 };
 
 void hmac_key_init(struct hmac_key *k, struct str secret);

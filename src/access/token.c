@@ -15,6 +15,7 @@
 #include <openssl/crypto.h>
 
 #include "access/digest.h"
+#include "access/mac_memo.h"
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/panic.h"
@@ -29,7 +30,8 @@ struct token_keyring {
 };
 
 struct token_scratch {
-    EVP_MD_CTX *work; /* owned */
+    EVP_MD_CTX *work;      /* owned */
+    struct mac_memo *memo; /* owned */
     unsigned
         first[TOKEN_KIND_COUNT]; /* the try that succeeded last, by kind: a site signs one way */
 };
@@ -79,6 +81,7 @@ struct token_scratch *token_scratch_new(void)
 
     s->work = EVP_MD_CTX_new();
     assert(s->work != NULL);
+    s->memo = mac_memo_new();
     return s;
 }
 
@@ -87,6 +90,7 @@ void token_scratch_free(struct token_scratch **s)
     if (*s == NULL)
         return;
     EVP_MD_CTX_free((*s)->work);
+    mac_memo_free(&(*s)->memo);
     free(TAKE(*s));
 }
 
@@ -182,12 +186,16 @@ static struct str tail_write(char ret[TAIL_MAX], enum token_kind kind, struct st
     return str_range(ret, at);
 }
 
+/* To be put into the memo, if `ret_q` has not come from there, once it is known to be of use. */
 static void mac_make(const struct secret_keys *keys, struct token_scratch *s, enum token_kind kind,
-                     struct str uid, struct str subject, struct str tail, uint8_t ret[SHA256_LEN])
+                     struct str uid, struct str subject, struct str tail,
+                     struct mac_question *ret_q, uint8_t ret[SHA256_LEN])
 {
     const struct str pieces[] = {uid, STR(":"), subject, tail};
+    const struct hmac_key *key = is_gate(kind) ? &keys->gate : &keys->token;
 
-    hmac_run(is_gate(kind) ? &keys->gate : &keys->token, s->work, pieces, ARRAY_LEN(pieces), ret);
+    if (!mac_memo_get(s->memo, key, pieces, ARRAY_LEN(pieces), ret_q, ret))
+        hmac_run(key, s->work, pieces, ARRAY_LEN(pieces), ret);
 }
 
 /*
@@ -201,14 +209,16 @@ static bool mac_verifies(const struct token_keyring *k, struct token_scratch *s,
     unsigned forms = t->kind == TOKEN_PATH && str_starts(path, STR("/")) ? 2 : 1;
     unsigned tries = k->count * forms;
     size_t mac_n = is_gate(t->kind) ? GATE_MAC_LEN : TOKEN_MAC_LEN;
+    struct mac_question q;
     uint8_t mac[SHA256_LEN];
 
     for (unsigned i = 0; i < tries; i++) {
         unsigned at = (s->first[t->kind] + i) % tries;
         struct str subject = is_scope(t->kind) ? t->scope : str_skip(path, at % forms);
 
-        mac_make(&k->of[at / forms], s, t->kind, t->uid, subject, tail, mac);
+        mac_make(&k->of[at / forms], s, t->kind, t->uid, subject, tail, &q, mac);
         if (CRYPTO_memcmp(mac, t->mac, mac_n) == 0) {
+            mac_memo_put(s->memo, &q, mac);
             s->first[t->kind] = at;
             t->secret = (uint8_t)(at / forms);
             return true;
@@ -260,9 +270,11 @@ static void sign(const struct token_keyring *k, struct token_scratch *s, enum to
     char number[DECIMAL_MAX], tail_room[TAIL_MAX];
     size_t n = decimal_encode((uint64_t)expires, number);
     struct str tail = tail_write(tail_room, kind, subject, (struct str){number, n}, v);
+    struct mac_question q;
     uint8_t mac[SHA256_LEN];
 
-    mac_make(&k->of[0], s, kind, uid, subject, tail, mac);
+    mac_make(&k->of[0], s, kind, uid, subject, tail, &q, mac);
+    mac_memo_put(s->memo, &q, mac);
     base64url_encode(mac, is_gate(kind) ? GATE_MAC_LEN : TOKEN_MAC_LEN, ret);
 }
 

@@ -11,6 +11,7 @@
 #include "admin/auth.h"
 #include "admin/endpoints.h"
 #include "admin/json.h"
+#include "gate/compress.h"
 
 enum { GET = 1 << HTTP_GET, POST = 1 << HTTP_POST, DELETE = 1 << HTTP_DELETE };
 
@@ -40,7 +41,7 @@ const struct step *api_answer(struct req *r, enum outcome o, json_t *value)
     if (text.p == NULL)
         return req_fail(r, OUT_INTERNAL);
     req_add_field(r, STR("Cache-Control"), STR("no-store"));
-    return req_reply(r, o, STR("application/json"), text);
+    return compress_reply(r, o, STR("application/json"), text);
 }
 
 const struct step *api_error(struct req *r, enum outcome o, struct str text)

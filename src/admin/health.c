@@ -7,6 +7,7 @@
 #include "admin/auth.h"
 #include "admin/json.h"
 #include "base/log.h"
+#include "gate/coded.h"
 
 static int64_t counted(const struct req *r, int stat)
 {
@@ -26,17 +27,32 @@ static void put_process(const struct req *r, json_t *o)
 }
 
 /* All at rest while nobody asks; the request that asks counts itself. */
+static void put_lower(json_t *o, const char *name, int64_t value)
+{
+    char lower[64];
+    size_t n = 0;
+
+    for (; name[n] != '\0' && n < sizeof lower - 1; n++)
+        lower[n] = ascii_lower(name[n]);
+    lower[n] = '\0';
+    json_put_int(o, lower, value);
+}
+
+/* Those of the table, and what others than the gate count. */
 static json_t *gauges_of(const struct req *r)
 {
     json_t *o = json_object();
     struct cache_stats cache;
 
+#define X(name, kind, text)              \
+    if (STAT_IS_##kind == STAT_IS_GAUGE) \
+        put_lower(o, #name, counted(r, STAT_##name));
+    STATS(X)
+#undef X
     cache_stats(r->worker->gate->cache, &cache);
-    json_put_int(o, "requests", counted(r, STAT_REQUESTS));
-    json_put_int(o, "connections", counted(r, STAT_CONNECTIONS));
     json_put_int(o, "arenas", arena_live() - admin_of(r)->arenas_at_start);
-    json_put_int(o, "blobs", blob_live() - (int64_t)cache.blobs); /* without those at rest */
-    json_put_int(o, "fetches", counted(r, STAT_FETCHES));
+    json_put_int(o, "blobs", /* without those at rest */
+                 blob_live() - (int64_t)cache.blobs - coded_live());
     json_put_int(o, "flights", (int64_t)cache.flights);
     return o;
 }
@@ -109,17 +125,6 @@ const struct step *run_health(struct req *r)
 
 /* ---- /stats ---- */
 
-static void put_lower(json_t *o, const char *name, int64_t value)
-{
-    char lower[64];
-    size_t n = 0;
-
-    for (; name[n] != '\0' && n < sizeof lower - 1; n++)
-        lower[n] = ascii_lower(name[n]);
-    lower[n] = '\0';
-    json_put_int(o, lower, value);
-}
-
 static json_t *counters_of(const struct req *r)
 {
     json_t *o = json_object();
@@ -168,6 +173,7 @@ json_t *json_of_cache(const struct cache *cache)
     json_put_int(o, "misses", (int64_t)s.misses);
     json_put_int(o, "evictions", (int64_t)s.evictions);
     json_put_int(o, "rejected", (int64_t)s.rejected);
+    json_put_int(o, "compressed", coded_live());
     return o;
 }
 

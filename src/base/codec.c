@@ -40,6 +40,16 @@ int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The value of each digit plus one; 0: none, and upper case is none either. */
+static const uint8_t hex_ranks[256] = {
+    ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
+static inline unsigned hex_rank(char c)
+{
+    return hex_ranks[(unsigned char)c];
+}
+
 int hex_decode(struct str text, void *ret_bytes, size_t n)
 {
     uint8_t *out = ret_bytes;
@@ -47,28 +57,34 @@ int hex_decode(struct str text, void *ret_bytes, size_t n)
     if (text.n != HEX_LEN(n))
         return -1;
     for (size_t i = 0; i < text.n; i++)
-        if (hex_digit(text.p[i]) < 0 || (text.p[i] >= 'A' && text.p[i] <= 'F'))
+        if (hex_rank(text.p[i]) == 0)
             return -1;
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint8_t)(hex_digit(text.p[2 * i]) << 4 | hex_digit(text.p[2 * i + 1]));
+        out[i] = (uint8_t)((hex_rank(text.p[2 * i]) - 1) << 4 | (hex_rank(text.p[2 * i + 1]) - 1));
     return 0;
 }
 
+/* The first `count` of the four characters that 24 bits make. */
+static inline char *base64_put(char *to, uint32_t bits, int count)
+{
+    for (int i = 0; i < count; i++)
+        to[i] = base64_digits[bits >> (18 - 6 * i) & 63];
+    return to + count;
+}
+
+/* Three bytes at a time: every credential of every playlist is written here. */
 size_t base64url_encode(const void *bytes, size_t n, char *ret_text)
 {
     const uint8_t *b = bytes;
-    uint32_t bits = 0;
-    size_t at = 0;
-    int held = 0;
+    char *to = ret_text;
 
-    for (size_t i = 0; i < n; i++) {
-        bits = bits << 8 | b[i];
-        for (held += 8; held >= 6; held -= 6)
-            ret_text[at++] = base64_digits[bits >> (held - 6) & 63];
-    }
-    if (held > 0)
-        ret_text[at++] = base64_digits[bits << (6 - held) & 63];
-    return at;
+    for (; n >= 3; n -= 3, b += 3)
+        to = base64_put(to, (uint32_t)(b[0] << 16 | b[1] << 8 | b[2]), 4);
+    if (n == 2)
+        to = base64_put(to, (uint32_t)(b[0] << 16 | b[1] << 8), 3);
+    else if (n == 1)
+        to = base64_put(to, (uint32_t)(b[0] << 16), 2);
+    return (size_t)(to - ret_text);
 }
 
 /* The value of each character plus one; 0: not in the alphabet. */
@@ -80,33 +96,52 @@ static const uint8_t base64_ranks[256] = {
     ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64,
 };
 
-/* Decodes into `out` when it is not NULL; -1 at the first character that is wrong. */
-static int base64url_walk(struct str text, uint8_t *out)
+static inline uint32_t base64_value(char c)
 {
-    uint32_t bits = 0;
-    size_t at = 0;
-    int held = 0;
-
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t rank = base64_ranks[(unsigned char)text.p[i]];
-
-        if (rank == 0)
-            return -1;
-        bits = bits << 6 | (rank - 1u);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            if (out != NULL)
-                out[at] = (uint8_t)(bits >> held);
-            at++;
-        }
-    }
-    return (bits & ((1u << held) - 1)) == 0 ? 0 : -1;
+    return base64_ranks[(unsigned char)c] - 1u;
 }
 
+static bool is_base64url(struct str text)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < text.n; i++)
+        ok &= base64_ranks[(unsigned char)text.p[i]] != 0;
+    return ok;
+}
+
+/* The last one or two bytes' two or three characters, as 24 bits. */
+static uint32_t base64_rest(const char *from, size_t n)
+{
+    uint32_t bits = n > 0 ? base64_value(from[0]) << 18 | base64_value(from[1]) << 12 : 0;
+
+    return n > 1 ? bits | base64_value(from[2]) << 6 : bits;
+}
+
+/* Three bytes at a time, as they were written. RFC 4648 3.5: bits that belong to no byte are zero.
+ */
 int base64url_decode(struct str text, void *ret_bytes, size_t n)
 {
-    if (text.n != BASE64URL_LEN(n) || base64url_walk(text, NULL) < 0)
+    uint8_t *to = ret_bytes;
+    const char *from = text.p;
+    uint32_t rest;
+
+    if (text.n != BASE64URL_LEN(n) || !is_base64url(text))
         return -1;
-    return base64url_walk(text, ret_bytes);
+    rest = base64_rest(from + n / 3 * 4, n % 3);
+    if ((rest & (n % 3 == 1 ? 0xffff : 0xff)) != 0)
+        return -1;
+    for (; n >= 3; n -= 3, from += 4, to += 3) {
+        uint32_t bits = base64_value(from[0]) << 18 | base64_value(from[1]) << 12 |
+                        base64_value(from[2]) << 6 | base64_value(from[3]);
+
+        to[0] = (uint8_t)(bits >> 16);
+        to[1] = (uint8_t)(bits >> 8);
+        to[2] = (uint8_t)bits;
+    }
+    if (n > 0)
+        to[0] = (uint8_t)(rest >> 16);
+    if (n > 1)
+        to[1] = (uint8_t)(rest >> 8);
+    return 0;
 }

@@ -32,6 +32,7 @@ static void test_base64url_is_strict(void **state)
 
 static void test_hex(void **state)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[2];
     char text[4];
 
@@ -39,6 +40,14 @@ static void test_hex(void **state)
     assert_int_equal(hex_decode(STR("0fa0"), bytes, 2), 0);
     assert_int_equal(bytes[1], 0xa0);
     assert_int_equal(hex_decode(STR("0FA0"), bytes, 2), -1); /* one spelling only */
+    for (int c = 0; c < 256; c++) {
+        char one[] = {'0', (char)c};
+        const char *at = memchr(digits, c, 16);
+
+        assert_int_equal(hex_decode((struct str){one, 2}, bytes, 1), at != NULL ? 0 : -1);
+        if (at != NULL)
+            assert_int_equal(bytes[0], at - digits);
+    }
     assert_int_equal(hex_decode(STR("0fa"), bytes, 2), -1);
     assert_int_equal(hex_decode(STR("0fag"), bytes, 2), -1);
 }
@@ -59,6 +68,15 @@ static void test_decimal(void **state)
         assert_str(((struct str){text, decimal_encode(rows[i].n, text)}), rows[i].text);
 }
 
+/* Names of content are the same in all versions: caches hold them. */
+static void test_names_of_content_stay(void **state)
+{
+    struct hash_wide none = hash_content(STR("")), some = hash_content(STR("#EXTM3U\n"));
+
+    assert_true(none.a == UINT64_C(0x28d40332b9211af0) && none.b == UINT64_C(0xa89f45246504fb7b));
+    assert_true(some.a == UINT64_C(0x20a9bf9b9356c6ae) && some.b == UINT64_C(0xa9707ba7b62332ef));
+}
+
 static void test_siphash_depends_on_key(void **state)
 {
     struct hash_key a = {1, 2}, b = {1, 3};
@@ -71,4 +89,5 @@ static void test_siphash_depends_on_key(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_base64url_vectors), cmocka_unit_test(test_base64url_is_strict),
           cmocka_unit_test(test_hex), cmocka_unit_test(test_decimal),
-          cmocka_unit_test(test_siphash_depends_on_key))
+          cmocka_unit_test(test_siphash_depends_on_key),
+          cmocka_unit_test(test_names_of_content_stay))

@@ -37,9 +37,10 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t hash_bytes(const struct hash_key *key, struct str s)
+/* `wide`: 0, or 0xee for a hash of 128 bits, so that its halves are none of 64. */
+static struct sip sip_absorb(const struct hash_key *key, struct str s, uint64_t wide)
 {
-    struct sip h = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
+    struct sip h = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du ^ wide,
                     key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};
     uint64_t last = (uint64_t)s.n << 56, word;
 
@@ -52,10 +53,35 @@ uint64_t hash_bytes(const struct hash_key *key, struct str s)
     for (size_t i = 0; i < s.n; i++)
         last |= (uint64_t)(unsigned char)s.p[i] << (8 * i);
     sip_word(&h, last);
-    h.v2 ^= 0xff;
+    return h;
+}
+
+static uint64_t sip_finish(struct sip *h)
+{
     for (int i = 0; i < 3; i++)
-        sip_round(&h);
-    return h.v0 ^ h.v1 ^ h.v2 ^ h.v3;
+        sip_round(h);
+    return h->v0 ^ h->v1 ^ h->v2 ^ h->v3;
+}
+
+uint64_t hash_bytes(const struct hash_key *key, struct str s)
+{
+    struct sip h = sip_absorb(key, s, 0);
+
+    h.v2 ^= 0xff;
+    return sip_finish(&h);
+}
+
+struct hash_wide hash_content(struct str s)
+{
+    static const struct hash_key key = {0x686c736761746520, 0x636f6e74656e7420};
+    struct sip h = sip_absorb(&key, s, 0xee);
+    struct hash_wide ret;
+
+    h.v2 ^= 0xee;
+    ret.a = sip_finish(&h);
+    h.v1 ^= 0xdd;
+    ret.b = sip_finish(&h);
+    return ret;
 }
 
 static struct hash_key process_key;

@@ -16,6 +16,17 @@ struct hash_key {
 
 uint64_t hash_bytes(const struct hash_key *key, struct str s);
 
+/*
+ * 128 bits that name some content (an ETag), by SipHash with a fixed key: equal in every process on
+ * every machine. Content that differs by chance has another name; nobody who chooses both contents
+ * is to be relied on.
+ */
+struct hash_wide {
+    uint64_t a, b;
+};
+
+struct hash_wide hash_content(struct str s);
+
 /* The key of this process, for tables that live and die with it. Thread-safe. */
 const struct hash_key *hash_process_key(void);
 

@@ -2,6 +2,7 @@
  * Objects of HTTP origins: out of memory while they are fresh; else by a fetch that all who want
  * the object share, begun here or joined. What turns out not to be shareable goes on in pass.c.
  */
+#include "gate/compress.h"
 #include "gate/fetch.h"
 #include "gate/lifetime.h"
 #include "gate/steps.h"
@@ -116,10 +117,13 @@ static bool is_whole_range(const struct req *r)
 /* May this request be answered while its object is still arriving? */
 static bool can_begin(const struct req *r)
 {
+    const struct flight_head *h = flight_head(r->reader.flight);
+
     if (r->class == CLASS_PLAYLIST)
         return false; /* it is rewritten as a whole */
-    return flight_head(r->reader.flight)->length != BODY_LENGTH_UNKNOWN || !has_range(r) ||
-           is_whole_range(r);
+    if (h->length == BODY_LENGTH_UNKNOWN)
+        return !has_range(r) || is_whole_range(r);
+    return !compress_wants(r, h->type, h->length); /* it is compressed as a whole */
 }
 
 static enum cache_word word_of(const struct req *r)
@@ -198,7 +202,14 @@ const struct step *req_ask_privately(struct req *r)
     return look(r);
 }
 
-/* A HEAD is no reason to fetch a body; a playlist's length is known only once it is rewritten. */
+/* A HEAD is no reason to fetch a body; but the length of a playlist, or of what is compressed, is
+ * known only once that is done. */
+static bool is_content_needed(const struct req *r)
+{
+    return r->head.method != HTTP_HEAD || r->class == CLASS_PLAYLIST ||
+           compress_wants(r, STR_NONE, HTTP_LENGTH_UNKNOWN);
+}
+
 static const struct step *ask_for_head(struct req *r)
 {
     struct cache_entry *e = cache_get(r->worker->gate->cache, r->cache_key);
@@ -217,7 +228,7 @@ const struct step *step_ask(struct req *r)
 
     if (r->class == CLASS_KEY)
         return STEP(pass); /* keys are never kept */
-    if (r->head.method == HTTP_HEAD && r->class != CLASS_PLAYLIST)
+    if (!is_content_needed(r))
         return ask_for_head(r);
     r->reader = (struct flight_reader){.changed = on_changed};
     switch (cache_look_up(w->gate->cache, r->cache_key, loop_now(w->loop), w->loop, &r->reader,

@@ -6,6 +6,8 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include <stdatomic.h>
+
 #include "access/token.h"
 #include "base/counter.h"
 #include "base/list.h"
@@ -22,6 +24,7 @@ struct req;
 struct step;
 struct journal;
 struct viewer_cache;
+struct compressor;
 
 /* One path of the API. The table and what stands behind it are admin's. */
 struct endpoint {
@@ -44,6 +47,7 @@ struct gate {
     struct disk *disk;     /* not owned; NULL: no disk tier */
     struct store *store;   /* not owned */
     const struct api *api; /* not owned; NULL: no API */
+    atomic_uint purges;    /* so far (purge.h) */
     struct counter_registry counters;
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
@@ -73,6 +77,7 @@ struct gate_worker {
     struct token_scratch *scratch;
     struct viewer_cache *viewers;
     struct journal *journal;
+    struct compressor *compressor;
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */
     struct origin_worker origins;

@@ -93,6 +93,35 @@ static void test_too_large_for_memory(void **state)
     free(big);
 }
 
+/* Who seals or frames what it sends gets large files from memory, also one that stayed open for
+ * others. */
+static void test_large_files_for_who_wants_memory(void **state)
+{
+    struct world w;
+    size_t n = 64 * 1024;
+    char *big = xmalloc(n);
+
+    memset(big, 'b', n);
+    world_open(&w, ALL_OPEN "cache: { hot_after: 1, file_copy_max: 1KiB, check: 5s }\n");
+    world_write_bytes(&w, "/s/1.ts", (struct str){big, n});
+    assert_int_equal(ask(&w, "/s/1.ts").body.n, n);
+    assert_int_equal(ask(&w, "/s/1.ts", .wants_memory = true).body.n, n);
+    world_settle(&w);
+    assert_int_equal(counted(&w, STAT_FILES_LOADED), 0); /* it is not looked at yet */
+    world_pass(&w, 5);
+    assert_int_equal(ask(&w, "/s/1.ts").body.n, n);
+    world_settle(&w);
+    assert_int_equal(counted(&w, STAT_FILES_LOADED), 0);
+    world_pass(&w, 5);
+    assert_int_equal(ask(&w, "/s/1.ts", .wants_memory = true).body.n, n);
+    world_settle(&w);
+    assert_int_equal(counted(&w, STAT_FILES_LOADED), 1);
+    assert_int_equal(entries(&w), 1);
+    assert_int_equal(ask(&w, "/s/1.ts").body.n, n);
+    world_close(&w);
+    free(big);
+}
+
 /* ---- changes ---- */
 
 static void make_hot(struct world *w, const char *path)
@@ -595,6 +624,7 @@ static void test_replaced_while_sent(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_hot_files_move_into_memory),
           cmocka_unit_test(test_what_stays_on_disk), cmocka_unit_test(test_too_large_for_memory),
+          cmocka_unit_test(test_large_files_for_who_wants_memory),
           cmocka_unit_test(test_a_change_is_noticed_after_check),
           cmocka_unit_test(test_every_request_checks), cmocka_unit_test(test_a_file_that_goes),
           cmocka_unit_test(test_paths), cmocka_unit_test(test_no_descriptor),

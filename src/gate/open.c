@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "gate/compress.h"
 #include "gate/fill.h"
 #include "hls/playlist.h"
 
@@ -47,6 +48,13 @@ static void keep_open(struct req *r)
                                                .checked_at = loop_now(r->worker->loop)});
 }
 
+static bool belongs_in_memory(const struct req *r)
+{
+    const struct rules *rules = r->rules;
+
+    return r->file.size <= (r->wants_memory ? rules->cache.max_object : rules->max_in_memory);
+}
+
 /* A file that is asked for again and again: large ones stay open, small ones go into memory, behind
  * the back of this request. */
 static void warm_up(struct req *r, bool was_cached)
@@ -58,10 +66,17 @@ static void warm_up(struct req *r, bool was_cached)
     if (!was_cached &&
         !cache_turns_hot(c, r->cache_key, r->rules->hot_after, loop_now(r->worker->loop)))
         return;
-    if (r->file.size > r->rules->max_in_memory)
+    if (!belongs_in_memory(r))
         keep_open(r);
     else if (!fill_start(r, false))
         cache_hot_failed(c, r->cache_key);
+}
+
+/* A file that stayed open for those who send it as it is, and now others ask for it. */
+static void move_into_memory(struct req *r)
+{
+    if (r->entry->is_file && belongs_in_memory(r))
+        (void)fill_start(r, false); /* no room: it stays as it is */
 }
 
 /* Gone, or not ours to read: so is what we kept of it. Anything else may pass: what we kept is
@@ -75,6 +90,12 @@ static const struct step *after_failed_open(struct req *r, int err)
     return req_fail(r, outcome_of_open(err));
 }
 
+/* What is compressed must be in memory, whole and for all. */
+static bool is_to_be_coded(const struct req *r)
+{
+    return compress_wants(r, STR_NONE, r->file.size);
+}
+
 static const struct step *after_open(struct req *r, int err)
 {
     bool was_cached = r->entry != NULL;
@@ -86,12 +107,13 @@ static const struct step *after_open(struct req *r, int err)
         struct cache_version now = file_version(&r->file);
 
         if (cache_version_eq(&r->entry->version, &now)) {
+            move_into_memory(r);
             origin_file_done(&r->file);
             return STEP(rewrite);
         }
         cache_entry_unref(&r->entry);
     }
-    if (r->class == CLASS_PLAYLIST)
+    if (r->class == CLASS_PLAYLIST || is_to_be_coded(r))
         return STEP(load);
     warm_up(r, was_cached);
     return STEP(respond);
@@ -104,12 +126,20 @@ static void on_opened(struct op *op, int err)
     req_resume(r, after_open(r, err));
 }
 
+/* A file that is kept open is not in memory, where it could be compressed. */
+static bool is_entry_enough(const struct req *r)
+{
+    return !r->entry->is_file || !compress_wants(r, STR_NONE, r->entry->version.size);
+}
+
 const struct step *step_open(struct req *r)
 {
     struct gate_worker *w = r->worker;
 
     cache_entry_unref(&r->entry); /* of a load that has to be done again */
     r->entry = cache_get(w->gate->cache, r->cache_key);
+    if (r->entry != NULL && !is_entry_enough(r))
+        cache_entry_unref(&r->entry);
     if (r->entry != NULL && !cache_claim_check(r->entry, loop_now(w->loop), r->rules->file_check))
         return STEP(rewrite);
     r->file = (struct origin_file){0};
@@ -124,7 +154,7 @@ static bool take_loaded(struct req *r)
     struct cache_version version = file_version(&r->file);
 
     r->entry = cache_get(r->worker->gate->cache, r->cache_key);
-    if (r->entry != NULL && cache_version_eq(&r->entry->version, &version))
+    if (r->entry != NULL && !r->entry->is_file && cache_version_eq(&r->entry->version, &version))
         return true;
     cache_entry_unref(&r->entry);
     return false;
@@ -132,11 +162,15 @@ static bool take_loaded(struct req *r)
 
 const struct step *step_load(struct req *r)
 {
-    if (r->file.size > r->rules->max_playlist)
+    bool is_playlist = r->class == CLASS_PLAYLIST;
+
+    if (is_playlist && r->file.size > r->rules->max_playlist)
         return req_fail(r, OUT_PLAYLIST_TOO_LARGE);
     if (take_loaded(r)) {
         origin_file_done(&r->file);
         return STEP(rewrite);
     }
-    return fill_start(r, true) ? STEP(WAIT) : req_fail(r, OUT_OVERLOADED);
+    if (fill_start(r, true))
+        return STEP(WAIT);
+    return is_playlist ? req_fail(r, OUT_OVERLOADED) : STEP(respond);
 }

@@ -131,7 +131,9 @@ const struct conf_field cache_fields[] = {
     CONF_F(struct cache_settings, file_copy_max, conf_size, .def = "128KiB", .min = "0",
            .max = "4GiB", .reload = true,
            .doc = "Hot files on disk up to this size are copied into memory. Larger ones stay open "
-                  "and are sent from the page cache, which costs less for each byte."),
+                  "and are sent from the page cache, which costs less for each byte. Over TLS and "
+                  "HTTP/2 it does "
+                  "not: what is asked for there goes into memory up to `max_object`."),
     CONF_F(struct cache_settings, hot_after, conf_int, .def = "2", .min = "1", .max = "255",
            .reload = true,
            .doc = "A file asked for this often within about a minute is read into memory."),

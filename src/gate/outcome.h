@@ -49,9 +49,10 @@ enum outcome_class {
     X(FORBIDDEN_FILE,      403, REFUSED, "the file may not be read: it leaves the root, is no regular file, or the origin refuses it") \
     X(METHOD_NOT_ALLOWED,  405, REFUSED, "method not allowed here") \
     X(HEAD_TIMEOUT,        408, REFUSED, "request did not arrive in time") \
+    X(PRECONDITION,        412, REFUSED, "If-Match or If-Unmodified-Since does not hold") \
     X(BODY_TOO_LARGE,      413, REFUSED, "request content over the limit") \
     X(URI_TOO_LONG,        414, REFUSED, "request target over the limit") \
-    X(BAD_RANGE,           416, REFUSED, "range outside the file") \
+    X(BAD_RANGE,           416, REFUSED, "range outside the file, or more than 16 ranges, or two that overlap") \
     X(EXPECTATION,         417, REFUSED, "an expectation other than 100-continue") \
     X(HEAD_TOO_LARGE,      431, REFUSED, "request head over the limit") \
     X(VERSION,             505, REFUSED, "HTTP version not supported") \

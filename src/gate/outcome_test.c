@@ -172,6 +172,7 @@ static const struct outcome_case {
      "",
      PLAIN,
      {"/api/test", .method = "POST", .content = "{}", .content_error = -EMSGSIZE}},
+    {OUT_PRECONDITION, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "If-Match: \"other\"\r\n"}},
     {OUT_URI_TOO_LONG, "", PLAIN, {"/s/%31.ts", .arena_room = 1}},
     {OUT_BAD_RANGE, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "Range: bytes=100-\r\n"}},
     {OUT_EXPECTATION, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "Expect: 200-maybe\r\n"}},
@@ -464,10 +465,16 @@ static const struct {
     {"file", ALL_OPEN, "/s/1.ts", "", false, "ETag"},
     {"HEAD", ALL_OPEN, "/s/1.ts", "", false, "Last-Modified", "HEAD"},
     {"range", ALL_OPEN, "/s/1.ts", "Range: bytes=1-\r\n", false, "Content-Range"},
+    {"several ranges", ALL_OPEN, "/s/1.ts", "Range: bytes=0-0,2-2\r\n", false, "Content-Type"},
     {"bad range", ALL_OPEN, "/s/1.ts", "Range: bytes=9-\r\n", false, "Content-Type"},
     {"escaped path", ALL_OPEN, "/s/%31.ts", "", false, "Last-Modified"},
     {"redirect", ALL_OPEN, "/s/1.ts", "", false, "Location", .door = &to_https},
     {"not HLS", ALL_OPEN, "/s/text.m3u8", "", false, "ETag"},
+    {"parts of a copy", TOKEN_ALONE, "/s/i.m3u8", "Range: bytes=0-0,2-2\r\n", true, "Content-Type"},
+    {"compressed copy", TOKEN_ALONE "compression: { min_size: 1 }\n", "/s/i.m3u8",
+     "Accept-Encoding: gzip\r\n", true, "Content-Encoding"},
+    {"compressed text", ALL_OPEN "compression: { min_size: 1 }\n", "/s/long.txt",
+     "Accept-Encoding: br\r\n", false, "Content-Encoding"},
 };
 
 static struct answer ask_tight(size_t i, size_t room)
@@ -478,6 +485,7 @@ static struct answer ask_tight(size_t i, size_t room)
     world_open(&w, tight_cases[i].settings);
     write_stream(&w);
     world_write(&w, "/s/text.m3u8", "text");
+    world_write(&w, "/s/long.txt", PLAYLIST PLAYLIST PLAYLIST);
     a = ask(&w, tight_cases[i].is_signed ? usual(&w, tight_cases[i].target) : tight_cases[i].target,
             .method = tight_cases[i].method, .fields = tight_cases[i].fields,
             .door = tight_cases[i].door, .arena_room = room);

@@ -5,10 +5,10 @@
 #include "gate/pass.h"
 
 #include "base/codec.h"
+#include "gate/compress.h"
 #include "gate/fetch.h"
 #include "gate/steps.h"
 #include "http/freshness.h"
-#include "http/media_type.h"
 #include "http/range.h"
 #include "origin/pass_body.h"
 
@@ -38,18 +38,26 @@ static struct str cache_control_for(struct req *r, const struct http_answer *a)
     return f.may_store ? r->rules->classes.of[r->class].cache_control : STR("no-store");
 }
 
-static void add_fields(struct req *r, const struct http_answer *a)
+static void add_fields(struct req *r, const struct http_answer *a, unsigned status)
 {
-    if (a->status != 304)
-        add_field(r, STR("Content-Type"),
-                  media_type_or(r->url.path, a->known[ANSWER_CONTENT_TYPE]));
-    if (a->status == 206)
+    r->media = media_type_of(r->url.path, a->known[ANSWER_CONTENT_TYPE]);
+    compress_vary(r);
+    if (status != 304)
+        add_field(r, STR("Content-Type"), r->media.type);
+    if (status == 206)
         add_content_range(r, &a->range);
     req_add_field(r, STR("Cache-Control"), cache_control_for(r, a));
     req_add_field(r, STR("Accept-Ranges"), STR("bytes"));
     add_field(r, STR("ETag"), a->etag);
     add_field(r, STR("Last-Modified"), a->known[ANSWER_LAST_MODIFIED]);
     req_add_cache_word(r);
+}
+
+/* Of a GET it would be the compressed length, which nobody knows yet (RFC 9110 8.6). */
+static bool is_length_open(const struct req *r, const struct http_answer *a)
+{
+    return r->head.method == HTTP_HEAD &&
+           compress_wants(r, a->known[ANSWER_CONTENT_TYPE], a->content_length);
 }
 
 static enum outcome served(unsigned status)
@@ -65,15 +73,16 @@ static void on_broken(void *arg, struct origin_fetch *f)
 }
 
 /* Takes `f`: as the body, or not at all when none is wanted. */
-static const struct step *answer(struct req *r, struct origin_fetch *f, const struct http_answer *a)
+static const struct step *answer(struct req *r, struct origin_fetch *f, const struct http_answer *a,
+                                 unsigned status)
 {
-    bool has_body = r->head.method != HTTP_HEAD && a->status != 304;
+    bool has_body = r->head.method != HTTP_HEAD && status != 304;
     struct pass_body *p = arena_alloc(&r->arena, sizeof *p);
 
-    r->outcome = served(a->status);
-    r->response.status = a->status;
-    r->response.content_length = a->content_length;
-    add_fields(r, a);
+    r->outcome = served(status);
+    r->response.status = (uint16_t)status;
+    r->response.content_length = is_length_open(r, a) ? HTTP_LENGTH_UNKNOWN : a->content_length;
+    add_fields(r, a, status);
     if (r->arena.is_full) {
         origin_fetch_cancel(&f);
         r->response.field_count = 0;
@@ -100,13 +109,35 @@ static const struct step *refuse(struct req *r, struct origin_fetch *f, const st
     return req_fail(r, outcome_of_status(a->status));
 }
 
+/* What the origin says is held against the viewer's conditions, too: not all of them were asked,
+ * and an origin may pass over them. */
+static enum http_condition judge(const struct req *r, const struct http_answer *a)
+{
+    struct http_validators v = {a->etag, a->last_modified};
+    struct http_ranges ranges;
+
+    if (a->status == 200)
+        return http_evaluate(&r->head, &v, a->content_length, r->now, &ranges);
+    return http_precondition_holds(&r->head, &v, r->now) ? COND_FULL : COND_FAILED;
+}
+
 static const struct step *after_head(struct req *r, struct origin_fetch *f,
                                      const struct http_answer *a)
 {
     bool is_good = a->status == 200 || a->status == 206 || a->status == 304;
 
     req_set_cache_word(r, CACHE_WORD_BYPASS);
-    return is_good ? answer(r, f, a) : refuse(r, f, a);
+    if (!is_good)
+        return refuse(r, f, a);
+    switch (judge(r, a)) {
+    case COND_FAILED:
+        origin_fetch_drop(&f);
+        return req_fail(r, OUT_PRECONDITION);
+    case COND_NOT_MODIFIED:
+        return answer(r, f, a, 304);
+    default: /* whether this is a part was the origin's to say */
+        return answer(r, f, a, a->status);
+    }
 }
 
 void pass_take_over(struct req *r, struct origin_fetch *f, const struct http_answer *a)
@@ -136,7 +167,7 @@ static void on_end(void *arg, struct origin_fetch *f, int err)
     req_resume(r, req_fail(r, outcome_of_origin(err)));
 }
 
-/* The viewer's conditions are the origin's to judge: we have nothing to judge them by. */
+/* The viewer's conditions are the origin's to judge first: it need not send what he has. */
 static void forward_conditions(struct req *r, struct origin_request *q)
 {
     struct str range;

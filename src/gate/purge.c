@@ -33,7 +33,10 @@ unsigned cache_purge_by(struct gate_worker *w, const struct rules *rules, const 
                         unsigned *ret_disk)
 {
     struct matching m = {rules, p};
+    unsigned count;
 
     *ret_disk = w->gate->disk != NULL ? disk_purge(w->gate->disk, matches, &m) : 0;
-    return cache_purge(w->gate->cache, matches, &m);
+    count = cache_purge(w->gate->cache, matches, &m);
+    atomic_fetch_add(&w->gate->purges, 1); /* what was made of them goes, too (compress.c) */
+    return count;
 }

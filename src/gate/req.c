@@ -71,6 +71,7 @@ static void release(struct req *r)
     origin_file_done(&r->file);
     cache_entry_unref(&r->entry);
     cache_entry_unref(&r->stale);
+    blob_unref(&r->coded);
 }
 
 void req_free(struct req **r)

@@ -20,6 +20,8 @@
 #include "cache/flight.h"
 #include "gate/gate.h"
 #include "gate/outcome.h"
+#include "http/coding.h"
+#include "http/media_type.h"
 #include "http/request.h"
 #include "http/range.h"
 #include "http/response.h"
@@ -118,6 +120,14 @@ enum cache_word {
     CACHE_WORD_BYPASS
 };
 
+/* What a rewritten playlist is made of; borrowed, from the entry or own_scan and the arena. */
+struct splicing {
+    const struct playlist *playlist;
+    struct str scoped;
+    const struct str *own;
+    struct str etag; /* of this viewer's copy */
+};
+
 struct req {
     struct gate_worker *worker;
     struct rules_era *era;
@@ -137,8 +147,10 @@ struct req {
     struct ip peer;          /* the socket's address; IP_NONE for a unix socket */
     bool is_tls;             /* from the client to us, or to the proxy that says so */
     const struct door *door; /* NULL: nothing peculiar */
-    struct buf content_buf;  /* filled by the transport; at most REQ_CONTENT_MAX */
-    struct str content;      /* complete */
+    bool wants_memory; /* its transport seals or frames what it sends: a file's bytes would have
+                          to be copied first, each time */
+    struct buf content_buf; /* filled by the transport; at most REQ_CONTENT_MAX */
+    struct str content;     /* complete */
     usec_t began;
     unix_t now; /* one time for all checks */
 
@@ -166,6 +178,7 @@ struct req {
     struct origin_file file;
     struct list fill_link; /* while it waits for a fill (fill.h) */
     unsigned load_tries;
+    struct splicing splicing;
     struct splice_body *splice; /* a rewritten playlist; in the arena, behind `body` */
     struct playlist *own_scan;  /* owned: a scan for this request's authority alone */
 
@@ -182,9 +195,13 @@ struct req {
     enum outcome outcome;
     struct http_response response;
     struct http_validators validators;
-    uint64_t length;   /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */
-    struct str type;   /* that its origin gives it; "" = by suffix */
-    struct body *body; /* owned by the request: body_done() at its end; NULL: none */
+    uint64_t length; /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */
+    struct str type; /* that its origin gives it; "" = by suffix */
+    struct media_type media;
+    enum http_coding coding; /* of the content (compress.h) */
+    struct blob *coded;    /* reference: the coded bytes; NULL: the plain ones are sent, or none */
+    uint64_t plain_length; /* of what became `coded` */
+    struct body *body;     /* owned by the request: body_done() at its end; NULL: none */
     struct memory_body small; /* body of errors and the API */
     bool must_close;          /* the connection cannot be used after this */
     uint64_t sent;            /* body bytes handed to the socket */

@@ -1,6 +1,8 @@
 /* What a file is answered with: status, fields, and the part of it that was asked for. */
 #include "gate/testing.h"
 
+#include <errno.h>
+
 #include "http/date.h"
 
 #define TEXT "0123456789"
@@ -42,7 +44,9 @@ static const struct {
     {"bytes=-0", OUT_BAD_RANGE, NULL, "bytes */10"},
     {"bytes=99999999999999999999-", OUT_BAD_RANGE, NULL, "bytes */10"},
     {"bytes=3-1", OUT_OK, TEXT, NULL},
-    {"bytes=0-1,4-5", OUT_OK, TEXT, NULL},
+    {"bytes=0-1,10-", OUT_PARTIAL, "01", "bytes 0-1/10"},
+    {"bytes=0-1,1-2", OUT_BAD_RANGE, NULL, "bytes */10"},
+    {"bytes=0-1,4-a", OUT_OK, TEXT, NULL},
     {"lines=0-1", OUT_OK, TEXT, NULL},
     {"bytes=a-b", OUT_OK, TEXT, NULL},
 };
@@ -76,6 +80,73 @@ static void test_ranges(void **state)
     }
 }
 
+/* ---- several ranges ---- */
+
+/* The next part: its delimiter, fields and content. */
+static const char *part_of(struct world *w, struct str boundary, bool is_first, const char *type,
+                           const char *range, const char *content)
+{
+    return arena_printf(&w->arena,
+                        "%s--%.*s\r\nContent-Type: %s\r\nContent-Range: bytes %s\r\n\r\n%s",
+                        is_first ? "" : "\r\n", STR_FMT(boundary), type, range, content)
+        .p;
+}
+
+static struct str boundary_of(const struct answer *a)
+{
+    struct str type = answer_field(a, "Content-Type"),
+               begin = STR("multipart/byteranges; boundary=");
+
+    assert_true(str_starts(type, begin));
+    return str_skip(type, begin.n);
+}
+
+static void test_several_ranges(void **state)
+{
+    for (size_t s = 0; s < ARRAY_LEN(sources); s++) {
+        struct world w;
+        struct answer a;
+        struct str b;
+
+        open_source(&w, &sources[s]);
+        a = ask(&w, "/s/1.ts", .fields = "Range: bytes=7-8,0-1,99-,-1\r\n");
+        assert_outcome(a, OUT_PARTIAL);
+        b = boundary_of(&a);
+        assert_null(answer_field(&a, "Content-Range").p); /* RFC 9110 15.3.7.2 */
+        assert_true(answer_field(&a, "ETag").n > 0);
+        assert_str(a.body,
+                   arena_printf(&w.arena, "%s%s%s\r\n--%.*s--\r\n",
+                                part_of(&w, b, true, "video/mp2t", "7-8/10", "78"),
+                                part_of(&w, b, false, "video/mp2t", "0-1/10", "01"),
+                                part_of(&w, b, false, "video/mp2t", "9-9/10", "9"), STR_FMT(b))
+                       .p);
+        a = ask(&w, "/s/1.ts", .fields = "Range: bytes=7-8,0-1\r\nIf-Range: \"other\"\r\n");
+        assert_outcome(a, OUT_OK);
+        assert_str(a.body, TEXT);
+        world_close(&w);
+    }
+}
+
+/* A file that is sent from disk may be given up, or cut short, between two parts. */
+static void cut_file(struct world *w)
+{
+    world_write(w, "/s/1.ts", "");
+}
+
+static void test_several_ranges_that_break(void **state)
+{
+    struct world w;
+
+    open_source(&w, &sources[0]);
+    assert_outcome(
+        ask(&w, "/s/1.ts", .fields = "Range: bytes=0-1,4-5\r\n", .send_error = -ECONNRESET),
+        OUT_CLIENT_LEFT);
+    assert_outcome(
+        ask(&w, "/s/1.ts", .fields = "Range: bytes=0-1,4-5\r\n", .before_pull = cut_file),
+        OUT_ORIGIN_BROKE);
+    world_close(&w);
+}
+
 /* ---- conditions ---- */
 
 enum { MODIFIED = T0 - 100000 }; /* of the first file of a world */
@@ -94,6 +165,14 @@ static const struct {
     {"If-Modified-Since: %s", 1, OUT_NOT_MODIFIED},
     {"If-Modified-Since: %s", -1, OUT_OK},
     {"If-Modified-Since: yesterday%.0s", 0, OUT_OK},
+    {"If-Match: %s", INT64_MAX, OUT_OK},
+    {"If-Match: \"other\", %s", INT64_MAX, OUT_OK},
+    {"If-Match: *%.0s", INT64_MAX, OUT_OK},
+    {"If-Match: W/%s", INT64_MAX, OUT_PRECONDITION},
+    {"If-Match: \"other\"%.0s", INT64_MAX, OUT_PRECONDITION},
+    {"If-None-Match: *\r\nIf-Match: \"other\"%.0s", INT64_MAX, OUT_PRECONDITION},
+    {"If-Unmodified-Since: %s", 0, OUT_OK},
+    {"If-Unmodified-Since: %s", -1, OUT_PRECONDITION},
     {"Range: bytes=0-3\r\nIf-Range: %s", INT64_MAX, OUT_PARTIAL},
     {"Range: bytes=0-3\r\nIf-Range: \"other\"%.0s", INT64_MAX, OUT_OK},
     {"Range: bytes=0-3\r\nIf-Range: %s", 0, OUT_PARTIAL},
@@ -128,6 +207,8 @@ static void check_condition(struct world *w, size_t i, struct str etag, const ch
     if (a.outcome != want)
         print_error("%s %s", method, field);
     assert_outcome(a, want);
+    if (want == OUT_PRECONDITION)
+        return;
     assert_true(str_eq(answer_field(&a, "ETag"), etag));
     assert_field(&a, "Cache-Control", "public, max-age=300"); /* RFC 9110 15.4.5: of a 304, too */
     if (a.status == 304)
@@ -261,6 +342,7 @@ static void test_cors(void **state)
     world_close(&w);
 }
 
-TEST_MAIN(cmocka_unit_test(test_ranges), cmocka_unit_test(test_conditions),
+TEST_MAIN(cmocka_unit_test(test_ranges), cmocka_unit_test(test_several_ranges),
+          cmocka_unit_test(test_several_ranges_that_break), cmocka_unit_test(test_conditions),
           cmocka_unit_test(test_fields), cmocka_unit_test(test_an_empty_file),
           cmocka_unit_test(test_methods), cmocka_unit_test(test_cors))

@@ -64,6 +64,43 @@ static const struct playlist *playlist_for(struct req *r)
     return own;
 }
 
+/* All that makes one copy differ from another. A MAC stands for the whole of its credential, and
+ * the first of the own ones for all of them: but for their paths, which are the text's, they say
+ * the same. */
+struct copy_identity {
+    struct hash_wide text, authority;
+    char scoped[BASE64URL_LEN(GATE_MAC_LEN)], own[BASE64URL_LEN(GATE_MAC_LEN)];
+};
+
+static void copy_mac(char to[BASE64URL_LEN(GATE_MAC_LEN)], struct str query)
+{
+    size_t n = BASE64URL_LEN(GATE_MAC_LEN);
+
+    if (query.n >= n)
+        memcpy(to, query.p + query.n - n, n); /* token_query() ends with it */
+}
+
+/* Strong (RFC 9110 8.8.1), and there before a byte has been rendered. */
+static struct str copy_etag(struct req *r, const struct splicing *of)
+{
+    const struct scanned_playlist *s = r->entry->derived;
+    struct copy_identity id;
+    struct hash_wide hash;
+    char text[2 + BASE64URL_LEN(sizeof hash)] = "\"";
+
+    memset(&id, 0, sizeof id); /* its padding is hashed, too */
+    id.text = s->digest;
+    if (of->playlist->depends_on_authority)
+        id.authority = hash_content(r->head.authority);
+    copy_mac(id.scoped, of->scoped);
+    if (of->playlist->target_count > 0)
+        copy_mac(id.own, of->own[0]);
+    hash = hash_content((struct str){(const char *)&id, sizeof id});
+    base64url_encode(&hash, sizeof hash, text + 1);
+    text[sizeof text - 1] = '"';
+    return arena_copy(&r->arena, (struct str){text, sizeof text});
+}
+
 static const struct step *splice(struct req *r, const struct playlist *p)
 {
     unix_t expires = gate_expires(r);
@@ -72,12 +109,25 @@ static const struct step *splice(struct req *r, const struct playlist *p)
 
     for (uint32_t i = 0; own != NULL && i < p->target_count; i++)
         own[i] = own_credential(r, p->targets[i], expires);
+    r->splicing = (struct splicing){.playlist = p, .scoped = scoped, .own = own};
     r->splice = splice_body_new(&r->arena, p, scoped, own);
     if (r->arena.is_full || r->splice == NULL)
         return req_fail(r, OUT_INTERNAL);
+    r->splicing.etag = copy_etag(r, &r->splicing);
     r->body = splice_body_get(r->splice);
     gate_count(r->worker, STAT_PLAYLISTS_REWRITTEN, 1);
     return STEP(respond);
+}
+
+struct body *req_copy_part(struct req *r, uint64_t first, uint64_t length)
+{
+    struct splicing *of = &r->splicing;
+    struct splice_body *s = splice_body_new(&r->arena, of->playlist, of->scoped, of->own);
+
+    if (s == NULL)
+        return NULL;
+    splice_body_seek(s, first, length);
+    return splice_body_get(s);
 }
 
 const struct step *step_rewrite(struct req *r)

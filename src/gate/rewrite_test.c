@@ -2,6 +2,7 @@
 #include "gate/testing.h"
 
 #define MAC22 "??????????????????????"
+#define MAC_LEN (sizeof MAC22 - 1)
 
 /* Every MAC of a text becomes question marks: they are judged by being used, elsewhere. */
 static const char *without_macs(struct world *w, struct str body)
@@ -60,7 +61,7 @@ static void test_golden(void **state)
         assert_string_equal(without_macs(&w, a.body), golden[i].want);
         assert_field(&a, "Content-Type", "application/vnd.apple.mpegurl");
         assert_field(&a, "Cache-Control", "no-cache, no-store, must-revalidate");
-        assert_null(answer_field(&a, "ETag").p); /* one viewer's: nothing to compare with */
+        assert_int_equal(answer_field(&a, "ETag").n, strlen("\"") + MAC_LEN + strlen("\""));
         assert_null(answer_field(&a, "Last-Modified").p);
     }
     assert_int_equal(counted(&w, STAT_PLAYLISTS_REWRITTEN), ARRAY_LEN(golden));
@@ -133,6 +134,85 @@ static void test_another_authority(void **state)
     world_close(&w);
 }
 
+/* ---- the name of a copy ---- */
+
+#define TWO_HOSTS "#EXTM3U\nhttp://a.example/s/1.ts\n2.ts\n"
+#define IN_ROOT "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k.key\"\n1.ts\n"
+
+static const struct copy {
+    const char *path, *text, *uid, *host, *ip;
+    int64_t expires; /* from T0 */
+    bool is_another; /* than the first one of its path */
+} copies[] = {
+    {"/s/i.m3u8", PLAYLIST, "u1", WORLD_HOST, VIEWER_IP, 60, false},
+    {"/s/i.m3u8", PLAYLIST, "u1", WORLD_HOST, VIEWER_IP, 60, false},
+    {"/s/i.m3u8", PLAYLIST, "u1", "other.example", VIEWER_IP, 60, true}, /* PLAYLIST names a host */
+    {"/s/i.m3u8", PLAYLIST, "u2", WORLD_HOST, VIEWER_IP, 60, true},
+    {"/s/i.m3u8", PLAYLIST, "u1", WORLD_HOST, VIEWER_IP, 61, false}, /* one session, one end */
+    {"/s/i.m3u8", PLAYLIST, "u1", WORLD_HOST, OTHER_IP, 60, true},
+    {"/s/i.m3u8", PLAYLIST "#\n", "u1", WORLD_HOST, VIEWER_IP, 60, true},
+    {"/s/i.m3u8", PLAYLIST, "u1", WORLD_HOST, VIEWER_IP, 60, false},
+    {"/s/j.m3u8", "#EXTM3U\n1.ts\n", "u1", WORLD_HOST, VIEWER_IP, 60, false},
+    {"/s/j.m3u8", "#EXTM3U\n1.ts\n", "u1", "other.example", VIEWER_IP, 60, false},
+    {"/s/h.m3u8", TWO_HOSTS, "u1", "a.example", VIEWER_IP, 60, false},
+    {"/s/h.m3u8", TWO_HOSTS, "u1", "b.example", VIEWER_IP, 60, true},
+    {"/i.m3u8", IN_ROOT, "u1", WORLD_HOST, VIEWER_IP, 60, false},
+    {"/i.m3u8", IN_ROOT, "u2", WORLD_HOST, VIEWER_IP, 60, true},
+};
+
+/* One name, one content; and another name, another content. */
+static void test_etags_name_copies(void **state)
+{
+    struct world w;
+    struct answer first = {0};
+
+    world_open(&w, TOKEN_ALONE "cache: { check: 0 }\n");
+    for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
+        const struct copy *c = &copies[i];
+        struct answer a;
+        struct str field;
+
+        world_write(&w, c->path, c->text);
+        a = ask(&w, signed_path(&w, c->uid, c->path, T0 + c->expires), .host = c->host,
+                .ip = c->ip);
+        assert_outcome(a, OUT_OK);
+        if (i == 0 || strcmp(copies[i - 1].path, c->path) != 0)
+            first = a;
+        if (str_eq(answer_field(&a, "ETag"), answer_field(&first, "ETag")) == c->is_another)
+            print_error("case %zu\n", i);
+        assert_int_equal(!str_eq(answer_field(&a, "ETag"), answer_field(&first, "ETag")),
+                         c->is_another);
+        field = arena_printf(&w.arena, "If-None-Match: %.*s\r\n",
+                             STR_FMT(answer_field(&first, "ETag")));
+        a = ask(&w, signed_path(&w, c->uid, c->path, T0 + c->expires), .host = c->host, .ip = c->ip,
+                .fields = field.p);
+        assert_outcome(a, c->is_another ? OUT_OK : OUT_NOT_MODIFIED);
+        assert_field(&a, "Cache-Control", "no-cache, no-store, must-revalidate");
+    }
+    world_close(&w);
+}
+
+/* A session has one end: its viewer's copies are the same at every reload. */
+static void test_a_reload_is_answered_304(void **state)
+{
+    struct world w;
+    struct answer a;
+    struct str field;
+
+    world_open(&w, "access: { policy: { playlist: [token, session] } }\n");
+    world_write(&w, "/s/i.m3u8", PLAYLIST);
+    a = ask(&w, usual(&w, "/s/i.m3u8"));
+    field = arena_printf(&w.arena, "If-None-Match: W/\"x\", %.*s\r\n",
+                         STR_FMT(answer_field(&a, "ETag")));
+    world_pass(&w, 6);
+    for (int i = 0; i < 2; i++) {
+        a = ask(&w, usual(&w, "/s/i.m3u8"), .fields = field.p, .method = i == 0 ? "GET" : "HEAD");
+        assert_outcome(a, OUT_NOT_MODIFIED);
+        assert_null(answer_field(&a, "Content-Type").p);
+    }
+    world_close(&w);
+}
+
 /* ---- ranges of a copy ---- */
 
 static void test_ranges(void **state)
@@ -157,6 +237,25 @@ static void test_ranges(void **state)
     }
     assert_outcome(ask(&w, url, .fields = "Range: bytes=99999-\r\n"), OUT_BAD_RANGE);
     assert_int_equal(ask(&w, url, .method = "HEAD").length, whole.body.n);
+    world_close(&w);
+}
+
+/* Parts of a copy are cut out of one and the same text. */
+static void test_several_ranges(void **state)
+{
+    struct world w;
+    struct answer whole, a;
+    struct str field;
+
+    world_open(&w, TOKEN_ALONE);
+    world_write(&w, "/s/i.m3u8", PLAYLIST);
+    whole = ask(&w, usual(&w, "/s/i.m3u8"));
+    field = arena_printf(&w.arena, "Range: bytes=%zu-,0-99,120-199\r\n", whole.body.n - 50);
+    a = ask(&w, usual(&w, "/s/i.m3u8"), .fields = field.p);
+    assert_outcome(a, OUT_PARTIAL);
+    assert_true(str_find(a.body, str_skip(whole.body, whole.body.n - 50)) > 0);
+    assert_true(str_find(a.body, str_first(whole.body, 100)) > 0);
+    assert_true(str_find(a.body, str_first(str_skip(whole.body, 120), 80)) > 0);
     world_close(&w);
 }
 
@@ -245,6 +344,7 @@ static void test_without_a_token(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_golden), cmocka_unit_test(test_one_scan_for_all),
           cmocka_unit_test(test_odd_uids), cmocka_unit_test(test_another_authority),
-          cmocka_unit_test(test_ranges), cmocka_unit_test(test_a_long_playlist),
-          cmocka_unit_test(test_not_hls_passes_through), cmocka_unit_test(test_too_many_targets),
-          cmocka_unit_test(test_without_a_token))
+          cmocka_unit_test(test_etags_name_copies), cmocka_unit_test(test_a_reload_is_answered_304),
+          cmocka_unit_test(test_ranges), cmocka_unit_test(test_several_ranges),
+          cmocka_unit_test(test_a_long_playlist), cmocka_unit_test(test_not_hls_passes_through),
+          cmocka_unit_test(test_too_many_targets), cmocka_unit_test(test_without_a_token))

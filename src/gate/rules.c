@@ -2,6 +2,7 @@
 #include "gate/rules.h"
 
 #include "gate/origins.h"
+#include "http/coding.h"
 
 enum { ERROR_ROOM = 256 };
 
@@ -112,6 +113,15 @@ static void compile_cache(struct rules *r, const struct cache_settings *s,
                                     .has_header = s->header};
 }
 
+static void compile_compression(struct rules *r, const struct compression_settings *s)
+{
+    r->compression = (struct compress_rules){
+        .codings = (s->gzip ? 1u << CODING_GZIP : 0) | (s->brotli ? 1u << CODING_BR : 0),
+        .min_size = s->min_size,
+        .max_size = s->max_size,
+    };
+}
+
 int rules_new(struct arena *arena, const struct gate_settings *s, const struct proxy_rules *proxies,
               struct conf_report *report, const struct conf_source *source, struct rules **ret)
 {
@@ -130,6 +140,7 @@ int rules_new(struct arena *arena, const struct gate_settings *s, const struct p
     r->client_field = (enum client_field)proxies->client_field;
     compile_cache(r, &s->cache, &s->pool);
     r->max_playlist = s->playlist.max_size;
+    compile_compression(r, &s->compression);
     error |= compile_secrets(arena, r, &s->token, report, source);
     error |= compile_stream_key(r, &s->access, report, source);
     error |= origins_open(arena, r, s, report, source);

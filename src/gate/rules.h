@@ -33,6 +33,12 @@ struct cache_rules {
     bool has_header;      /* X-Cache */
 };
 
+/* What is sent compressed (compress.h). */
+struct compress_rules {
+    unsigned codings; /* 1 << CODING_...: that there are; 0: none */
+    uint64_t min_size, max_size;
+};
+
 /* Seconds, where the settings have microseconds: what is stored and signed counts in seconds. */
 struct use_rule {
     enum limit_mode mode;
@@ -71,6 +77,7 @@ struct rules {
     unsigned hot_after;
     uint64_t max_in_memory, max_playlist; /* bytes */
     struct cache_rules cache;
+    struct compress_rules compression;
     const struct api_settings *api; /* for admin; borrowed from the snapshot; NULL: no API */
 };
 

@@ -44,6 +44,7 @@ static void keep(struct cache_entry *what, struct playlist *p, char *authority)
 
     s->playlist = p;
     s->authority = authority;
+    s->digest = hash_content(p->text);
     what->derived = s;
     what->derived_free = scanned_free;
     what->derived_bytes = sizeof *s + playlist_footprint(p);

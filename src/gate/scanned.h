@@ -2,12 +2,14 @@
 #ifndef GATE_SCANNED_H
 #define GATE_SCANNED_H
 
+#include "base/hash.h"
 #include "gate/req.h"
 #include "hls/playlist.h"
 
 struct scanned_playlist {
     struct playlist *playlist; /* owned */
     char *authority;           /* owned: what "this very host" meant when it was scanned */
+    struct hash_wide digest;   /* of the text */
 };
 
 /* Where a playlist stands, for a scan that comes when its request may have gone. */

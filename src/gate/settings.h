@@ -1,7 +1,7 @@
 /*
  * What an operator can say about the gate: the sections `token`, `access`, `grant`, `session`,
- * `origins`, `pool`, `cache`, `playlist` and `cors` of the configuration, as the loader fills them.
- * rules.h makes of them what requests are judged by.
+ * `origins`, `pool`, `cache`, `playlist`, `compression` and `cors` of the configuration, as the
+ * loader fills them. rules.h makes of them what requests are judged by.
  */
 #ifndef GATE_SETTINGS_H
 #define GATE_SETTINGS_H
@@ -140,6 +140,11 @@ struct cors_settings {
     usec_t max_age;
 };
 
+struct compression_settings {
+    bool gzip, brotli;
+    uint64_t min_size, max_size;
+};
+
 struct gate_settings {
     struct token_settings token;
     struct access_settings access;
@@ -149,6 +154,7 @@ struct gate_settings {
     struct pool_settings pool;
     struct cache_settings cache;
     struct playlist_settings playlist;
+    struct compression_settings compression;
     struct cors_settings cors;
 };
 
@@ -157,6 +163,7 @@ extern const struct conf_type conf_prefix; /* struct str: "/.../" */
 
 /* The tables of the sections above, for the root table. */
 extern const struct conf_field token_fields[], access_fields[], grant_fields[], session_fields[],
-    origin_fields[], pool_fields[], cache_fields[], playlist_fields[], cors_fields[];
+    origin_fields[], pool_fields[], cache_fields[], playlist_fields[], compression_fields[],
+    cors_fields[];
 
 #endif

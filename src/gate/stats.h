@@ -36,6 +36,9 @@
     X(PLAYLISTS_REWRITTEN,   COUNTER, "playlists personalised") \
     X(PLAYLISTS_SCANNED,     COUNTER, "playlists read and scanned") \
     X(PLAYLISTS_NOT_HLS,     COUNTER, "playlists without #EXTM3U, passed through") \
+    X(COMPRESSIONS,          COUNTER, "playlists, texts and API answers compressed") \
+    X(COMPRESSED,            COUNTER, "answers with compressed bytes, made for them or remembered") \
+    X(COMPRESSION_SAVED,     COUNTER, "bytes that viewers were not sent because of it") \
     X(FILES_OPENED,          COUNTER, "files opened at origins") \
     X(FILES_LOADED,          COUNTER, "hot files read into memory") \
     X(CACHE_HIT,             COUNTER, "answered from memory") \

@@ -37,6 +37,9 @@ struct str scope_folder(const struct req *r);
 /* r->client, from the socket's address and what trusted proxies say. */
 void req_find_client(struct req *r);
 
+/* A part of this viewer's copy of a playlist; NULL when the arena is full. */
+struct body *req_copy_part(struct req *r, uint64_t first, uint64_t length);
+
 struct cache_version file_version(const struct origin_file *f);
 /* The query as HTTP origins see it: without credentials and what only analytics read. */
 struct str origin_query_of(struct req *r);

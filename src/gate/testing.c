@@ -10,6 +10,7 @@
 #include <semaphore.h>
 
 #include "base/log.h"
+#include "gate/compress.h"
 #include "gate/fetch.h"
 #include "gate/fill.h"
 #include "http/h1.h"
@@ -48,6 +49,7 @@ static const struct conf_field root_fields[] = {
     SECTION(pool),
     SECTION(cache),
     SECTION(playlist),
+    SECTION(compression),
     SECTION(cors),
     CONF_END,
 };
@@ -114,7 +116,7 @@ static const struct step *run_endpoint(struct req *r)
 
     if (w->api_outcome != OUT_OK)
         return req_fail(r, w->api_outcome);
-    return req_reply(r, OUT_OK, STR("application/json"), r->content);
+    return compress_reply(r, OUT_OK, STR("application/json"), r->content);
 }
 
 static const struct endpoint endpoints[] = {
@@ -533,6 +535,7 @@ struct asking *world_ask_begin(struct world *w, const struct question *q)
     assert_int_equal(ip_parse(str_of(q->ip != NULL ? q->ip : VIEWER_IP), &r->peer), 0);
     r->is_tls = q->is_tls;
     r->door = q->door;
+    r->wants_memory = q->wants_memory;
     if (q->arena_room > 0)
         r->arena.cap = r->arena.used + q->arena_room;
     req_start(r);

@@ -104,6 +104,7 @@ struct question {
     size_t arena_room; /* what its arena may still hand out; 0: the usual */
     bool is_tls;
     const struct door *door;
+    bool wants_memory;
     void (*before_pull)(struct world *w);
 };
 

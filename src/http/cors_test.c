@@ -89,6 +89,10 @@ static void preflights(void **state)
     check_preflight("range, x-session-id", false, 600,
                     ALLOWED("*") METHODS "|Access-Control-Allow-Headers: range, x-session-id|"
                                          "Access-Control-Max-Age: 600|");
+#define CMCD "CMCD-Object,CMCD-Request,CMCD-Session,CMCD-Status" /* CTA-5004 */
+    check_preflight(CMCD, false, 600,
+                    ALLOWED("*") METHODS "|Access-Control-Allow-Headers: " CMCD "|"
+                                         "Access-Control-Max-Age: 600|");
     check_preflight(NULL, true, 0, ALLOWED("*") METHODS ", POST, DELETE|");
     check_preflight("range, b@d", false, 0, ALLOWED("*") METHODS "|");
     check_preflight("", false, 0, ALLOWED("*") METHODS "|");

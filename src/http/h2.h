@@ -18,7 +18,7 @@
  *
  * What is malformed gets the error of RFC 9113 on its stream or connection. Against floods (RFC
  * 9113 10.5) each connection has a budget: frames that ask for work and bring nothing (PING,
- * SETTINGS, PRIORITY, PRIORITY_UPDATE, RST_STREAM, CONTINUATION, unknown ones, DATA without content
+ * SETTINGS, PRIORITY, PRIORITY_UPDATE, RST_STREAM, CONTINUATION, DATA without content
  * or for nobody, WINDOW_UPDATE of a few bytes or for nobody, a head that begins no request,
  * malformed requests, streams that the client made us reset) each cost one; H2_BUDGET are given at
  * the start, H2_BUDGET_PER_SEC come back every second, and H2_BUDGET_PER_ANSWER with each request

@@ -75,7 +75,7 @@ int h2_spend_for_frame(struct h2 *h, const nghttp2_frame_hd *hd)
         h->continuations = 0;
         return h2_spend(h);
     case NGHTTP2_WINDOW_UPDATE: /* given back when it brings something */
-    default:                    /* PING, PRIORITY, RST_STREAM, PRIORITY_UPDATE, and unknown ones */
+    default: /* PING, PRIORITY, RST_STREAM, PRIORITY_UPDATE; unknown ones never come here */
         return h2_spend(h);
     }
 }

@@ -143,3 +143,32 @@ const char *world_said(struct world *w)
     buf_done(&words);
     return text;
 }
+
+/* ---- fixture ---- */
+
+int setup(void **state)
+{
+    struct fixture *f = xzalloc(sizeof *f);
+
+    buf_init(&f->b, 1 << 20);
+    world_init(&f->w, 100);
+    world_open(&f->w);
+    *state = f;
+    return 0;
+}
+
+int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    world_done(&f->w);
+    buf_done(&f->b);
+    free(f);
+    return 0;
+}
+
+void run(struct fixture *f, const char *said)
+{
+    assert_int_equal(world_receive(&f->w, &f->b), 0);
+    assert_str(str_of(world_said(&f->w)), said);
+}

@@ -1,6 +1,6 @@
 /*
- * Between h2.c (session, events), h2_head.c (heads), h2_send.c (output) and h2_budget.c (floods).
- * Every other file of http/ is kept from nghttp2's header.
+ * Between h2.c (session), h2_events.c (what comes in), h2_head.c (heads), h2_send.c (output) and
+ * h2_budget.c (floods). Every other file of http/ is kept from nghttp2's header.
  */
 #ifndef HTTP_H2_INTERNAL_H
 #define HTTP_H2_INTERNAL_H
@@ -79,6 +79,12 @@ struct h2 {
 };
 
 void h2_stream_enter(struct h2_stream *s, enum h2_stage stage);
+
+extern const uint8_t h2_drain_ping[8]; /* its ACK ends the grace of h2_drain() */
+
+/* ---- h2_events.c ---- */
+
+void h2_set_callbacks(nghttp2_session_callbacks *callbacks);
 
 /* ---- h2_head.c ---- */
 

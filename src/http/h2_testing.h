@@ -119,4 +119,18 @@ int world_receive(struct world *w, struct buf *b);
  */
 const char *world_said(struct world *w);
 
+/* ---- a world that is open, for each test ---- */
+
+struct fixture {
+    struct world w;
+    struct buf b; /* what comes next */
+};
+
+int setup(void **state);
+int teardown(void **state);
+/* What was put into f->b comes; the server then says `said`. */
+void run(struct fixture *f, const char *said);
+
+#define WITH_A_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
 #endif

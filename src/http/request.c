@@ -1,5 +1,5 @@
 /*
- * What both codecs share: names of fields. Known names are told apart by length and first letter
+ * What both codecs share: names of fields. Known names are told apart by length and one letter
  * alone, then compared once; request_test checks that every row of the table is found that way.
  */
 #include "http/request.h"
@@ -26,10 +26,10 @@ bool http_is_token(struct str s)
     return s.n > 0;
 }
 
-/* The only row of that length and first letter. */
-static enum http_known_field candidate(size_t n, char first)
+/* The only row of that length that begins so, or, behind "if-", goes on so. */
+static enum http_known_field candidate(struct str name, char first)
 {
-    switch (n) {
+    switch (name.n) {
     case 4:
         return FIELD_HOST;
     case 5:
@@ -37,7 +37,7 @@ static enum http_known_field candidate(size_t n, char first)
     case 6:
         return first == 'c' ? FIELD_COOKIE : first == 'o' ? FIELD_ORIGIN : FIELD_EXPECT;
     case 8:
-        return FIELD_IF_RANGE;
+        return ascii_lower(name.p[3]) == 'm' ? FIELD_IF_MATCH : FIELD_IF_RANGE;
     case 9:
         return first == 'f' ? FIELD_FORWARDED : FIELD_X_REAL_IP;
     case 10:
@@ -52,6 +52,8 @@ static enum http_known_field candidate(size_t n, char first)
         return first == 'a' ? FIELD_ACCEPT_ENCODING : FIELD_X_FORWARDED_FOR;
     case 17:
         return first == 't' ? FIELD_TRANSFER_ENCODING : FIELD_IF_MODIFIED_SINCE;
+    case 19:
+        return FIELD_IF_UNMODIFIED_SINCE;
     case 29:
         return FIELD_ACCESS_CONTROL_REQUEST_METHOD;
     case 30:
@@ -64,7 +66,7 @@ static enum http_known_field candidate(size_t n, char first)
 enum http_known_field http_known_field(struct str name)
 {
     char first = name.n > 0 ? ascii_lower(name.p[0]) : 0;
-    enum http_known_field k = candidate(name.n, first);
+    enum http_known_field k = candidate(name, first);
 
     if (k == FIELD_KNOWN_COUNT || first != known_names[k].p[0] ||
         !str_eq_nocase(name, known_names[k]))

@@ -38,8 +38,10 @@ enum http_method {
     X(COOKIE, "cookie")                                               \
     X(RANGE, "range")                                                 \
     X(IF_RANGE, "if-range")                                           \
+    X(IF_MATCH, "if-match")                                           \
     X(IF_NONE_MATCH, "if-none-match")                                 \
     X(IF_MODIFIED_SINCE, "if-modified-since")                         \
+    X(IF_UNMODIFIED_SINCE, "if-unmodified-since")                     \
     X(ORIGIN, "origin")                                               \
     X(AUTHORIZATION, "authorization")                                 \
     X(CONTENT_TYPE, "content-type")                                   \

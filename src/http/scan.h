@@ -32,6 +32,12 @@ static inline size_t scan_control(struct str s, size_t at)
         if (scan_has_control(eight))
             break;
     }
+    if (s.n >= sizeof eight && at < s.n &&
+        at > s.n - sizeof eight) { /* the rest, once more in part */
+        memcpy(&eight, s.p + s.n - sizeof eight, sizeof eight);
+        if (!scan_has_control(eight))
+            return s.n;
+    }
     while (at < s.n && !scan_is_control(s.p[at]))
         at++;
     return at;

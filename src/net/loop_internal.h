@@ -18,7 +18,7 @@ struct loop {
     struct list tasks;                  /* of loop_task.link */
     struct list deadline_queues;        /* owned; of deadline_queue.link */
     struct lender *lender;              /* owned; lend.c; NULL until somebody lends */
-    struct sealer *sealer;              /* owned; tls.c; NULL until a socket has TLS */
+    struct sealer *sealer;              /* owned; tls_send.c; NULL until one has TLS */
     unsigned under_way; /* work on the pool and handles that close: each still calls back */
 
     bool has_time; /* false until somebody asks in this turn */
@@ -29,7 +29,7 @@ struct loop {
 /* lend.c */
 void lender_free(struct lender **l); /* accepts NULL */
 
-/* tls.c */
+/* tls_send.c */
 void sealer_free(struct sealer **s); /* accepts NULL */
 
 /* deadlines.c */

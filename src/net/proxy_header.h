@@ -3,8 +3,8 @@
  * in front of a connection about who is behind it. Pure: bytes in, a verdict out.
  *
  * Strict where the text lets us: version 1 has at most 107 bytes and plain decimal ports; version 2
- * at most PROXY_HEADER_MAX, its lengths must add up. Whether the sender is believed is not decided
- * here.
+ * at most PROXY_HEADER_MAX, its lengths must add up, and its checksum, if it has one, must be
+ * right. Whether the sender is believed is not decided here.
  */
 #ifndef NET_PROXY_HEADER_H
 #define NET_PROXY_HEADER_H

@@ -35,8 +35,7 @@ struct sock_ops {
 enum { SOCK_READ = 1, SOCK_WRITE = 2, SOCK_HANGUP = 4 };
 
 enum {
-    SOCK_SEAL_AT_ONCE =
-        100 * 1024, /* plain bytes of one send over TLS: four records and one send */
+    SOCK_SEAL_AT_ONCE = 68 * 1024, /* plain bytes of one send over TLS: four HTTP/2 frames */
     SOCK_SEALED_MAX = SOCK_SEAL_AT_ONCE + 4096, /* the same with what TLS adds */
 };
 
@@ -79,8 +78,9 @@ ssize_t sock_recv(struct sock *s, void *p, size_t n);
 ssize_t sock_peek(struct sock *s, void *p, size_t n);
 /*
  * >= 0 bytes taken; -EAGAIN; another -errno. `more`: further bytes follow at once (MSG_MORE). Over
- * TLS all is taken up to SOCK_SEAL_AT_ONCE bytes, unless something is kept that the kernel still
- * has no room for (-EAGAIN).
+ * TLS all is taken up to SOCK_SEAL_AT_ONCE bytes (less while the kernel has had no room lately, so
+ * that little is kept for a slow peer), unless something is kept that the kernel still has no room
+ * for (-EAGAIN).
  */
 ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more);
 /* As sock_send; 0 when the file has ended early. */
@@ -94,7 +94,8 @@ ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n);
  */
 ssize_t sock_lend(struct sock *s, const void *p, size_t n);
 
-/* Is all that was taken with the kernel? 0: yes; -EAGAIN: not yet, want SOCK_WRITE; another -errno.
+/* Over TLS: is all that was taken with the kernel? 0: yes; -EAGAIN: not yet, want SOCK_WRITE;
+ * another -errno.
  */
 int sock_flush(struct sock *s) MUST_CHECK;
 
@@ -103,6 +104,8 @@ void sock_shutdown_write(struct sock *s);
 /* The close that follows tells the peer that it was no orderly end, and takes back what is unsent.
  * A Unix socket cannot say so. */
 void sock_set_reset(struct sock *s);
-void sock_close(struct sock *s); /* no callback but `closed` from here on */
+/* No callback but `closed` from here on. Says nothing to a peer over TLS: sock_shutdown_write()
+ * before it does. */
+void sock_close(struct sock *s);
 
 #endif

@@ -123,6 +123,20 @@ static void what_comes_goes_back(void **state)
     assert_int_equal(p->echo.writable, 0);
 }
 
+static void what_is_peeked_at_stays(void **state)
+{
+    struct pair *p = *state;
+    char got[16];
+
+    assert_int_equal(sock_peek(&p->echo.sock, got, sizeof got), -EAGAIN);
+    assert_int_equal(write(p->fd, "hello", 5), 5);
+    assert_int_equal(sock_peek(&p->echo.sock, got, 2), 2);
+    assert_int_equal(sock_peek(&p->echo.sock, got, sizeof got), 5);
+    assert_int_equal(sock_recv(&p->echo.sock, got, sizeof got), 5);
+    shutdown(p->fd, SHUT_WR);
+    assert_int_equal(sock_peek(&p->echo.sock, got, sizeof got), 0);
+}
+
 /* ---- the end of the other side, noticed without reading ---- */
 
 static void note_hangup(struct sock *s)
@@ -458,12 +472,12 @@ static void a_bad_descriptor_is_refused(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TEST_MAIN(T(what_comes_goes_back), T(a_full_socket_waits_and_loses_nothing),
-          T(the_end_of_the_peer_is_zero), T(sending_to_nobody_is_an_error_not_a_signal),
-          T(shutdown_lets_what_was_sent_arrive), T(no_callback_after_close),
-          T(closed_comes_in_a_later_turn), T(closing_before_the_first_turn_is_fine),
-          T(wishes_reach_the_kernel_only_when_they_last), T(files_are_sent_by_range),
-          T(a_hangup_is_told_to_who_wants_it), T(what_is_lent_arrives_whole),
-          T(what_is_lent_outlives_its_memory), T(nothing_lent_goes_astray),
-          cmocka_unit_test(a_reset_is_told_to_whoever_waits),
+TEST_MAIN(T(what_comes_goes_back), T(what_is_peeked_at_stays),
+          T(a_full_socket_waits_and_loses_nothing), T(the_end_of_the_peer_is_zero),
+          T(sending_to_nobody_is_an_error_not_a_signal), T(shutdown_lets_what_was_sent_arrive),
+          T(no_callback_after_close), T(closed_comes_in_a_later_turn),
+          T(closing_before_the_first_turn_is_fine), T(wishes_reach_the_kernel_only_when_they_last),
+          T(files_are_sent_by_range), T(a_hangup_is_told_to_who_wants_it),
+          T(what_is_lent_arrives_whole), T(what_is_lent_outlives_its_memory),
+          T(nothing_lent_goes_astray), cmocka_unit_test(a_reset_is_told_to_whoever_waits),
           cmocka_unit_test(a_close_can_be_a_reset), cmocka_unit_test(a_bad_descriptor_is_refused))

@@ -24,42 +24,6 @@
 #include "net/sock.h"
 #include "net/tls_internal.h"
 
-enum { RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH };
-
-struct sealer {
-    size_t n; /* in `sealed` */
-    char sealed[SOCK_SEALED_MAX];
-    char plain[SOCK_SEAL_AT_ONCE]; /* small pieces that share a record, or what comes from a file */
-};
-
-struct tls {
-    SSL *ssl;
-    struct loop *loop;
-    struct tls_server *server; /* a reference: the handshake looks names up in it */
-    char *kept;                /* owned; NULL when nothing is kept */
-    size_t kept_at, kept_n;    /* the first byte that is not sent, and the end */
-    int fd;
-    int broken;        /* -errno; 0: not */
-    bool has_ended;    /* the peer's side, with or without close_notify */
-    bool is_dry;       /* the last recv found nothing, and OpenSSL has used up all before it */
-    bool is_drained;   /* in this call a recv has brought less than it could */
-    bool is_congested; /* the kernel has left something of the last sendmsg */
-};
-
-/* The sealer */
-
-static struct sealer *sealer_of(struct loop *l)
-{
-    if (l->sealer == NULL)
-        l->sealer = xzalloc(sizeof *l->sealer);
-    return l->sealer;
-}
-
-void sealer_free(struct sealer **s)
-{
-    xfree_p(s);
-}
-
 /* BIO */
 
 static ssize_t receive(struct tls *t, void *p, size_t n)
@@ -154,6 +118,7 @@ struct tls *tls_new(struct loop *l, int fd, const struct tls_server *server)
 
     t->loop = l;
     t->fd = fd;
+    t->at_once = SOCK_SEAL_AT_ONCE;
     t->server = tls_server_ref(server);
     t->ssl = tls_server_begin(server);
     if (t->ssl == NULL || bio == NULL) {
@@ -177,78 +142,17 @@ void tls_free(struct tls **t)
     xfree_p(&gone);
 }
 
-/* To the kernel */
-
-static size_t kept(const struct tls *t)
-{
-    return t->kept_n - t->kept_at;
-}
-
-/* Now that the kernel has taken `sent` bytes of what was kept and what is in the sealer. */
-static void keep_rest(struct tls *t, struct sealer *s, size_t sent)
-{
-    size_t old = MIN(sent, kept(t)), fresh = s->n - (sent - old);
-
-    t->kept_at += old;
-    if (kept(t) == 0) {
-        xfree_p(&t->kept);
-        t->kept_at = t->kept_n = 0;
-    }
-    if (fresh > 0) {
-        t->kept = xrealloc(t->kept, t->kept_n + fresh);
-        memcpy(t->kept + t->kept_n, s->sealed + s->n - fresh, fresh);
-        t->kept_n += fresh;
-    }
-    s->n = 0;
-}
-
-/* A peer that makes us answer (key updates) and reads nothing could let this grow for ever. */
-static bool would_keep_too_much(const struct tls *t, const struct sealer *s)
-{
-    return t->kept_n + s->n > SOCK_SEALED_MAX;
-}
-
-static int transmit(struct tls *t, bool more)
-{
-    struct sealer *s = sealer_of(t->loop);
-    struct iovec iov[] = {{t->kept + t->kept_at, kept(t)}, {s->sealed, s->n}};
-    struct msghdr m = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov)};
-    size_t n = kept(t) + s->n;
-    ssize_t sent;
-
-    if (n == 0)
-        return t->broken;
-    sent = RETRY_ON_EINTR(sendmsg(t->fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
-    t->is_congested = sent < (ssize_t)n;
-    if (sent == -EAGAIN)
-        sent = 0;
-    if (sent >= 0 && t->is_congested && would_keep_too_much(t, s))
-        sent = -ENOBUFS;
-    if (sent < 0) {
-        t->broken = t->broken != 0 ? t->broken : (int)sent;
-        sent = (ssize_t)n;
-    }
-    keep_rest(t, s, (size_t)sent);
-    return t->broken;
-}
-
-int tls_flush(struct tls *t)
-{
-    int r = t->broken == 0 ? transmit(t, false) : t->broken;
-
-    return r < 0 ? r : kept(t) > 0 ? -EAGAIN : 0;
-}
-
 /* Before an OpenSSL call: its queue of errors is the thread's, so another socket's may be there. */
-static void begin(struct tls *t)
+void tls_begin(struct tls *t)
 {
-    assert(sealer_of(t->loop)->n == 0); /* bytes of one socket must never reach another's peer */
+    assert(tls_sealer_of(t->loop)->n ==
+           0); /* bytes of one socket must never reach another's peer */
     ERR_clear_error();
     t->is_drained = false;
 }
 
 /* Why an OpenSSL call has failed: -EAGAIN, or -errno that lasts. */
-static int failure(struct tls *t, int result)
+int tls_failure(struct tls *t, int result)
 {
     int why = SSL_get_error(t->ssl, result);
 
@@ -265,26 +169,25 @@ static int failure(struct tls *t, int result)
 
 /* The handshake */
 
-static int step(struct tls *t)
+/* Tickets, the last that we say in TLS 1.3, are not held back for the first answer: a client under
+ * Nagle's rule sends its request only once its Finished is acknowledged, which without them takes
+ * 40 ms. */
+int tls_handshake(struct tls *t, unsigned *ret_want)
 {
     int r, sent;
 
     if (t->broken != 0)
         return t->broken;
-    begin(t);
+    tls_begin(t);
     r = SSL_accept(t->ssl);
-    r = r == 1 ? 1 : failure(t, r);
-    sent = transmit(t, false); /* after a failure, too: the alert */
-    return sent < 0 ? sent : r;
-}
-
-int tls_handshake(struct tls *t, unsigned *ret_want)
-{
-    int r = step(t);
-
-    if (r == -EAGAIN || r == 1)
-        *ret_want = kept(t) > 0 ? SOCK_WRITE : SOCK_READ;
-    return r == 1 && kept(t) > 0 ? -EAGAIN : r;
+    r = r == 1 ? 1 : tls_failure(t, r);
+    sent = tls_transmit(t, false); /* after a failure, too: the alert */
+    if (sent < 0)
+        return sent;
+    if (r < 0 && r != -EAGAIN)
+        return r;
+    *ret_want = tls_kept(t) > 0 ? SOCK_WRITE : SOCK_READ;
+    return r == 1 && tls_kept(t) > 0 ? -EAGAIN : r;
 }
 
 /* Receiving */
@@ -298,7 +201,7 @@ static ssize_t open_record(struct tls *t, char *p, size_t n)
     if (r == 1)
         return (ssize_t)got;
     if (SSL_get_error(t->ssl, r) != SSL_ERROR_ZERO_RETURN)
-        return failure(t, r);
+        return tls_failure(t, r);
     t->has_ended = true;
     return 0;
 }
@@ -323,151 +226,16 @@ ssize_t tls_recv(struct tls *t, void *p, size_t n)
         return t->broken;
     if (t->has_ended || n == 0)
         return 0;
-    begin(t);
+    tls_begin(t);
     got = open_records(t, p, n);
     if (t->loop->sealer->n > 0) /* an alert, or the answer to a key update */
-        (void)transmit(t, false);
+        (void)tls_transmit(t, false);
     return got;
 }
 
 bool tls_has_input(const struct tls *t)
 {
     return t->broken == 0 && !t->has_ended && !t->is_dry && SSL_has_pending(t->ssl) == 1;
-}
-
-/* Sending */
-
-/* False: the socket is broken. */
-static bool seal(struct tls *t, const char *p, size_t n)
-{
-    while (n > 0) {
-        size_t k;
-        int r = SSL_write_ex(t->ssl, p, n, &k);
-
-        if (r != 1) {
-            /* A key update in two pieces, of which one has come: who does that to a message of
-             * five bytes wants us to wait for room that there is, round and round. */
-            if (failure(t, r) == -EAGAIN)
-                t->broken = -EPROTO;
-            return false;
-        }
-        p += k;
-        n -= k;
-    }
-    return true;
-}
-
-/* A walk through what is to be sent. */
-struct pieces {
-    const struct iovec *iov, *end;
-    size_t at;   /* in iov[0] */
-    size_t left; /* of what may be sealed in this call */
-};
-
-static struct str piece(struct pieces *w)
-{
-    while (w->iov < w->end && w->at == w->iov->iov_len) {
-        w->iov++;
-        w->at = 0;
-    }
-    if (w->iov == w->end)
-        return (struct str){"", 0};
-    return (struct str){(const char *)w->iov->iov_base + w->at,
-                        MIN(w->iov->iov_len - w->at, w->left)};
-}
-
-static void pass(struct pieces *w, size_t n)
-{
-    w->at += n;
-    w->left -= n;
-}
-
-/* A record's worth of small pieces, side by side in `to`. */
-static size_t gather(struct pieces *w, char *to)
-{
-    size_t n = 0;
-
-    while (n < RECORD_MAX) {
-        struct str s = str_first(piece(w), RECORD_MAX - n);
-
-        if (s.n == 0)
-            break;
-        memcpy(to + n, s.p, s.n);
-        pass(w, s.n);
-        n += s.n;
-    }
-    return n;
-}
-
-/* Every record but the last is full; what comes in large pieces is sealed from where it is. */
-static void seal_pieces(struct tls *t, struct pieces *w)
-{
-    char *scratch = t->loop->sealer->plain;
-    struct str s = piece(w);
-    bool ok = true;
-
-    for (; ok && s.n > 0; s = piece(w)) {
-        if (s.n >= RECORD_MAX) {
-            s.n = s.n / RECORD_MAX * RECORD_MAX;
-            pass(w, s.n);
-        } else {
-            s = (struct str){scratch, gather(w, scratch)};
-        }
-        ok = seal(t, s.p, s.n);
-    }
-}
-
-/* May more be sealed? Only once the kernel has had room for all that was. */
-static int get_ready(struct tls *t)
-{
-    if (t->broken != 0)
-        return t->broken;
-    if (t->is_congested) {
-        int r = tls_flush(t);
-
-        if (r < 0)
-            return r;
-    }
-    begin(t);
-    return 0;
-}
-
-ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more)
-{
-    struct pieces w = {.iov = iov, .end = iov + count, .left = SOCK_SEAL_AT_ONCE};
-    int r = get_ready(t);
-
-    if (r < 0)
-        return r;
-    seal_pieces(t, &w);
-    r = transmit(t, more);
-    return r < 0 ? r : (ssize_t)(SOCK_SEAL_AT_ONCE - w.left);
-}
-
-ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n)
-{
-    int r = get_ready(t);
-    char *scratch;
-    ssize_t got;
-
-    if (r < 0)
-        return r;
-    scratch = t->loop->sealer->plain;
-    got = RETRY_ON_EINTR(pread(fd, scratch, MIN(n, sizeof t->loop->sealer->plain), offset));
-    if (got <= 0)
-        return got;
-    (void)seal(t, scratch, (size_t)got);
-    r = transmit(t, false);
-    return r < 0 ? r : got;
-}
-
-void tls_shutdown_write(struct tls *t)
-{
-    if (t->broken != 0 || !SSL_is_init_finished(t->ssl))
-        return;
-    begin(t);
-    (void)SSL_shutdown(t->ssl); /* 0: the peer's own close_notify is not waited for */
-    (void)transmit(t, false);
 }
 
 /* What was agreed on */

@@ -5,7 +5,8 @@
  * TLS 1.2 and 1.3, forward secrecy and AEAD alone, no renegotiation, no compression, no early data
  * (it could be replayed). Several certificates: which one a client gets is decided by the name it
  * asks for (RFC 6066 3: an exact name of the certificate's subjectAltName, then a wildcard's
- * leftmost label, then the first certificate) and by the signatures it knows (an ECDSA and an RSA
+ * leftmost label, then the first certificate; the common name counts where there is no
+ * subjectAltName) and by the signatures it knows (an ECDSA and an RSA
  * certificate for the same names stand side by side). A client that asks for a name that no
  * certificate has gets the first one: it will tell its user what is wrong better than an alert.
  */
@@ -46,8 +47,10 @@ void tls_tickets_free(struct tls_tickets **t);
 /*
  * One listener's offer. Immutable, shared by all workers. Borrows `tickets` for as long as it and
  * the sockets it has begun live. -1 with what is wrong in `ret_error`, naming the file: it cannot
- * be read, is no certificate, the key is not the certificate's, is too weak (RSA below 2048 bits),
- * the certificate has expired (a warning would be read too late), unknown ciphers.
+ * be read, is no certificate, the key is not the certificate's, is encrypted, is too weak (RSA
+ * below 2048 bits, EC below 256) or of another kind (Ed25519 is taken, too), the chain is longer
+ * than 32 KiB, the certificate has expired (a warning would be read too late); ciphers that are
+ * unknown or lack forward secrecy or AEAD.
  */
 struct tls_server;
 int tls_server_new(const struct tls_options *o, struct tls_tickets *tickets,

@@ -10,12 +10,36 @@
 #include <sys/uio.h>
 
 #include "net/loop.h"
+#include "net/sock.h"
 #include "net/tls.h"
 
-/* tls.c: one socket. The calls keep the promises of those of the same name in net/sock.h. */
-struct tls;
-/* Borrows the loop and the descriptor. NULL: no memory. */
-struct tls *tls_new(struct loop *l, int fd, const struct tls_server *server) MUST_CHECK;
+/* What the sockets of a loop seal into, one call at a time; empty between calls. */
+struct sealer {
+    size_t n; /* in `sealed` */
+    char sealed[SOCK_SEALED_MAX];
+    char plain[SOCK_SEAL_AT_ONCE]; /* small pieces that share a record, or what comes from a file */
+};
+
+struct tls {
+    SSL *ssl;                  /* owned */
+    struct loop *loop;         /* borrowed, as is `fd` */
+    struct tls_server *server; /* a reference: the handshake looks names up in it */
+    char *kept;                /* owned; NULL when nothing is kept */
+    size_t kept_at, kept_n;    /* the first byte that is not sent, and the end */
+    int fd;
+    int broken;        /* -errno; 0: not */
+    bool has_ended;    /* the peer's side, with or without close_notify */
+    bool is_dry;       /* the last recv found nothing, and OpenSSL has used up all before it */
+    bool is_drained;   /* in this call a recv has brought less than it could */
+    bool is_congested; /* the kernel has left something of the last sendmsg */
+    size_t at_once;    /* plain bytes that a send may seal */
+};
+
+/* tls.c and tls_send.c: one socket. The calls keep the promises of those of the same name in
+ * net/sock.h. */
+
+struct tls *tls_new(struct loop *l, int fd,
+                    const struct tls_server *server) MUST_CHECK; /* NULL: no memory */
 void tls_free(struct tls **t); /* accepts NULL; says nothing to the peer */
 
 int tls_handshake(struct tls *t, unsigned *ret_want) MUST_CHECK;
@@ -30,6 +54,18 @@ bool tls_has_input(const struct tls *t);
 struct str tls_alpn(const struct tls *t);
 struct str tls_version(const struct tls *t);
 bool tls_is_resumed(const struct tls *t);
+
+/* Between the two. Before an OpenSSL call; why one has failed (-EAGAIN, or -errno that lasts);
+ * after it: what it has sealed goes to the kernel, or is kept (0, or -errno that lasts). */
+void tls_begin(struct tls *t);
+int tls_failure(struct tls *t, int result);
+int tls_transmit(struct tls *t, bool more);
+struct sealer *tls_sealer_of(struct loop *l);
+
+static inline size_t tls_kept(const struct tls *t)
+{
+    return t->kept_n - t->kept_at;
+}
 
 /* tls_server.c: a socket holds a reference to the server that has begun it. */
 struct tls_server *tls_server_ref(const struct tls_server *t);

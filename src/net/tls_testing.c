@@ -37,7 +37,7 @@ void test_files_remove(void)
     folder[0] = '\0';
 }
 
-const char *test_file(const char *name, const char *text)
+const char *test_file(const char *text)
 {
     static char path[64];
     FILE *f;
@@ -269,7 +269,7 @@ void client_done(struct client *c)
 
 static void take_from_wire(struct client *c)
 {
-    static char bytes[65536];
+    char bytes[65536];
     size_t max = c->read_max > 0 ? MIN(c->read_max, sizeof bytes) : sizeof bytes;
     ssize_t n = recv(c->fd, bytes, max, 0);
 
@@ -282,8 +282,7 @@ static void take_from_wire(struct client *c)
 static void put_on_wire(struct client *c)
 {
     BIO *out = SSL_get_wbio(c->ssl);
-    static char left[1 << 20];
-    char *p;
+    char *p, *left;
     size_t n = (size_t)BIO_get_mem_data(out, &p);
     ssize_t sent;
 
@@ -293,10 +292,10 @@ static void put_on_wire(struct client *c)
     if (sent <= 0)
         return;
     n -= (size_t)sent;
-    assert_true(n <= sizeof left);
-    memcpy(left, p + sent, n);
+    left = xmemdup(p + sent, n);
     (void)BIO_reset(out);
     BIO_write(out, left, (int)n);
+    xfree_p(&left);
 }
 
 static int use_input(struct client *c)

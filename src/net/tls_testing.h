@@ -31,8 +31,8 @@ struct test_recipe {
 
 void test_pair_make(struct test_pair *ret, const struct test_recipe *how);
 struct tls_pair test_pair_files(const struct test_pair *p);
-const char *test_file(const char *name, const char *text); /* its path, until the next call */
-void test_files_remove(void);                              /* of all pairs, and their folder */
+const char *test_file(const char *text); /* its path, until the next call */
+void test_files_remove(void);            /* of all pairs, and their folder */
 
 /* ---- a socket under test: shakes hands, then collects and sends ---- */
 

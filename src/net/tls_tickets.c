@@ -105,7 +105,7 @@ static bool set_mac(EVP_MAC_CTX *mac, struct ticket_key *k)
 int tls_tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                        EVP_MAC_CTX *mac, int is_new)
 {
-    enum { FAILED = -1, UNKNOWN = 0, TAKEN = 1, TAKEN_BUT_OLD = 2 };
+    enum { FAILED = -1, UNKNOWN = 0, TAKEN = 1, TAKEN_AND_RENEWED = 2 };
     struct tls_tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     struct ticket_key k;
     int found = get_key(t, is_new ? NULL : name, &k);
@@ -118,5 +118,8 @@ int tls_tickets_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIP
     ok = (!is_new || RAND_bytes(iv, IV_BYTES) == 1) && set_mac(mac, &k) &&
          EVP_CipherInit_ex(cipher, t->cipher, NULL, k.cipher, iv, is_new) == 1;
     OPENSSL_cleanse(&k, sizeof k);
-    return !ok ? FAILED : found == 0 ? TAKEN : TAKEN_BUT_OLD;
+    if (!ok)
+        return FAILED;
+    /* RFC 8446 C.4: clients use a ticket of TLS 1.3 once, so that nobody can link their visits. */
+    return found == 0 && SSL_version(ssl) != TLS1_3_VERSION ? TAKEN : TAKEN_AND_RENEWED;
 }

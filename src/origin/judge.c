@@ -17,14 +17,14 @@ static bool has_bounds_asked_for(const struct origin_request *r, const struct ht
 {
     const struct http_validators none = {0};
     struct http_head asked = {.method = HTTP_GET};
-    struct http_byte_range want;
+    struct http_ranges want;
     uint64_t total = a->range.total;
 
     if (total == HTTP_LENGTH_UNKNOWN)
         total = a->range.last + 1;
     asked.known[FIELD_RANGE] = r->range;
     return http_evaluate(&asked, &none, total, now, &want) == COND_PARTIAL &&
-           want.first == a->range.first && want.last == a->range.last;
+           want.of[0].first == a->range.first && want.of[0].last == a->range.last;
 }
 
 struct str judge_answer(const struct origin_request *r, const struct http_answer *a, unix_t now)

@@ -207,6 +207,8 @@ const struct conf_field settings_fields[] = {
                     .doc = "What is kept in memory and on disk."),
     CONF_SECTION_AS(struct settings, gate.playlist, "playlist", playlist_fields,
                     .doc = "Playlists."),
+    CONF_SECTION_AS(struct settings, gate.compression, "compression", compression_fields,
+                    .doc = "Compressed answers."),
     CONF_SECTION_AS(struct settings, gate.cors, "cors", cors_fields,
                     .doc = "Cross-origin resource sharing."),
     CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),

@@ -3,12 +3,19 @@ import subprocess
 
 import pytest
 
+from support import proto
 from support.gate import ROOT, Gate
 from support.nginx import Nginx
 from support.origin import Origin
 from support.players import SECONDS
 from support.streams import Streams
 from support.tls import Authority
+
+
+@pytest.fixture(scope="session", autouse=True)
+def protocol(request, authority):
+    """What this run is for."""
+    proto.use(request.config.getoption("--proto"), authority)
 
 
 @pytest.fixture

@@ -383,9 +383,9 @@ class TestTooLarge:
             c.read_head()
             hold.open()
             with pytest.raises((Closed, ConnectionResetError)):
-                c.read_chunked()
+                c.read_content()
         with viewer.start(SEGMENT) as c:
-            assert c.read_head()["X-Cache"] == "BYPASS" and c.read_chunked() == self.BODY
+            assert c.read_head()["X-Cache"] == "BYPASS" and c.read_content() == self.BODY
 
 
 class TestMemory:
@@ -421,4 +421,4 @@ class TestMemory:
         hold.open()
         for path, c in waiting.items():
             with c:
-                assert c.read_exactly(400_000) == bytes_of(path, 400_000)
+                assert c.read_content(400_000) == bytes_of(path, 400_000)

@@ -10,6 +10,8 @@ import pytest
 from support.gate import BINARY, ROOT, free_port, run
 from support.signing import mac, params_of, sign
 
+pytestmark = pytest.mark.once
+
 GOOD = """\
 listen:
   - address: "127.0.0.1:{port}"

@@ -51,6 +51,33 @@ def test_preflight_is_answered_without_credentials_of_the_viewer(gate):
     assert response["Access-Control-Max-Age"] == "3600"
 
 
+@pytest.mark.parametrize("credentials", [True, False])
+def test_the_fields_of_cmcd_are_allowed(make_gate, streams, credentials):
+    """CTA-5004: a player may send its analytics in these four."""
+    gate = make_gate(cors={"credentials": credentials, "max_age": "10m"})
+    names = {"CMCD-Object", "CMCD-Request", "CMCD-Session", "CMCD-Status"}
+    response = preflight(gate.viewer(), headers=",".join(sorted(name.lower() for name in names)))
+    allowed = {name.strip().lower() for name in response["Access-Control-Allow-Headers"].split(",")}
+    assert response.status == 204 and allowed == {name.lower() for name in names}
+    assert response["Access-Control-Max-Age"] == "600"
+    assert response.get("Access-Control-Allow-Credentials") == ("true" if credentials else None)
+    assert response["Access-Control-Allow-Origin"] == (PAGE if credentials else "*")
+    sent = dict.fromkeys(names, "br=3200,ot=v") | {"Origin": PAGE}
+    assert gate.admitted().gets(sign(SEGMENT), sent)["Access-Control-Allow-Origin"] == response["Access-Control-Allow-Origin"]
+
+
+def test_parts_304_and_compressed_answers_are_readable_too(gate, streams):
+    viewer = gate.admitted()
+    playlist = SEGMENT.replace("s0.ts", "index.m3u8")
+    streams.write(playlist, streams.read(playlist) + b"# and more\n" * 100)
+    etag = viewer.gets(sign(SEGMENT))["ETag"]
+    for target, fields, status in ((SEGMENT, {"Range": "bytes=0-1"}, 206), (SEGMENT, {"Range": "bytes=0-1,4-5"}, 206),
+                                   (SEGMENT, {"Range": "bytes=99999-"}, 416), (SEGMENT, {"If-None-Match": etag}, 304),
+                                   (SEGMENT, {"If-Match": '"x"'}, 412), (playlist, {"Accept-Encoding": "br"}, 200)):
+        response = viewer.gets(sign(target), fields | {"Origin": PAGE}, status)
+        assert response["Access-Control-Allow-Origin"] == PAGE and "Origin" in response["Vary"].split(", ")
+
+
 def test_preflight_of_the_api(gate):
     response = preflight(gate.viewer(), "/api/whitelist", method="POST", headers="authorization, content-type")
     assert {"POST", "DELETE"} <= set(response["Access-Control-Allow-Methods"].split(", "))

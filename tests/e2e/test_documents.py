@@ -13,6 +13,8 @@ from support.origin import tx
 from support.signing import SECRET
 from support.streams import MASTER
 
+pytestmark = pytest.mark.once
+
 ENV = os.environ | {"HLSGATE_SECRET": SECRET.decode()}
 LANGUAGES = {"python": ["/usr/bin/python3", "-"], "php": ["php"], "js": ["node", "-"], "sh": ["sh"]}
 

@@ -1,11 +1,10 @@
-"""HTTP/1.1 on the wire: framing, ranges, conditions, limits, and everything a smuggler tries."""
+"""HTTP on the wire: ranges, conditions, methods, types; of HTTP/1.1 framing, limits, and everything a smuggler tries."""
 import email.utils
 import time
 
 import pytest
 
 from support.gate import HOME
-from support.http import Connection
 from support.signing import sign
 from support.streams import bytes_of
 
@@ -40,6 +39,7 @@ def exchange(viewer, data):
         return response
 
 
+@pytest.mark.h1_only
 class TestConnections:
     def test_keep_alive(self, viewer):
         with viewer.connect() as c:
@@ -125,10 +125,6 @@ def test_range(viewer, value, status, first, last):
     assert response["Accept-Ranges"] == "bytes"
 
 
-def test_several_ranges_answer_the_whole_or_each(viewer):
-    assert viewer.gets(FILE, {"Range": "bytes=0-1,5-6"}).body == CONTENT
-
-
 class TestConditions:
     def test_etag(self, viewer):
         etag = viewer.gets(FILE)["ETag"]
@@ -161,6 +157,7 @@ class TestConditions:
         assert viewer.ask("HEAD", FILE, {"If-None-Match": "*"}).status == 304
 
 
+@pytest.mark.h1_only
 class TestExpect:
     def test_100_continue_on_the_api(self, viewer):
         body = b'{"uid": "e", "path": "/a/b.m3u8", "clientIp": "10.0.0.1", "UserAgent": "x"}'
@@ -176,10 +173,12 @@ class TestExpect:
             c.request("POST", "/api/whitelist", {"Expect": "100-continue", "Content-Length": "100"})
             assert c.read().status in (401, 403)
 
-    def test_anything_else_is_417(self, viewer):
-        viewer.is_refused(FILE, "expectation", fields={"Expect": "the-unexpected"})
+
+def test_another_expectation_is_417(viewer):
+    viewer.is_refused(FILE, "expectation", fields={"Expect": "the-unexpected"})
 
 
+@pytest.mark.h1_only
 class TestContent:
     BODY = b'{"uid": "c", "path": "/a/b.m3u8", "clientIp": "10.0.0.1", "UserAgent": "x"}'
     KEY = {"Authorization": "Bearer key-of-an-operator"}
@@ -214,6 +213,7 @@ class TestContent:
             assert c.read().status == 413
 
 
+@pytest.mark.h1_only
 class TestLimits:
     def test_head_of_16_kibibytes(self, viewer):
         assert exchange(viewer, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (16 << 10) + b"\r\n\r\n").status == 431
@@ -275,6 +275,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.h1_only
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_head(viewer, name):
     with viewer.connect() as c:
@@ -285,12 +286,14 @@ def test_hostile_head(viewer, name):
         assert response.is_closed and c.is_closed_by_peer()
 
 
+@pytest.mark.h1_only
 @pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/0.9"])
 def test_other_versions(viewer, version):
     response = exchange(viewer, f"GET / {version}\r\nHost: x\r\n\r\n".encode())
     assert response.status in (400, 505) and response.is_closed
 
 
+@pytest.mark.h1_only
 def test_absolute_form_of_this_host(viewer):
     response = exchange(viewer, f"GET http://gate.test{FILE} HTTP/1.1\r\nHost: gate.test\r\n\r\n".encode())
     assert response.status == 200 and response.body == CONTENT
@@ -308,7 +311,7 @@ def test_types(make_gate, streams):
 
 def test_unix_socket_is_not_needed_for_both_families(viewer):
     for host in ("127.0.0.1", "::1"):
-        with Connection(viewer.gate.port, host=host) as c:
+        with viewer.gate.connect(host=host) as c:
             c.request("GET", FILE)
             assert c.read().body == CONTENT
 

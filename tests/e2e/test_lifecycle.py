@@ -10,7 +10,7 @@ import time
 import pytest
 
 from support.gate import HOME, uri_ending
-from support.http import Closed, Connection
+from support.http import Closed
 from support.signing import sign
 from support.streams import bytes_of
 from support.wait import until
@@ -26,7 +26,7 @@ OPEN = {"policy": {"segment": []}}
 def slow_download(gate):
     """A response that cannot fit into the buffers between, begun and not read any further."""
     gate.streams.write(BIG, bytes_of("big", BIG_SIZE))
-    c = Connection(gate.port, receive_buffer=16 << 10)
+    c = gate.connect(receive_buffer=16 << 10)
     c.request("GET", BIG)
     head = c.read_head()
     assert head.status == 200 and int(head["Content-Length"]) == BIG_SIZE
@@ -39,7 +39,7 @@ class TestSignals:
         with slow_download(gate) as c:
             gate.signal(signal.SIGTERM)
             until(gate.is_refusing, "no new connections")
-            assert c.read_exactly(BIG_SIZE) == bytes_of("big", BIG_SIZE)
+            assert c.read_content(BIG_SIZE) == bytes_of("big", BIG_SIZE)
         assert gate.wait_exit() == 0
 
     def test_sigterm_closes_idle_connections_at_once(self, make_gate):
@@ -57,7 +57,7 @@ class TestSignals:
             gate.signal(signal.SIGTERM)
             assert gate.wait_exit(10) == 0
             with pytest.raises((Closed, ConnectionResetError)):
-                c.read_exactly(BIG_SIZE)
+                c.read_content(BIG_SIZE)
 
     def test_sigint_does_not_wait(self, make_gate):
         gate = make_gate(access=OPEN)

@@ -147,7 +147,7 @@ def test_cut(table, row):
     if "content_length" in fields:
         assert BODY.startswith(got) and len(got) < N
     else:
-        assert not got.endswith(b"0\r\n\r\n")  # no end that it could be taken for the whole by
+        assert BODY.startswith(got)
     until(lambda: gate.count_of("origin_broke") == before + 1, "counted")
     until(lambda: f'origin_broke: GET "{path}"' in gate.log, "logged")
     assert gate.cache()["entries"] == entries

@@ -347,7 +347,7 @@ class TestBackPressure:
             c.sock.settimeout(30)
             piece = bytes_of("flood", 1 << 20)
             for _ in range(64):
-                assert c.read_exactly(1 << 20) == piece
+                assert c.read_content(1 << 20) == piece
 
 
     def test_nor_does_he_hold_up_others_on_the_same_connection(self, make_gate, make_nginx, streams, authority):
@@ -365,7 +365,7 @@ class TestBackPressure:
         for c in slow:
             with c:
                 c.sock.settimeout(30)
-                assert c.read_exactly(4 << 20) == bytes_of("large", 4 << 20)
+                assert c.read_content(4 << 20) == bytes_of("large", 4 << 20)
 
 
 class TestLife:
@@ -379,7 +379,7 @@ class TestLife:
                       data(self.BODY[100_000:]))
         c = gate.viewer().start(SEGMENT)
         c.read_head()
-        assert c.read_exactly(100_000) == self.BODY[:100_000]
+        assert c.read_content(100_000) == self.BODY[:100_000]
         return c, hold
 
     @pytest.mark.multiworker
@@ -392,7 +392,7 @@ class TestLife:
         until(lambda: gate.viewer().gets("/a/new.ts").body == b"other", "new requests go to the new servers")
         hold.open()
         with c:
-            assert c.read_exactly(100_000) == self.BODY[100_000:]
+            assert c.read_content(100_000) == self.BODY[100_000:]
 
     def test_sigterm_waits_for_the_body(self, make_gate, origin):
         gate = make_gate(access=OPEN, origins=[http_origin(origin)])
@@ -401,7 +401,7 @@ class TestLife:
         until(gate.is_refusing, "no new connections")
         hold.open()
         with c:
-            assert c.read_exactly(100_000) == self.BODY[100_000:]
+            assert c.read_content(100_000) == self.BODY[100_000:]
         assert gate.wait_exit() == 0
 
     def test_sigint_does_not(self, make_gate, origin):

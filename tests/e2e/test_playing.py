@@ -62,7 +62,7 @@ def test_same_link_as_another_viewer_is_refused(gate, viewer):
 def test_curl_gets_the_playlist(gate):
     v = gate.viewer(ip="127.0.0.1", ua="curl-of-the-tests")
     gate.grant(v, path=f"{STREAM}/master.m3u8")
-    done = subprocess.run(["curl", "-sS", "-f", "--compressed", "-A", v.ua, through(gate, sign(f"{STREAM}/master.m3u8"))],
+    done = subprocess.run(["curl", "-sS", "-f", "--compressed", *gate.protocol.curl, "-A", v.ua, through(gate, sign(f"{STREAM}/master.m3u8"))],
                           capture_output=True, text=True, check=True)
     assert done.stdout.startswith("#EXTM3U\n") and "gate=" in done.stdout
 

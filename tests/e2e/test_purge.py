@@ -73,7 +73,7 @@ def test_what_is_on_its_way_arrives_and_is_not_kept(make_gate, origin):
         origin.script(rx("GET", path), tx(200, b"new"))
         assert gate.viewer().gets(path).body == b"new"
         hold.open()
-        assert c.read_exactly(len(body)) == body
+        assert c.read_content(len(body)) == body
     response = gate.viewer().gets(path)
     assert response.body == b"new" and response["X-Cache"] == "HIT"
 

@@ -180,7 +180,7 @@ class TestRangeAndHeadEvadeNothing:
         url = sign(path)
         for v in (third, second, first):
             response = v.ask("HEAD", url)
-            assert response.status == 200 and "Set-Cookie" not in dict(response.fields)
+            assert response.status == 200 and not response.all("Set-Cookie")
         assert first.gate.stats()["counters"]["sessions_begun"] == 0
         first.is_refused(SEGMENT, "no_credential")
         assert status_of(second, url, fields={"Range": "bytes=1-"}) in (200, 206)
@@ -239,6 +239,7 @@ class TestKeysAreReadEachTime:
             assert v.gets(url).body == bytes_of("new", 16)
 
 
+@pytest.mark.h1_only
 def test_what_never_reaches_the_gate_is_no_key_request(gate):
     v = gate.admitted()
     key = sign(KEY)

@@ -3,7 +3,6 @@ import threading
 
 import pytest
 
-from support.http import Connection
 from support.signing import SECRET, sign
 from support.streams import bytes_of
 from support.wait import until
@@ -44,13 +43,13 @@ def test_a_secret_is_rotated_without_an_outage(make_gate):
 def test_a_running_download_is_not_touched(make_gate):
     gate = make_gate(access={"policy": {"segment": []}})
     gate.streams.write(BIG, bytes_of("big", BIG_SIZE))
-    c = Connection(gate.port, receive_buffer=16 << 10)
+    c = gate.connect(receive_buffer=16 << 10)
     c.request("GET", BIG)
     assert c.read_head().status == 200
     gate.reload(access={"policy": {"segment": ["credential"]}})
     v = gate.viewer()
     until(lambda: v.get(BIG).status == 403, "the new policy is in force")
-    assert c.read_exactly(BIG_SIZE) == bytes_of("big", BIG_SIZE)
+    assert c.read_content(BIG_SIZE) == bytes_of("big", BIG_SIZE)
     c.close()
 
 

@@ -25,7 +25,8 @@ def test_cookie_has_the_attributes_of_the_specification(gate):
     response = gate.admitted().gets(sign(MASTER))
     name, *attributes = [part.strip() for part in response["Set-Cookie"].split(";")]
     assert re.fullmatch(r"hlsgate_session=[A-Za-z0-9_-]{22}", name)
-    assert attributes == ["Path=/", "Max-Age=7200", "HttpOnly", "SameSite=Lax"]
+    secure = ["Secure"] if gate.protocol.is_tls else []
+    assert attributes == ["Path=/", "Max-Age=7200", "HttpOnly", "SameSite=Lax", *secure]
 
 
 def test_name_of_the_cookie_is_configurable(make_gate):

@@ -113,7 +113,7 @@ def watch(gate, number, stop, trouble):
                 response = c.read_head()
                 if response.status in (404, 502, 504):
                     continue
-                got = c.read_chunked() if response.get("Transfer-Encoding") else c.read_exactly(int(response["Content-Length"]))
+                got = c.read_content()
             except (Closed, ConnectionResetError):
                 continue  # cut, and so known to be no whole
         want = {200: body, 206: body[first:]}.get(response.status)

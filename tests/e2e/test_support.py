@@ -6,6 +6,8 @@ import pytest
 from support.origin import Origin, close, head, rx, stall, tx
 from support.wait import until
 
+pytestmark = pytest.mark.once
+
 ASKED = b"GET /a.ts HTTP/1.1\r\nHost: o.test\r\nAccept-Encoding: identity\r\n\r\n"
 
 

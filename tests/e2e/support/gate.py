@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from . import http
+from . import http, proto
 from .signing import OLD_SECRET, SECRET
 from .wait import DEADLINE, until
 
@@ -76,9 +76,11 @@ def run(*args, check=True, **options):
 
 
 class Gate:
-    """JSON is YAML, so the configuration is a dictionary here."""
+    """JSON is YAML, so the configuration is a dictionary here. `protocol`: what is spoken to it, if not what this run is
+    for."""
 
-    def __init__(self, folder, streams, **config):
+    def __init__(self, folder, streams, protocol=None, **config):
+        self.protocol = protocol or proto.current()
         self.folder = folder
         self.streams = streams
         self.port = free_port()
@@ -93,7 +95,7 @@ class Gate:
 
     def _defaults(self):
         return {
-            "listen": [{"address": f"[::]:{self.port}"}],
+            "listen": [self.protocol.listener(f"[::]:{self.port}")],
             "workers": 2,
             "origins": [{"prefix": "/", "filesystem": {"root": str(self.streams.root)}}],
             "store": {"embedded": {"path": "state"}},
@@ -118,8 +120,8 @@ class Gate:
     def _is_healthy(self):
         assert self.process.poll() is None, f"exit {self.process.returncode}: {self.log}"
         try:
-            return http.fetch(self.port, "GET", "/health").status == 200
-        except (ConnectionError, http.Closed):
+            return self.fetch("GET", "/health").status == 200
+        except (OSError, http.Closed):
             return False
 
     def signal(self, number):
@@ -141,8 +143,10 @@ class Gate:
 
     def is_refusing(self):
         try:
-            http.Connection(self.port).close()
+            http.open_socket(self.port).close()
             return False
+        except ConnectionResetError:
+            return False  # came while it was closing
         except ConnectionRefusedError:
             return True
 
@@ -184,11 +188,11 @@ class Gate:
 
     def wait_all_given_back(self):
         """Only the connection and the request that ask are left."""
-        last = {}
+        last, own = {}, ["requests", "arenas", *self.protocol.gauges]
 
         def is_idle():
             last.update(self.gauges())
-            return last == dict.fromkeys(last, 0) | {"requests": 1, "connections": 1, "arenas": 1}
+            return last == dict.fromkeys([*last, *own], 0) | dict.fromkeys(own, 1)
 
         try:
             until(is_idle)
@@ -235,6 +239,16 @@ class Gate:
 
     # -- talking to it
 
+    @property
+    def url(self):
+        return f"{self.protocol.scheme}://127.0.0.1:{self.port}"
+
+    def connect(self, source=None, **options):
+        return self.protocol.connect(self.port, source, **options)
+
+    def fetch(self, method, target, fields=(), body=None, source=None, **options):
+        return self.protocol.fetch(self.port, method, target, fields, body, source, **options)
+
     def api(self, method, path, body=None, key="admin", raw=None, fields=()):
         fields = list(dict(fields).items())
         if key:
@@ -243,7 +257,7 @@ class Gate:
             raw = json.dumps(body).encode()
         if raw is not None:
             fields.append(("Content-Type", "application/json"))
-        return http.fetch(self.port, method, path, fields, raw)
+        return self.fetch(method, path, fields, raw)
 
     def viewer(self, ip=HOME, ua="Player/1.0"):
         return Viewer(self, ip, ua)
@@ -278,7 +292,7 @@ class Viewer:
         return own + list(dict(extra).items())
 
     def connect(self, **options):
-        return http.Connection(self.gate.port, self.ip, **options)
+        return self.gate.connect(self.ip, **options)
 
     def start(self, target, fields=(), method="GET", **options):
         """A request that is sent, its answer still to be read."""
@@ -287,7 +301,7 @@ class Viewer:
         return c
 
     def ask(self, method, target, fields=(), body=None):
-        return http.fetch(self.gate.port, method, target, self.fields(fields), body, source=self.ip)
+        return self.gate.fetch(method, target, self.fields(fields), body, source=self.ip)
 
     def get(self, target, fields=()):
         return self.ask("GET", target, fields)

@@ -7,37 +7,10 @@ import struct
 import threading
 import time
 
+from .frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INTERNAL_ERROR, PING, PREFACE,
+                     PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, block, frame)
 from .gate import free_port
 from .wait import DEADLINE, until
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 5, 6, 7, 9
-END_STREAM = ACK = 0x1
-END_HEADERS = 0x4
-PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM = 1, 2, 7
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def block(*fields):
-    """Fields as HPACK literals that touch no table (RFC 7541 6.2.2)."""
-    out = b""
-    for name, value in fields:
-        out += b"\0" + length(len(name)) + name.encode("latin-1") + length(len(value)) + value.encode("latin-1")
-    return out
-
-
-def length(n):
-    """RFC 7541 5.1, with a prefix of 7 bits."""
-    if n < 127:
-        return bytes([n])
-    out, n = b"\x7f", n - 127
-    while n >= 128:
-        out, n = out + bytes([n % 128 + 128]), n // 128
-    return out + bytes([n])
-
 
 # ---- steps: called with the connection and the number of the stream
 

@@ -1,15 +1,17 @@
 """An HTTP/1.1 client that does exactly what it is told, byte for byte, from a source address of choice."""
 import json
 import socket
+import ssl
 from dataclasses import dataclass, field
 
 TIMEOUT = 15.0
+NAME = "gate.test"  # of the daemon, in Host, :authority and SNI
 
 
 @dataclass
 class Response:
     status: int
-    reason: str
+    reason: str = ""
     fields: list = field(default_factory=list)  # (name, value) in order
     body: bytes = b""
     is_closed: bool = False  # the server ended the connection behind it
@@ -41,18 +43,68 @@ class Closed(Exception):
     """The server closed before a whole response had come."""
 
 
-class Connection:
-    def __init__(self, port, source=None, host=None, receive_buffer=None):
-        is_v6 = ":" in (source or host or "")
-        self.sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM)
+def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tls=None):
+    """Connected to a port of this machine or to the socket at `path`; `tls`: an ssl.SSLContext, and the handshake is done."""
+    is_v6 = ":" in (source or host or "")
+    family = socket.AF_UNIX if path else socket.AF_INET6 if is_v6 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
         if receive_buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.settimeout(TIMEOUT)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(TIMEOUT)
         if source:
-            self.sock.bind((source, 0))
-        self.sock.connect((host or ("::1" if is_v6 else "127.0.0.1"), port))
+            sock.bind((source, 0))
+        sock.connect(str(path) if path else (host or ("::1" if is_v6 else "127.0.0.1"), port))
+        if not path:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a small frame does not wait for an ACK
+        return tls.wrap_socket(sock, server_hostname=NAME) if tls else sock
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        sock.close()
+        raise Closed("in the handshake") from error
+    except BaseException:
+        sock.close()
+        raise
+
+
+class Content:
+    """Of a response, piece by piece: what HTTP/1.1 and HTTP/2 have in common."""
+    ahead = b""  # has come, is not yet read
+    has_length = False
+
+    def _some(self, most):
+        """The next piece, of about so many bytes; b"" behind the last one."""
+        raise NotImplementedError
+
+    def read_content(self, n=None):
+        """So many bytes of the content, or all that is left of it, to the end that it must have."""
+        got = bytearray(self.ahead)
+        while n is None or len(got) < n:
+            piece = self._some(1 << 30 if n is None else n - len(got))
+            if not piece:
+                assert n is None, f"ended after {len(got)} of {n} bytes"
+                break
+            got += piece
+        n = len(got) if n is None else n
+        self.ahead = bytes(got[n:])
+        return bytes(got[:n])
+
+    def read_until_broken(self):
+        """What comes of a content that the server cuts off. Of unknown length, it must not look whole."""
+        got = bytearray(self.ahead)
+        try:
+            while piece := self._some(1 << 30):
+                got += piece
+        except (Closed, ConnectionResetError):
+            return bytes(got)
+        assert self.has_length, "it could be taken for the whole"
+        return bytes(got)
+
+
+class Connection(Content):
+    def __init__(self, port=None, source=None, **options):
+        self.sock = open_socket(port, source, **options)
         self.buffer = b""
-        self.content = b""  # out of chunks, not yet read
+        self.left = 0  # of a content of known length
         self.has_chunk = False  # whose end is still to come
 
     def __enter__(self):
@@ -72,7 +124,7 @@ class Connection:
         fields = list(fields.items() if isinstance(fields, dict) else fields)
         names = {name.lower() for name, _ in fields}
         if "host" not in names:
-            fields.insert(0, ("Host", "gate.test"))
+            fields.insert(0, ("Host", NAME))
         if body is not None and not names & {"content-length", "transfer-encoding"}:
             fields.append(("Content-Length", str(len(body))))
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
@@ -83,21 +135,27 @@ class Connection:
         self.buffer += piece
         return bool(piece)
 
+    def _need_more(self):
+        if not self._more():
+            raise Closed(self.buffer[:100])
+
     def read_head(self):
         while b"\r\n\r\n" not in self.buffer:
-            if not self._more():
-                raise Closed(self.buffer)
+            self._need_more()
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
         version, status, reason = (lines[0] + " ").split(" ", 2)
         assert version == "HTTP/1.1", lines[0]
         fields = [tuple(part.strip() for part in line.split(":", 1)) for line in lines[1:]]
-        return Response(int(status), reason.strip(), fields)
+        response = Response(int(status), reason.strip(), fields)
+        self.has_length = not response.all("Transfer-Encoding")
+        self.left = int(response.get("Content-Length", 0))
+        self.ahead = b""
+        return response
 
     def read_exactly(self, n):
         while len(self.buffer) < n:
-            if not self._more():
-                raise Closed(self.buffer[:100])
+            self._need_more()
         data, self.buffer = self.buffer[:n], self.buffer[n:]
         return data
 
@@ -112,16 +170,16 @@ class Connection:
         response.body = self.read_exactly(int(response["Content-Length"]))
         return response
 
-    def read_chunked(self, n=None):
-        """So many bytes of a chunked body, or all that is left of it, to the end that it must have."""
-        while n is None or len(self.content) < n:
-            piece = self._read_chunk()
-            self.content += piece
-            if not piece:
-                assert n is None, f"ended after {len(self.content)} of {n} bytes"
-                n = len(self.content)
-        data, self.content = self.content[:n], self.content[n:]
-        return data
+    def _some(self, most):
+        if not self.has_length:
+            return self._read_chunk()
+        if self.left == 0:
+            return b""
+        if not self.buffer:
+            self._need_more()
+        piece = self.read_exactly(min(most, self.left, len(self.buffer)))
+        self.left -= len(piece)
+        return piece
 
     def _read_chunk(self):
         """b"" is the last one. The end of a chunk may come with the next one."""
@@ -135,8 +193,7 @@ class Connection:
 
     def _read_line(self):
         while b"\r\n" not in self.buffer:
-            if not self._more():
-                raise Closed(self.buffer)
+            self._need_more()
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         return line
 
@@ -146,13 +203,6 @@ class Connection:
             pass
         data, self.buffer = self.buffer, b""
         return data
-
-    def read_until_broken(self):
-        """What comes of a body that the server cuts off."""
-        try:
-            return self.read_to_end()
-        except ConnectionResetError:
-            return self.buffer
 
     def is_closed_by_peer(self):
         """Waits for the end of the stream; anything that still comes is a failure."""
@@ -164,8 +214,8 @@ class Connection:
         return True
 
 
-def fetch(port, method, target, fields=(), body=None, source=None, host=None):
-    with Connection(port, source, host) as c:
+def fetch(port, method, target, fields=(), body=None, source=None, **options):
+    with Connection(port, source, **options) as c:
         fields = list(fields.items() if isinstance(fields, dict) else fields)
         c.request(method, target, fields + [("Connection", "close")], body)
         response = c.read(method)

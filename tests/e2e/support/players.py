@@ -32,7 +32,7 @@ def frames_of_file(path):
 
 
 def through(gate, url):
-    return f"http://127.0.0.1:{gate.port}{url}"
+    return f"{gate.url}{url}"
 
 
 def pictures(file):

@@ -1,9 +1,14 @@
-"""Certificates for origins, made by the openssl tool, signed by an authority of the tests' own."""
+"""Certificates made by the openssl tool, signed by an authority of the tests' own, and contexts of both sides."""
+import functools
 import ssl
 import subprocess
 from pathlib import Path
 
-KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
+KEYS = {
+    "ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"),
+    "rsa": ("-newkey", "rsa:2048", "-noenc"),
+    "weak": ("-newkey", "rsa:1024", "-noenc"),
+}
 
 
 def openssl(*args):
@@ -14,15 +19,17 @@ class Authority:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.file, self.key = self.folder / "ca.pem", self.folder / "ca.key"
-        openssl("req", "-x509", *KEY, "-days", 2, "-subj", "/CN=authority of the tests", "-keyout", self.key, "-out",
-                self.file)
+        openssl("req", "-x509", *KEYS["ec"], "-days", 2, "-subj", "/CN=authority of the tests", "-keyout", self.key,
+                "-out", self.file)
+        self.certificate = functools.cache(self._certificate)
+        self.client = functools.cache(self._client)
 
-    def certificate(self, *names, days=2):
+    def _certificate(self, *names, days=2, kind="ec", stem=None):
         """Files of a certificate for these names ("DNS:o1.test", "IP:127.0.0.1") and of its key."""
-        stem = "-".join(name.replace(":", "-") for name in names)
+        stem = stem or "-".join([kind, *(name.replace(":", "-").replace("*", "any") for name in names)])
         cert, key = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
-        openssl("req", "-x509", "-CA", self.file, "-CAkey", self.key, *KEY, "-days", days, "-subj", f"/CN={stem[:60]}",
-                "-addext", f"subjectAltName={','.join(names)}", "-keyout", key, "-out", cert)
+        openssl("req", "-x509", "-CA", self.file, "-CAkey", self.key, *KEYS[kind], "-days", days, "-subj",
+                f"/CN={stem[:60]}", "-addext", f"subjectAltName={','.join(names)}", "-keyout", key, "-out", cert)
         return cert, key
 
     def server(self, *names):
@@ -30,4 +37,11 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.certificate(*names))
         context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    def _client(self, *alpn):
+        """The context of a client that believes in this authority. It is everybody's: not to be changed."""
+        context = ssl.create_default_context(cafile=self.file)
+        if alpn:
+            context.set_alpn_protocols(alpn)
         return context
