@@ -61,8 +61,9 @@ class Certificate:
     def __init__(self, folder):
         os.makedirs(folder)
         self.file, self.key = f"{folder}/cert.pem", f"{folder}/key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "2",
-                        "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out", self.file],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc",
+                        "-days", "2", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key,
+                        "-out", self.file],
                        check=True, capture_output=True, timeout=30)
 
 
@@ -80,7 +81,8 @@ class H2o(Server):
         self.port = proc.free_port()
         os.makedirs(folder)
         user = "user: root" if os.geteuid() == 0 else ""
-        conf = H2O_CONF.format(user=user, dir=folder, root=root, port=self.port, certificate=certificate.file, key=certificate.key)
+        conf = H2O_CONF.format(user=user, dir=folder, root=root, port=self.port, certificate=certificate.file,
+                               key=certificate.key)
         self.process = proc.Process([H2O, "-c", in_folder(folder, "h2o.conf", conf)], self.port, f"{folder}/log")
 
 
