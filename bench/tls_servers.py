@@ -7,13 +7,12 @@ from servers import Hlsgate, NGINX_HEAD, Nginx, Server, in_folder
 
 H2O = "/usr/bin/h2o"
 
-# KTLS is used where the kernel has it, as hlsgate does.
 NGINX_TLS_CONF = NGINX_HEAD + """
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_tickets on;
-    ssl_conf_command Options KTLS;
+    {kernel_tls}
     server {{
         listen 127.0.0.1:{port} ssl http2 backlog=4096;
         root {root};
@@ -67,11 +66,18 @@ class Certificate:
                        check=True, capture_output=True, timeout=30)
 
 
+def _has_kernel_tls():
+    with open("/proc/sys/net/ipv4/tcp_available_ulp") as f:
+        return "tls" in f.read().split()
+
+
 class NginxTls(Nginx):
     scheme = "https"
 
     def __init__(self, folder, root, certificate):
-        super().__init__(folder, root, NGINX_TLS_CONF, certificate=certificate.file, key=certificate.key)
+        """Told of kernel TLS only where there is some: it would try for each connection."""
+        super().__init__(folder, root, NGINX_TLS_CONF, certificate=certificate.file, key=certificate.key,
+                         kernel_tls="ssl_conf_command Options KTLS;" if _has_kernel_tls() else "")
 
 
 class H2o(Server):
