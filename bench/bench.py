@@ -14,11 +14,14 @@ import media
 import proc
 import proxy_cases
 import report
+import tls_cases
+from h2load import H2LOAD
 from proxies import HAPROXY, VARNISHD
 from servers import NGINX
+from tls_servers import H2O
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = cases.ALL | proxy_cases.ALL
+CASES = cases.ALL | proxy_cases.ALL | tls_cases.ALL
 
 
 def arguments():
@@ -43,8 +46,8 @@ def settings_of(args, folder):
 
 
 def missing(args, settings):
-    binaries = {"nginx": NGINX, "haproxy": HAPROXY, "varnish": VARNISHD, "hlsgate": args.hlsgate}
-    needed = [load.WRK, NGINX] + [path for name, path in binaries.items() if settings.wants(name)]  # nginx is the origin, too
+    binaries = {"nginx": NGINX, "haproxy": HAPROXY, "varnish": VARNISHD, "h2o": H2O, "hlsgate": args.hlsgate}
+    needed = [load.WRK, H2LOAD, NGINX] + [path for name, path in binaries.items() if settings.wants(name)]  # nginx is the origin, too
     return [path for path in dict.fromkeys(needed) if not os.access(path, os.X_OK)]
 
 

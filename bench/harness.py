@@ -7,12 +7,13 @@ import os
 import time
 
 import load
+import tls_servers
 from proxies import Haproxy, NginxProxy, Origin, PacedOrigin, Varnish
 from servers import Hlsgate, Nginx, from_folder, from_server
 
 TOOLS = "build/bench"
 USEC = "µs CPU per request"
-PEERS = ("nginx", "haproxy", "varnish")
+PEERS = ("nginx", "haproxy", "varnish", "h2o")
 STORE_COUNTS = (10, 10_000, 1_000_000)
 
 
@@ -77,6 +78,19 @@ class Servers:
     def hlsgate(self, folder=None):
         return self._started(Hlsgate(self._settings.hlsgate, folder or self._folder("hlsgate"),
                                      from_folder(self._settings.root)))
+
+    def certificate(self):
+        return tls_servers.Certificate(self._folder("certificate"))
+
+    def hlsgate_tls(self, certificate):
+        return self._started(tls_servers.HlsgateTls(self._settings.hlsgate, self._folder("hlsgate"),
+                                                    from_folder(self._settings.root), certificate))
+
+    def nginx_tls(self, certificate):
+        return self._started(tls_servers.NginxTls(self._folder("nginx"), self._settings.root, certificate))
+
+    def h2o(self, certificate):
+        return self._started(tls_servers.H2o(self._folder("h2o"), self._settings.root, certificate))
 
     def hlsgate_before(self, origin, workers=1):
         return self._started(Hlsgate(self._settings.hlsgate, self._folder("hlsgate"), from_server(origin.base), workers))

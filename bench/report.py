@@ -67,14 +67,16 @@ def machine(settings):
         f"nginx: {_first_line('/usr/sbin/nginx', '-v').removeprefix('nginx version: ')}",
         f"HAProxy: {_first_line('/usr/sbin/haproxy', '-v').split()[2]}",
         f"Varnish: {_first_line('/usr/sbin/varnishd', '-V').split()[1].strip('(')}",
+        f"h2o: {_first_line('/usr/bin/h2o', '--version').split()[-1]}",
         f"hlsgate: {_first_line(settings.hlsgate, 'version')}",
-        f"wrk: {_first_line('/usr/bin/wrk', '--version').split('[')[0].removeprefix('wrk ').strip()}",
+        f"wrk: {_first_line('/usr/bin/wrk', '--version').split('[')[0].removeprefix('wrk ').strip()}; "
+        f"{_first_line('/usr/bin/h2load', '--version')}; {_first_line('/usr/bin/openssl', 'version').split(' (')[0]}",
     ]
 
 
 def document(settings, results):
     day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    head = ["# hlsgate beside nginx, HAProxy and Varnish", "", f"Measured on {day} by `make bench`:", ""]
+    head = ["# hlsgate beside nginx, h2o, HAProxy and Varnish", "", f"Measured on {day} by `make bench`:", ""]
     head += ["- " + line for line in machine(settings)]
     head += ["", f"One worker each, same machine, same run, in turn, {settings.rounds} rounds of {settings.seconds} s; median "
              "(lowest..highest). CPU is user + system time of the server's processes: the load generator shares the "

@@ -56,7 +56,7 @@ NGINX_CONF = NGINX_HEAD + """
 """
 
 HLSGATE_CONF = """
-listen: [ {{ address: "127.0.0.1:{port}" }} ]
+listen: [ {{ address: "127.0.0.1:{port}" }}{more_listeners} ]
 workers: {workers}
 origins:
   - {{ prefix: /, {origin} }}
@@ -77,7 +77,7 @@ def in_folder(folder, name, text):
 
 
 class Server:
-    process = None
+    process, scheme = None, "http"
 
     def stop(self):
         if self.process is not None:
@@ -85,7 +85,7 @@ class Server:
 
     @property
     def base(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def plain(self, path):
         return self.base + path
@@ -104,8 +104,8 @@ class NginxServer(Server):
 
 
 class Nginx(NginxServer):
-    def __init__(self, folder, root):
-        super().__init__(folder, NGINX_CONF, root=root, secret=NGINX_SECRET)
+    def __init__(self, folder, root, conf=NGINX_CONF, **values):
+        super().__init__(folder, conf, root=root, secret=NGINX_SECRET, **values)
 
     def signed(self, path):
         expires = int(time.time()) + TOKEN_SECONDS
@@ -116,14 +116,14 @@ class Nginx(NginxServer):
 
 
 class Hlsgate(Server):
-    name = "hlsgate"
+    name, more_listeners = "hlsgate", ""
 
     def __init__(self, binary, folder, origin, workers=1):
         """`origin`: in the words of its configuration. The store in `folder`/state may have been filled before."""
         self.port, self._binary = proc.free_port(), binary
         os.makedirs(folder, exist_ok=True)
         in_folder(folder, "secret", HLSGATE_SECRET)
-        conf = HLSGATE_CONF.format(port=self.port, workers=workers, origin=origin, state=f"{folder}/state",
+        conf = HLSGATE_CONF.format(port=self.port, more_listeners=self.more_listeners, workers=workers, origin=origin, state=f"{folder}/state",
                                    size=STORE_SIZE, dir=folder, key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
         self._conf = in_folder(folder, "hlsgate.yaml", conf)
         self.process = proc.Process([binary, "serve", "-c", self._conf], self.port, f"{folder}/log")

@@ -35,8 +35,7 @@ struct sock_ops {
 enum { SOCK_READ = 1, SOCK_WRITE = 2, SOCK_HANGUP = 4 };
 
 enum {
-    SOCK_SEAL_AT_ONCE =
-        100 * 1024, /* plain bytes of one send over TLS: four records and one send */
+    SOCK_SEAL_AT_ONCE = 68 * 1024, /* plain bytes of one send over TLS: four HTTP/2 frames */
     SOCK_SEALED_MAX = SOCK_SEAL_AT_ONCE + 4096, /* the same with what TLS adds */
 };
 
@@ -79,8 +78,9 @@ ssize_t sock_recv(struct sock *s, void *p, size_t n);
 ssize_t sock_peek(struct sock *s, void *p, size_t n);
 /*
  * >= 0 bytes taken; -EAGAIN; another -errno. `more`: further bytes follow at once (MSG_MORE). Over
- * TLS all is taken up to SOCK_SEAL_AT_ONCE bytes, unless something is kept that the kernel still
- * has no room for (-EAGAIN).
+ * TLS all is taken up to SOCK_SEAL_AT_ONCE bytes (less while the kernel has had no room lately, so
+ * that little is kept for a slow peer), unless something is kept that the kernel still has no room
+ * for (-EAGAIN).
  */
 ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more);
 /* As sock_send; 0 when the file has ended early. */

@@ -118,6 +118,7 @@ struct tls *tls_new(struct loop *l, int fd, const struct tls_server *server)
 
     t->loop = l;
     t->fd = fd;
+    t->at_once = SOCK_SEAL_AT_ONCE;
     t->server = tls_server_ref(server);
     t->ssl = tls_server_begin(server);
     if (t->ssl == NULL || bio == NULL) {

@@ -32,6 +32,7 @@ struct tls {
     bool is_dry;       /* the last recv found nothing, and OpenSSL has used up all before it */
     bool is_drained;   /* in this call a recv has brought less than it could */
     bool is_congested; /* the kernel has left something of the last sendmsg */
+    size_t at_once;    /* plain bytes that a send may seal */
 };
 
 /* tls.c and tls_send.c: one socket. The calls keep the promises of those of the same name in

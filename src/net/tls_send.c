@@ -12,7 +12,10 @@
 #include "net/retry.h"
 #include "net/tls_internal.h"
 
-enum { RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH };
+enum {
+    RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH,
+    SEAL_FOR_SLOW = RECORD_MAX + 1024, /* a full HTTP/2 frame: what a slow peer makes us keep */
+};
 
 /* The sealer */
 
@@ -177,6 +180,9 @@ static int get_ready(struct tls *t)
 
         if (r < 0)
             return r;
+        t->at_once = SEAL_FOR_SLOW;
+    } else {
+        t->at_once = MIN(2 * t->at_once, (size_t)SOCK_SEAL_AT_ONCE);
     }
     tls_begin(t);
     return 0;
@@ -184,14 +190,15 @@ static int get_ready(struct tls *t)
 
 ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more)
 {
-    struct pieces w = {.iov = iov, .end = iov + count, .left = SOCK_SEAL_AT_ONCE};
+    struct pieces w = {.iov = iov, .end = iov + count};
     int r = get_ready(t);
 
     if (r < 0)
         return r;
+    w.left = t->at_once;
     seal_pieces(t, &w);
     r = tls_transmit(t, more);
-    return r < 0 ? r : (ssize_t)(SOCK_SEAL_AT_ONCE - w.left);
+    return r < 0 ? r : (ssize_t)(t->at_once - w.left);
 }
 
 ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n)
@@ -203,7 +210,7 @@ ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n)
     if (r < 0)
         return r;
     scratch = t->loop->sealer->plain;
-    got = RETRY_ON_EINTR(pread(fd, scratch, MIN(n, sizeof t->loop->sealer->plain), offset));
+    got = RETRY_ON_EINTR(pread(fd, scratch, MIN(n, t->at_once), offset));
     if (got <= 0)
         return got;
     (void)seal(t, scratch, (size_t)got);

@@ -13,8 +13,8 @@
 
 /* A batch ends with the frame that reaches its size: one more may be in it. */
 enum {
-    H2_BATCH_MIN = 16 * 1024, /* what a slow reader may make us copy */
-    H2_BATCH_MAX = WORKER_FILE_BYTES - H2_BATCH_MIN,
+    H2_BATCH_MIN = 1024, /* a frame, for who reads slowly: what there is no room for is copied */
+    H2_BATCH_MAX = 50 * 1024, /* four full frames, which are one send over TLS */
 };
 
 struct h2_conn {

@@ -15,7 +15,7 @@
 
 enum {
     WORKER_INPUT_BYTES = 64 * 1024, /* one recv; shared by all connections of the worker */
-    WORKER_FILE_BYTES = 96 * 1024,
+    WORKER_FILE_BYTES = 68 * 1024,
 };
 
 enum worker_state {

@@ -38,7 +38,7 @@ def vlc(url, folder):
     """It will not run as root."""
     copy, nobody = folder / "copy.ts", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     return ([*(nobody if IS_ROOT else []), "cvlc", "--no-dbus", "--no-gnutls-system-trust",
-             f"--gnutls-dir-trust={folder}/trust", f"--sout=#std{{access=file,mux=ts,dst={copy}}}", "--play-and-exit", url],
+             f"--gnutls-dir-trust={folder}/trust", "--adaptive-logic=highest", f"--sout=#std{{access=file,mux=ts,dst={copy}}}", "--play-and-exit", url],
             lambda: pictures_of(copy, folder) if has_bytes(copy) else [])
 
 
