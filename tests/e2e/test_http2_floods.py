@@ -7,9 +7,9 @@ import pytest
 
 from support import frames as f
 from support import proto
-from support.gate import ELSEWHERE, HOME, KEYS, Gate
+from support.gate import ELSEWHERE, HOME, KEYS
 from support.http import Closed, drip
-from support.streams import Streams, bytes_of
+from support.streams import bytes_of
 
 pytestmark = pytest.mark.once
 

@@ -3,8 +3,8 @@ import pytest
 
 from support import frames as f
 from support import proto
-from support.gate import HOME, Gate, http_origin
-from support.origin import head, pour, rx, tx
+from support.gate import HOME, Gate, http_origin, running
+from support.origin import head, pour, rx
 from support.streams import Streams, bytes_of, media
 from support.wait import until, until_still
 
@@ -19,39 +19,24 @@ BIG_CONTENT = bytes_of("big", BIG_SIZE)
 OPEN = {"policy": {"segment": [], "playlist": [], "key": []}}
 
 
-def start(home, authority, **config):
-    gate = Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), **{"workers": 1, "access": OPEN, **config})
-    gate.streams.movie()
-    gate.streams.write(BIG, BIG_CONTENT)
-    return gate.start()
-
-
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory, authority):
-    gate = start(tmp_path_factory.mktemp("flow"), authority)
-    try:
+    home = tmp_path_factory.mktemp("flow")
+    with running(Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1, access=OPEN)) as gate:
+        gate.streams.movie()
+        gate.streams.write(BIG, BIG_CONTENT)
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 @pytest.fixture
-def own_gate(tmp_path, authority):
-    gates = []
-
+def own_gate(make_gate, authority):
     def make(**config):
-        (tmp_path / "own").mkdir()
-        gates.append(start(tmp_path / "own", authority, **config))
-        return gates[-1]
+        gate = make_gate(protocol=proto.Protocol("h2c", authority), workers=1, access=OPEN, **config)
+        gate.streams.movie()
+        gate.streams.write(BIG, BIG_CONTENT)
+        return gate
 
-    yield make
-    try:
-        for gate in gates:
-            gate.stop()
-    finally:
-        for gate in gates:
-            gate.abandon()
+    return make
 
 
 def client(gate, *settings, **options):

@@ -6,7 +6,7 @@ import pytest
 
 from support import frames as f
 from support import proto
-from support.gate import ELSEWHERE, HOME, KEYS, Gate
+from support.gate import ELSEWHERE, HOME, KEYS, Gate, running
 from support.http import NAME
 from support.streams import Streams, bytes_of
 from support.wait import until
@@ -26,14 +26,10 @@ HALF = f.frame(f.HEADERS, f.END_STREAM, 1, BLOCK)  # its CONTINUATION is missing
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory, authority):
     home = tmp_path_factory.mktemp("malformed")
-    gate = Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1,
-                access={"policy": {"segment": []}}).start()
-    gate.streams.movie()
-    try:
+    with running(Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1,
+                      access={"policy": {"segment": []}})) as gate:
+        gate.streams.movie()
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 @pytest.fixture
@@ -114,7 +110,7 @@ def test_error_of_the_connection(gate, others, row):
     with f.Client(gate.port, HOME, is_polite=False) as c:
         c.send(*frames)
         assert c.error() in (codes if isinstance(codes, set) else {codes})
-    #    until(lambda: gate.counters()["h2_malformed"] > before, "counted")
+    until(lambda: gate.counters()["h2_malformed"] > before, "counted")
 
 
 def without(name, *more):
@@ -187,7 +183,7 @@ def test_malformed_head(gate, others, row):
         assert is_refused(c, 1), (c.heads, c.resets)
         assert c.is_served(3)
         assert not c.goaways
-    #    until(lambda: gate.counters()["h2_malformed"] > before, "counted")
+    until(lambda: gate.counters()["h2_malformed"] > before, "counted")
 
 
 POST_3 = f.request(1, "/api/whitelist", KEY, ("content-length", "3"), method="POST", flags=f.END_HEADERS)

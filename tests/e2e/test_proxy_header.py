@@ -5,7 +5,8 @@ import struct
 import pytest
 
 from support import h2, http, proto
-from support.gate import ELSEWHERE, HOME, Gate, free_port
+from support.gate import ELSEWHERE, HOME, Gate, free_port, running
+from support.signing import sign
 from support.streams import Streams, bytes_of
 from support.wait import until
 
@@ -48,13 +49,9 @@ def gate(tmp_path_factory, authority):
     tls = proto.Protocol("h1+tls", authority).listener(f"[::]:{gate.sealed}")
     gate.config["listen"] += [{"address": f"[::]:{gate.plain}", "proxy_protocol": True}, tls | {"proxy_protocol": True}]
     gate.write_config()
-    gate.start()
-    gate.streams.movie()
-    try:
+    with running(gate):
+        gate.streams.movie()
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 REQUEST = f"GET {SEGMENT} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
@@ -212,8 +209,6 @@ def test_not_where_it_is_not_expected(gate):
 
 def test_who_says_that_the_client_came_over_tls(gate):
     """PP2_TYPE_SSL of a proxy that is trusted: the cookie is Secure then."""
-    from support.signing import sign
-
     gate.grant(gate.viewer(ip="203.0.113.20", ua="x"))
     ssl_tlv = tlv(0x20, b"\x01" + struct.pack(">I", 0) + tlv(0x21, b"TLSv1.3"))
     for extra, is_secure in ((ssl_tlv, True), (b"", False)):

@@ -9,9 +9,9 @@ import pytest
 
 from support import frames as f
 from support import h2, http, proto
-from support.gate import HOME, run
+from support.gate import HOME, Gate, free_port, run, running
 from support.signing import sign
-from support.streams import bytes_of
+from support.streams import Streams, bytes_of
 from support.wait import until
 
 pytestmark = pytest.mark.once
@@ -366,21 +366,14 @@ class TestSecurity:
 class TestRedirect:
     @pytest.fixture(scope="class")
     def gate(self, tmp_path_factory, authority):
-        from support.gate import Gate, free_port
-        from support.streams import Streams
-
         home = tmp_path_factory.mktemp("redirect")
         gate = Gate(home, Streams(home / "streams"), proto.Protocol("h1+tls", authority), access=OPEN)
         gate.plain, gate.elsewhere = free_port(), free_port()
         gate.config["listen"] += [{"address": f"[::]:{gate.plain}", "redirect": "https"},
                                   {"address": f"[::]:{gate.elsewhere}", "redirect": "https://www.example.com:8443"}]
         gate.write_config()
-        gate.start()
-        try:
+        with running(gate):
             yield gate
-            gate.stop()
-        finally:
-            gate.abandon()
 
     @pytest.mark.parametrize("method, status", [("GET", 301), ("HEAD", 301), ("POST", 308), ("DELETE", 308)])
     def test_status_keeps_the_method(self, gate, method, status):

@@ -1,4 +1,5 @@
 """A running daemon and the viewers and back ends that talk to it."""
+import contextlib
 import hashlib
 import json
 import os
@@ -286,6 +287,16 @@ class Gate:
         v = self.viewer(**viewer)
         self.grant(v, uid, path)
         return v
+
+
+@contextlib.contextmanager
+def running(gate):
+    """From its start to its clean end, for a fixture of more than one test."""
+    try:
+        yield gate.start()
+        gate.stop()
+    finally:
+        gate.abandon()
 
 
 class Viewer:
