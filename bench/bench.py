@@ -34,7 +34,7 @@ def arguments():
     p.add_argument("--case", choices=CASES, action="append", help="this case alone (repeatable); writes no file")
     p.add_argument("--quick", action="store_true", help="2 rounds of 1 s, small stores; writes no file")
     p.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
-    p.add_argument("--max-seconds", type=int, default=1200, help="give up after this time (%(default)s)")
+    p.add_argument("--max-seconds", type=int, default=1500, help="give up after this time (%(default)s)")
     return p.parse_args()
 
 
@@ -47,7 +47,8 @@ def settings_of(args, folder):
 
 def missing(args, settings):
     binaries = {"nginx": NGINX, "haproxy": HAPROXY, "varnish": VARNISHD, "h2o": H2O, "hlsgate": args.hlsgate}
-    needed = [load.WRK, H2LOAD, NGINX] + [path for name, path in binaries.items() if settings.wants(name)]  # nginx is the origin, too
+    needed = [load.WRK, H2LOAD, NGINX]  # which is the origin, too
+    needed += [path for name, path in binaries.items() if settings.wants(name)]
     return [path for path in dict.fromkeys(needed) if not os.access(path, os.X_OK)]
 
 

@@ -38,9 +38,9 @@ def _parse(text):
     return int(counts[2]), float(data[1])
 
 
-def run(server, url, connections, seconds):
-    """One request at a time on each connection, as players do; h2load's windows are so large that none waits for one."""
-    argv = [H2LOAD, "-t", "1", "-c", str(connections), "-m", "1", "-D", f"{seconds}s", *OFFER,
+def run(server, url, connections, at_once, seconds):
+    """`at_once` requests on each connection; h2load's windows are so large that no response waits for one."""
+    argv = [H2LOAD, "-t", "1", "-c", str(connections), "-m", str(at_once), "-D", f"{seconds}s", *OFFER,
             "-H", f"User-Agent: {load.USER_AGENT}", url]
     before = server.process.cpu_seconds()
     out = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=seconds + 60).stdout

@@ -123,8 +123,9 @@ class Hlsgate(Server):
         self.port, self._binary = proc.free_port(), binary
         os.makedirs(folder, exist_ok=True)
         in_folder(folder, "secret", HLSGATE_SECRET)
-        conf = HLSGATE_CONF.format(port=self.port, more_listeners=self.more_listeners, workers=workers, origin=origin, state=f"{folder}/state",
-                                   size=STORE_SIZE, dir=folder, key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
+        conf = HLSGATE_CONF.format(port=self.port, more_listeners=self.more_listeners, workers=workers, origin=origin,
+                                   state=f"{folder}/state", size=STORE_SIZE, dir=folder,
+                                   key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
         self._conf = in_folder(folder, "hlsgate.yaml", conf)
         self.process = proc.Process([binary, "serve", "-c", self._conf], self.port, f"{folder}/log")
 

@@ -18,39 +18,44 @@ def _admitted(server, path):
     return server.over_tls(server.signed(path))
 
 
-def _per_request(settings, server, url, connections):
+def _per_request(settings, server, url, at_once):
     def measure():
-        cost = h2load.run(server, url, connections, settings.seconds)
+        cost = h2load.run(server, url, 64, at_once, settings.seconds)
         return cost.cpu_seconds / cost.requests * 1e6
 
     return measure
 
 
-def _per_segment(settings, server, url, connections):
+def _per_segment(settings, server, url):
     """Per 3 MB sent: what is under way at the end has cost something, too."""
     def measure():
-        cost = h2load.run(server, url, connections, settings.seconds)
+        cost = h2load.run(server, url, 32, 1, settings.seconds)
         return cost.cpu_seconds / (cost.body_bytes / media.SEGMENT_BYTES) * 1e6
 
     return measure
 
 
 def small_playlist(settings):
-    measures = {}
+    subjects, notes = {}, []
     with Servers(settings) as servers:
         certificate = servers.certificate()
         if servers.wants("hlsgate"):
             server = servers.hlsgate_tls(certificate)
-            measures["hlsgate: token, grant, session, use"] = _per_request(settings, server, _admitted(server, media.SMALL), 64)
+            subjects["hlsgate: token, grant, session, use"] = server, _admitted(server, media.SMALL)
         if servers.wants("h2o"):
             server = servers.h2o(certificate)
-            measures["h2o: a file, no check"] = _per_request(settings, server, server.plain(media.SMALL), 64)
+            subjects["h2o: a file, no check"] = server, server.plain(media.SMALL)
         if servers.wants("nginx"):
             server = servers.nginx_tls(certificate)
-            measures["nginx: secure_link"] = _per_request(settings, server, server.signed(media.SMALL), 64)
-        rounds = in_turn(settings, measures)
-    return [Result("HTTP/2 over TLS: 225-byte playlist, 64 connections, one request at a time on each", USEC, rounds,
-                   (Target(1.3, "h2o"), Target(0.6, "nginx")))]
+            subjects["nginx: secure_link"] = server, server.signed(media.SMALL)
+        notes += [f"{server.name} sends {len(load.fetch(url))} bytes of body" for server, url in subjects.values()]
+
+        def result(at_once, targets):
+            rounds = in_turn(settings, {s: _per_request(settings, *of, at_once) for s, of in subjects.items()})
+            return Result(f"HTTP/2 over TLS: 225-byte playlist, 64 connections, {at_once} at a time on each", USEC, rounds,
+                          targets, tuple(notes))
+
+        return [result(4, (Target(1.3, "h2o"), Target(0.6, "nginx"))), result(1, ())]
 
 
 def hot_segment(settings):
@@ -62,13 +67,13 @@ def hot_segment(settings):
             load.fetch(_admitted(server, media.SMALL))
             url = _admitted(server, media.SEGMENT)
             assert len(load.fetch(url)) == media.SEGMENT_BYTES
-            measures["hlsgate: credential checked"] = _per_segment(settings, server, url, 32)
+            measures["hlsgate: credential checked"] = _per_segment(settings, server, url)
         for name, start in (("h2o", servers.h2o), ("nginx", servers.nginx_tls)):
             if servers.wants(name):
                 server = start(certificate)
-                measures[f"{name}: a file, no check"] = _per_segment(settings, server, server.plain(media.SEGMENT), 32)
+                measures[f"{name}: a file, no check"] = _per_segment(settings, server, server.plain(media.SEGMENT))
         rounds = in_turn(settings, measures)
-    return [Result("HTTP/2 over TLS: hot segment of 3 000 000 bytes, 32 connections, one request at a time on each",
+    return [Result("HTTP/2 over TLS: hot segment of 3 000 000 bytes, 32 connections, 1 at a time on each",
                    "µs CPU per 3 MB", rounds, (Target(1.0, "h2o"),))]
 
 
@@ -94,8 +99,8 @@ def handshakes(settings):
         subjects = {name: start(certificate) for name, start in started.items() if servers.wants(name)}
         for kind in ("full", "resumed"):
             rounds = in_turn(settings, {name: _per_handshake(settings, s, kind) for name, s in subjects.items()})
-            results.append(Result(f"TLS 1.3 handshakes, {kind}: ECDSA P-256, X25519, AES-128-GCM", "µs CPU per handshake", rounds,
-                                  (Target(1.0, "nginx"),)))
+            results.append(Result(f"TLS 1.3 handshakes, {kind}: ECDSA P-256, X25519, AES-128-GCM", "µs CPU per handshake",
+                                  rounds, (Target(1.0, "nginx"),)))
     return results
 
 
@@ -143,7 +148,8 @@ def open_streams(settings):
             alone = _openssl_alone(certificate)
             figures = _hlsgate_memory(servers, certificate)
             clear, _, streams = figures.values()
-            figures |= {"OpenSSL alone": alone, "hlsgate, streams less HTTP/1.1 in the clear less OpenSSL": streams - clear - alone}
+            figures |= {"OpenSSL alone": alone,
+                        "hlsgate, streams less HTTP/1.1 in the clear less OpenSSL": streams - clear - alone}
             rounds |= {subject: [value] for subject, value in figures.items()}
             targets = (Target(24.0, of="hlsgate, streams less"),)
         for name, start in (("h2o", servers.h2o), ("nginx", servers.nginx_tls)):

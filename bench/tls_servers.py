@@ -7,13 +7,12 @@ from servers import Hlsgate, NGINX_HEAD, Nginx, Server, in_folder
 
 H2O = "/usr/bin/h2o"
 
-# KTLS is used where the kernel has it, as hlsgate does.
 NGINX_TLS_CONF = NGINX_HEAD + """
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_tickets on;
-    ssl_conf_command Options KTLS;
+    {kernel_tls}
     server {{
         listen 127.0.0.1:{port} ssl http2 backlog=4096;
         root {root};
@@ -61,16 +60,24 @@ class Certificate:
     def __init__(self, folder):
         os.makedirs(folder)
         self.file, self.key = f"{folder}/cert.pem", f"{folder}/key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "2",
-                        "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out", self.file],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc",
+                        "-days", "2", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key,
+                        "-out", self.file],
                        check=True, capture_output=True, timeout=30)
+
+
+def _has_kernel_tls():
+    with open("/proc/sys/net/ipv4/tcp_available_ulp") as f:
+        return "tls" in f.read().split()
 
 
 class NginxTls(Nginx):
     scheme = "https"
 
     def __init__(self, folder, root, certificate):
-        super().__init__(folder, root, NGINX_TLS_CONF, certificate=certificate.file, key=certificate.key)
+        """Told of kernel TLS only where there is some: it would try for each connection."""
+        super().__init__(folder, root, NGINX_TLS_CONF, certificate=certificate.file, key=certificate.key,
+                         kernel_tls="ssl_conf_command Options KTLS;" if _has_kernel_tls() else "")
 
 
 class H2o(Server):
@@ -80,7 +87,8 @@ class H2o(Server):
         self.port = proc.free_port()
         os.makedirs(folder)
         user = "user: root" if os.geteuid() == 0 else ""
-        conf = H2O_CONF.format(user=user, dir=folder, root=root, port=self.port, certificate=certificate.file, key=certificate.key)
+        conf = H2O_CONF.format(user=user, dir=folder, root=root, port=self.port, certificate=certificate.file,
+                               key=certificate.key)
         self.process = proc.Process([H2O, "-c", in_folder(folder, "h2o.conf", conf)], self.port, f"{folder}/log")
 
 
