@@ -3,8 +3,8 @@
  * somebody has written to. malloc() would hand out what others have used before, all of it
  * resident. For what a library insists on for each connection.
  *
- * One size. Slots come from regions of SLOTS_PER_REGION, are kept for the next who asks, with the few
- * pages they have, and never go back to the system. Thread-safe.
+ * One size. Slots come from regions of SLOTS_PER_REGION, are kept for the next who asks, with the
+ * few pages they have, and never go back to the system. Thread-safe.
  */
 #ifndef BASE_SLOTS_H
 #define BASE_SLOTS_H

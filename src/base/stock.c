@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/panic.h"
+#include "base/slots.h"
 
 enum { ALIGN = 16, STEP = 64 };
 
@@ -78,6 +79,19 @@ static size_t index_of(size_t room)
     return (room + HEADER - 1) / STEP;
 }
 
+static bool belongs_in_slot(size_t n)
+{
+    return !MEM_IS_CHECKED && n >= STOCK_SLOT_LEAST && n <= SLOT_BYTES - HEADER;
+}
+
+static void *slot_block(size_t n)
+{
+    struct stock_block *b = slot_alloc();
+
+    b->room = n; /* all of these belong in slots, by their size too */
+    return b->bytes;
+}
+
 void *stock_alloc(size_t n)
 {
     bool is_large = MEM_IS_CHECKED || n > STOCK_LARGEST;
@@ -90,6 +104,8 @@ void *stock_alloc(size_t n)
         return b->bytes;
     }
     assert(n <= SIZE_MAX - HEADER);
+    if (belongs_in_slot(n))
+        return slot_block(n);
     b = xmalloc(is_large ? HEADER + n : (i + 1) * STEP);
     b->room = is_large ? n : (i + 1) * STEP - HEADER;
     return b->bytes;
@@ -107,6 +123,10 @@ void stock_free(void *p)
 
     if (p == NULL)
         return;
+    if (belongs_in_slot(b->room)) {
+        slot_free(b);
+        return;
+    }
     if (stock.state == UNUSED)
         open_stock();
     if (MEM_IS_CHECKED || b->room > STOCK_LARGEST || stock.state == CLOSED) {

@@ -54,7 +54,8 @@ static void test_zeroed_though_used_before(void **state)
 
 static void test_realloc_keeps_the_bytes(void **state)
 {
-    static const size_t sizes[] = {1, 40, 49, 2032, 2033, 100000, 10, 0, 500};
+    static const size_t sizes[] = {1,     40,    49,     2032,  2033, 16384, 17000, 20000,
+                                   20448, 20449, 100000, 16385, 10,   0,     500};
     char *p = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
