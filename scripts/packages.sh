@@ -54,6 +54,9 @@ players gstreamer1.0-plugins-base decodebin
 players gstreamer1.0-plugins-good its HTTP, HLS
 players gstreamer1.0-plugins-bad  MPEG-TS
 players gstreamer1.0-libav  its decoders
+hardening testssl.sh        grades the TLS of a listener
+hardening slowhttptest      slow heads, slow content, slow readers
+hardening bsdextrautils     hexdump, for testssl.sh
 fuzz    clang               libFuzzer
 fuzz    libclang-rt-14-dev  libFuzzer's and the sanitizers' runtime
 format  clang-format        make check-format

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Builds what the tests need and runs every one. The last line is "N passed, N failed"; the exit code says the same.
 #
-#   build/        release: unit tests, corpus replays, end to end
-#   build-asan/   ASan + UBSan: the same again
-#   build-tsan/   TSan: unit tests with threads, end to end with several workers
+#   build/        release: unit tests, corpus replays; end to end over HTTP/1.1, and over HTTP/2 with TLS
+#   build-asan/   ASan + UBSan: the same; end to end over HTTP/2 in the clear, what is about HTTP/1.1 over TLS, and what
+#                 names its protocol itself: each test once
+#   build-tsan/   TSan: unit tests with threads; end to end with several workers, over HTTP/2 with TLS
 set -u
 cd "$(dirname "$0")/.."
 
@@ -28,13 +29,26 @@ units() { # FOLDER MESON_OPTION...
     cp "$build/meson-logs/testlog.json" "$results/$build.json"
 }
 
-end_to_end() { # FOLDER PYTEST_OPTION...
-    build=$1
-    shift
+end_to_end() { # NAME FOLDER PYTEST_OPTION...
+    name=$1 build=$2
+    shift 2
     HLSGATE_BIN=$PWD/$build/hlsgate /usr/bin/python3 -m pytest -c tests/pytest.ini -q --tb=short -p no:cacheprovider \
-        --junitxml="$results/$build.xml" "$@" tests >"$results/$build.log" 2>&1
-    echo "== end to end: $build"
-    tail -n 200 "$results/$build.log"
+        --junitxml="$results/$name.xml" "$@" tests >"$results/$name.log" 2>&1
+    echo "== end to end: $name"
+    tail -n 200 "$results/$name.log"
+}
+
+released() {
+    end_to_end release-h1 build --proto h1
+    end_to_end release-h2+tls build --proto h2+tls
+}
+
+sanitized() {
+    end_to_end asan-h2c build-asan --proto h2c
+    end_to_end asan-h1+tls build-asan --proto h1+tls -m "h1_only and not players"
+    end_to_end asan-once build-asan --proto h1 -m "once and not players"
+    end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker"
+    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once"
 }
 
 units build
@@ -42,10 +56,10 @@ units build-asan
 units build-tsan --suite threads
 
 # The sanitized daemon is slow and mostly waits: it shares the machine with the release one.
-end_to_end build &
-release=$!
-end_to_end build-asan
-wait $release
-end_to_end build-tsan -m multiworker
+released &
+lane=$!
+sanitized
+wait $lane
 
-/usr/bin/python3 scripts/tally.py build.json build-asan.json build-tsan.json build.xml build-asan.xml build-tsan.xml --in "$results"
+/usr/bin/python3 scripts/tally.py build.json build-asan.json build-tsan.json release-h1.xml release-h2+tls.xml asan-h2c.xml \
+    asan-h1+tls.xml asan-once.xml tsan-h2+tls.xml tsan-once.xml --in "$results"

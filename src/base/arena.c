@@ -84,9 +84,17 @@ static struct arena_block *block_get(size_t payload)
     return b;
 }
 
+/* A block of its own, rather than give up more of the current one than a new one would have left?
+ */
+static bool wants_own_block(const struct arena *a, size_t n)
+{
+    return ONE_MALLOC_EACH || n > STANDARD_PAYLOAD ||
+           (size_t)(a->end - a->at) > STANDARD_PAYLOAD - n;
+}
+
 static void *alloc_from_new_block(struct arena *a, size_t n)
 {
-    bool is_own = ONE_MALLOC_EACH || n > STANDARD_PAYLOAD / 2;
+    bool is_own = wants_own_block(a, n);
     struct arena_block *b = block_get(is_own ? n : STANDARD_PAYLOAD);
 
     b->next = a->blocks;

@@ -124,7 +124,7 @@ const struct conf_field cache_fields[] = {
     CONF_F(struct cache_settings, memory, conf_memory, .def = "25%", .min = "1MiB",
            .doc = "Memory for playlists, hot files and objects of HTTP origins: a size, or a share "
                   "of this machine's RAM."),
-    CONF_F(struct cache_settings, max_object, conf_size, .def = "64MiB", .min = "64KiB",
+    CONF_F(struct cache_settings, max_object, conf_size, .def = "64MiB", .min = "1KiB",
            .max = "4GiB",
            .doc = "The largest object that is kept in memory. Larger ones pass through, and "
                   "ranges of them are asked for as ranges."),

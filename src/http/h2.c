@@ -88,7 +88,6 @@ static int break_down(struct h2 *h, int error)
     else if (error == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
         code = NGHTTP2_PROTOCOL_ERROR;
     h->counts.floods |= error == NGHTTP2_ERR_FLOODED;
-    h->counts.malformed += error == NGHTTP2_ERR_BAD_CLIENT_MAGIC;
     nghttp2_session_terminate_session(h->session, code);
     h->is_broken = true;
     h2_draft_drop(&h->draft);
@@ -102,6 +101,7 @@ int h2_receive(struct h2 *h, struct str bytes, usec_t now)
     if (h->is_broken)
         return -EPROTO;
     h2_budget_refill(&h->budget, now);
+    h->is_blamed = false;
     n = nghttp2_session_mem_recv(h->session, (const uint8_t *)bytes.p, bytes.n);
     if (h->draft != NULL)
         h2_draft_settle(&h->draft);

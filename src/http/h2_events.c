@@ -36,7 +36,9 @@ static void take_priority_update(struct h2 *h, const nghttp2_ext_priority_update
 {
     struct h2_stream *s = stream_of(h->session, update->stream_id);
 
-    if (s != NULL)
+    if (update->stream_id == 0) /* RFC 9218 7.1; nghttp2 does not look */
+        nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);
+    else if (s != NULL)
         s->has_urgency = true;
     else
         h->urgent_ids[h->urgent_next++ % ARRAY_LEN(h->urgent_ids)] = update->stream_id;
@@ -183,6 +185,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     struct h2 *h = user_data;
 
     h->counts.malformed++;
+    h->is_blamed = true;
     h2_draft_drop(&h->draft);
     return h2_spend(h);
 }
@@ -209,13 +212,21 @@ static void answered(struct h2_stream *s)
         nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
 }
 
+/* Many errors of the connection nghttp2 answers by itself: their GOAWAY is all we see of them. */
+static void note_end(struct h2 *h, uint32_t code)
+{
+    h->is_broken = true;
+    h->counts.malformed += !h->is_blamed && code != NGHTTP2_ENHANCE_YOUR_CALM;
+    h->is_blamed = true;
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct h2 *h = user_data;
     struct h2_stream *s = NULL;
 
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
-        h->is_broken = true;
+        note_end(h, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         s = stream_of(session, frame->hd.stream_id);
     if (s == NULL || s->is_forgotten)

@@ -74,6 +74,7 @@ struct h2 {
     struct h2_budget budget;
     struct h2_counts counts;
     enum h2_drain drain;
+    bool is_blamed;  /* what is wrong with this input is counted */
     bool is_flooded; /* the budget is used up */
     bool is_broken;  /* no more input is taken */
 };

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from support import proto
-from support.gate import ROOT, Gate
+from support.gate import ROOT, Gate, running
 from support.nginx import Nginx
 from support.origin import Origin
 from support.players import SECONDS
@@ -53,12 +53,8 @@ def gate(make_gate):
 def shared_gate(tmp_path_factory):
     """One daemon for all cases of a table, where they only look and refuse."""
     home = tmp_path_factory.mktemp("shared")
-    gate = Gate(home, Streams(home / "streams")).start()
-    try:
+    with running(Gate(home, Streams(home / "streams"))) as gate:
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 @pytest.fixture

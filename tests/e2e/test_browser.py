@@ -11,6 +11,8 @@ from support.gate import free_port
 from support.players import HEIGHT, SECONDS, STREAM, WIDTH, looks_like
 from support.signing import sign
 
+pytestmark = pytest.mark.once
+
 MASTER = f"{STREAM}/master.m3u8"
 SMALL, LARGE = [640, 360], [1280, 720]
 LEVELS = {"sd": 0, "hd": 1}  # hls.js counts renditions from the smallest

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from support import proto
 from support.coding import coding_of, decoded
 from support.gate import http_origin
 from support.origin import chunk, folder, head, last_chunk, rx, tx
@@ -278,12 +279,12 @@ def test_who_leaves_leaves_nothing_behind(make_gate, streams):
     streams.write(TEXT, b"".join(bytes_of(str(i), 3).hex().encode() * 2 for i in range(300_000)))
     with gate.viewer().start(TEXT, GZIP, receive_buffer=4096) as c:
         assert coding_of(c.read_head()) == "gzip"
-        c.read_exactly(1000)
+        c.read_content(1000)
     gate.wait_all_given_back()
 
 
 def test_curl_unpacks_it(viewer):
     for extra in (["-H", "Accept-Encoding: gzip"], ["-H", "Accept-Encoding: br"], []):
-        done = subprocess.run(["curl", "-sS", "--compressed", *extra, through(viewer.gate, TEXT)], capture_output=True,
-                              timeout=30, check=True)
+        done = subprocess.run(["curl", "-sS", *proto.current().curl, "--compressed", *extra, through(viewer.gate, TEXT)],
+                              capture_output=True, timeout=30, check=True)
         assert done.stdout == WORDS

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from support import frames as f
-from support import h2, proto
-from support.gate import HOME, KEYS, Gate
+from support import h2, http, proto
+from support.gate import HOME, KEYS, Gate, http_origin, running
 from support.http import NAME, Closed
 from support.origin import data, head, rx, tx
 from support.signing import sign
@@ -30,14 +30,10 @@ GRANT = json.dumps({"uid": "h", "path": PLAYLIST, "clientIp": "10.0.0.1", "UserA
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory, authority):
     home = tmp_path_factory.mktemp("http2")
-    gate = Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1, access=OPEN).start()
-    gate.streams.movie()
-    gate.streams.write(BIG, BIG_CONTENT)
-    try:
+    with running(Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1, access=OPEN)) as gate:
+        gate.streams.movie()
+        gate.streams.write(BIG, BIG_CONTENT)
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 @pytest.fixture
@@ -84,8 +80,6 @@ class TestPreface:
             assert c.read_response(1).body == CONTENT
 
     def test_http_1_1_is_spoken_at_the_same_address(self, gate):
-        from support import http
-
         assert http.fetch(gate.port, "GET", SEGMENT).body == CONTENT
 
     def test_not_where_it_is_off(self, h2_gate):
@@ -258,8 +252,6 @@ class TestStreams:
         assert len([got for got in raw.seen if got.kind == f.DATA and got.stream == 3]) > 10
 
     def test_answers_overtake_each_other(self, h2_gate, origin):
-        from support.gate import http_origin
-
         hold = origin.barrier()
         origin.script(rx("GET", "/a/slow.ts"), hold, tx(200, b"slow"))
         origin.script(rx("GET", "/a/quick.ts"), tx(200, b"quick"))
@@ -272,8 +264,6 @@ class TestStreams:
 
     def test_more_than_allowed_are_refused_and_may_come_again(self, h2_gate, origin):
         """RFC 9113 5.1.2, 8.7"""
-        from support.gate import http_origin
-
         hold = origin.barrier()
         for i in range(3):
             origin.script(rx("GET", f"/a/{i}.ts"), hold, tx(200, b"x"))
@@ -298,8 +288,6 @@ class TestStreams:
             assert c.is_served(5)
 
     def test_body_that_breaks_resets_its_stream_alone(self, h2_gate, origin):
-        from support.gate import http_origin
-
         hold = origin.barrier()
         origin.script(rx("GET", "/a/s.ts"), head(200, content_length=100_000), data(b"x" * 50_000), hold,
                       lambda peer: peer.close())

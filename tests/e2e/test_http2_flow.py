@@ -3,8 +3,8 @@ import pytest
 
 from support import frames as f
 from support import proto
-from support.gate import HOME, Gate, http_origin
-from support.origin import head, pour, rx, tx
+from support.gate import HOME, Gate, http_origin, running
+from support.origin import head, pour, rx
 from support.streams import Streams, bytes_of, media
 from support.wait import until, until_still
 
@@ -19,39 +19,24 @@ BIG_CONTENT = bytes_of("big", BIG_SIZE)
 OPEN = {"policy": {"segment": [], "playlist": [], "key": []}}
 
 
-def start(home, authority, **config):
-    gate = Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), **{"workers": 1, "access": OPEN, **config})
-    gate.streams.movie()
-    gate.streams.write(BIG, BIG_CONTENT)
-    return gate.start()
-
-
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory, authority):
-    gate = start(tmp_path_factory.mktemp("flow"), authority)
-    try:
+    home = tmp_path_factory.mktemp("flow")
+    with running(Gate(home, Streams(home / "streams"), proto.Protocol("h2c", authority), workers=1, access=OPEN)) as gate:
+        gate.streams.movie()
+        gate.streams.write(BIG, BIG_CONTENT)
         yield gate
-        gate.stop()
-    finally:
-        gate.abandon()
 
 
 @pytest.fixture
-def own_gate(tmp_path, authority):
-    gates = []
-
+def own_gate(make_gate, authority):
     def make(**config):
-        (tmp_path / "own").mkdir()
-        gates.append(start(tmp_path / "own", authority, **config))
-        return gates[-1]
+        gate = make_gate(protocol=proto.Protocol("h2c", authority), workers=1, access=OPEN, **config)
+        gate.streams.movie()
+        gate.streams.write(BIG, BIG_CONTENT)
+        return gate
 
-    yield make
-    try:
-        for gate in gates:
-            gate.stop()
-    finally:
-        for gate in gates:
-            gate.abandon()
+    return make
 
 
 def client(gate, *settings, **options):
@@ -139,22 +124,19 @@ class TestSlowStreams:
         """What is passed through uncached stays at its origin while its stream's window is closed."""
         size = 64 << 20
         origin = make_origin()
-        floods = [pour(bytes_of("flood", 1 << 20), size) for _ in range(4)]
+        floods = [pour(bytes_of("flood", 1 << 20)) for _ in range(4)]
         for i, flood in enumerate(floods):
             origin.script(rx("GET", f"/a/{i}.ts"), head(200, content_length=size, cache_control="no-store"), flood)
         origin.may_leave = True
         gate = own_gate(origins=[http_origin(origin)])
-        before = memory(gate)
+        before = gate.memory()
         with client(gate) as c:
             c.send(f.window_update(0, 1 << 30), *[f.request(2 * i + 1, f"/a/{i}.ts") for i in range(4)])
             for i in range(4):
                 c.read_until(lambda: len(c.content(2 * i + 1)) == f.WINDOW)
             until_still(lambda: sum(flood.sent for flood in floods), "the origin is held up")
-            assert memory(gate) - before < 16 << 20
+            assert gate.memory() - before < 16 << 20
         until(lambda: gate.count_of("client_left") == 4)
-        for flood in floods:
-            flood.sent = size
-        origin.failures.clear()
 
     def test_who_opens_no_window_is_dropped_in_time_and_alone(self, own_gate):
         gate = own_gate(http={"send_timeout": "500ms"})
@@ -170,26 +152,20 @@ class TestSlowStreams:
         gate = own_gate(http={"send_timeout": "500ms"})
         with client(gate, (f.INITIAL_WINDOW_SIZE, 2**31 - 1), receive_buffer=8 << 10) as c:
             c.send(f.window_update(0, 2**31 - 1 - f.WINDOW), *[f.request(i, BIG) for i in range(1, 21, 2)])
-            # The kernel may take the whole of one or two answers.
-            until(lambda: gate.count_of("send_timeout") >= 8, "all given up")
+            until(lambda: gate.count_of("send_timeout") > 0, "given up")
             gate.wait_gauge("connections", 1)
-        assert gate.counters()["send_timeouts"] >= 1
+        assert gate.counters()["send_timeouts"] == 1  # the connection; one or two had gone into the kernel's buffers
+        assert gate.count_of("send_timeout") >= 7
 
     def test_answers_that_nobody_reads_have_an_end(self, own_gate):
         """PINGs without reading their answers: they are not gathered without bound."""
         gate = own_gate(http={"send_timeout": "500ms"})
-        before = memory(gate)
+        before = gate.memory()
         with client(gate, is_polite=False, receive_buffer=4 << 10) as c:
             for _ in range(300):
                 c.try_to_send(f.frame(f.PING, 0, 0, b"12345678") * 1000)
             gate.wait_gauge("connections", 1)
-        assert memory(gate) - before < 8 << 20
-
-
-def memory(gate):
-    """Resident, in bytes."""
-    with open(f"/proc/{gate.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) << 10
+        assert gate.memory() - before < 8 << 20
 
 
 class TestPriorities:

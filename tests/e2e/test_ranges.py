@@ -3,6 +3,7 @@ import subprocess
 
 import pytest
 
+from support import proto
 from support.gate import http_origin
 from support.multipart import parts_of
 from support.origin import data, folder, head, rx
@@ -42,7 +43,7 @@ def by_memory(gate, origin):
 
 
 def by_open_file(gate, origin):
-    started = gate(access=OPEN, cache={"hot_after": 1, "file_copy_max": 0})
+    started = gate(access=OPEN, cache={"hot_after": 1, "file_copy_max": 0, "max_object": "1KiB"})
     started.streams.movie()
     viewer = started.viewer()
     until(lambda: viewer.gets(FILE) and started.cache()["files"] > 0, "the file is kept open")
@@ -142,7 +143,7 @@ def test_while_the_object_arrives_the_whole_is_answered(make_gate, origin):
     with gate.viewer().start(FILE, {"Range": "bytes=0-1,4-5"}) as c:
         assert c.read_head().status == 200
         hold.open()
-        assert c.read_exactly(SIZE) == CONTENT
+        assert c.read_content(SIZE) == CONTENT
     gate.wait_gauge("fetches", 0)
     assert bounds(ask(gate.viewer(), "0-1,4-5")) == [(0, 1), (4, 5)]
 
@@ -151,12 +152,14 @@ def test_who_leaves_between_two_parts_leaves_nothing_behind(make_gate):
     gate = make_gate(access=OPEN)
     gate.streams.write(BIG, bytes_of("big", 6 << 20))
     with gate.viewer().start(BIG, {"Range": "bytes=0-3000000,4000000-5000000"}, receive_buffer=4096) as c:
-        c.read_exactly(1000)
+        assert c.read_head().status == 206
+        c.read_content(1000)
     gate.wait_all_given_back()
 
 
 def test_curl_reads_them(make_gate):
     gate = make_gate(access=OPEN)
     gate.streams.movie()
-    done = subprocess.run(["curl", "-sS", "-r", "0-1,4-5", through(gate, FILE)], capture_output=True, timeout=30, check=True)
+    done = subprocess.run(["curl", "-sS", *proto.current().curl, "-r", "0-1,4-5", through(gate, FILE)], capture_output=True,
+                          timeout=30, check=True)
     assert CONTENT[4:6] in done.stdout and done.stdout.count(b"Content-Range: bytes") == 2

@@ -2,7 +2,6 @@
 import concurrent.futures
 import re
 import signal
-import socket
 import threading
 from pathlib import Path
 

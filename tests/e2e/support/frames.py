@@ -20,7 +20,10 @@ WITH_PRIORITY = 0x20
 NO_RFC7540_PRIORITIES = 9
 WINDOW = 65535  # that everything begins with
 
-Frame = namedtuple("Frame", "kind flags stream payload")
+
+class Frame(namedtuple("Frame", "kind flags stream payload")):
+    def __repr__(self):
+        return f"<kind {self.kind}, flags {self.flags:#x}, stream {self.stream}, {len(self.payload)} bytes>"
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -180,5 +183,5 @@ class Client:
         return self.goaways[-1][1]
 
     def is_served(self, stream, target="/health"):
-        self.send(request(stream, target))
+        self.send(request(stream, target, method="HEAD"))  # needs no window
         return self.read_response(stream).status == 200

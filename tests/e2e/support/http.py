@@ -43,8 +43,9 @@ class Closed(Exception):
     """The server closed before a whole response had come."""
 
 
-def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tls=None):
-    """Connected to a port of this machine or to the socket at `path`; `tls`: an ssl.SSLContext, and the handshake is done."""
+def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tls=None, first=b""):
+    """Connected to a port of this machine or to the socket at `path`; `first` is sent at once; `tls`: an ssl.SSLContext, and the
+    handshake is done."""
     is_v6 = ":" in (source or host or "")
     family = socket.AF_UNIX if path else socket.AF_INET6 if is_v6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -57,6 +58,7 @@ def open_socket(port, source=None, host=None, receive_buffer=None, path=None, tl
         sock.connect(str(path) if path else (host or ("::1" if is_v6 else "127.0.0.1"), port))
         if not path:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a small frame does not wait for an ACK
+        sock.sendall(first)
         return tls.wrap_socket(sock, server_hostname=NAME) if tls else sock
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
         sock.close()
@@ -212,6 +214,22 @@ class Connection(Content):
             return True
         assert data == b"", data[:200]
         return True
+
+
+def drip(c, pieces, pause=0.02):
+    """Sends one piece after the other, slowly, until the server has had enough and ends the connection."""
+    c.sock.settimeout(pause)
+    for piece in pieces:
+        try:
+            c.send(piece)
+            while c.sock.recv(1 << 16):
+                pass
+            return
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+    raise AssertionError("it takes them all")
 
 
 def fetch(port, method, target, fields=(), body=None, source=None, **options):

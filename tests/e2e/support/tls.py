@@ -32,6 +32,19 @@ class Authority:
                 f"/CN={stem[:60]}", "-addext", f"subjectAltName={','.join(names)}", "-keyout", key, "-out", cert)
         return cert, key
 
+    def expired(self, *names):
+        """The same, of yesteryear; by the `ca` command, for `req` only knows of days to come."""
+        cert, key = self.folder / "expired.pem", self.folder / "expired.key"
+        request, config = self.folder / "expired.csr", self.folder / "ca.cnf"
+        (self.folder / "index.txt").write_text("")
+        config.write_text(f"[ca]\ndefault_ca = d\n[d]\ndatabase = {self.folder}/index.txt\nnew_certs_dir = {self.folder}\n"
+                          "rand_serial = yes\ndefault_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n"
+                          f"[e]\nsubjectAltName = {','.join(names)}\n")
+        openssl("req", "-new", *KEYS["ec"], "-subj", "/CN=expired", "-keyout", key, "-out", request)
+        openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.file, "-keyfile", self.key, "-in", request, "-out",
+                cert, "-extensions", "e", "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")
+        return cert, key
+
     def server(self, *names):
         """The context of a server that holds a certificate for these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
