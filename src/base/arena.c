@@ -75,7 +75,8 @@ static struct arena_block *block_get(size_t payload)
 
 static void *alloc_from_new_block(struct arena *a, size_t n)
 {
-    bool is_own = MEM_IS_CHECKED || n > STANDARD_PAYLOAD / 2;
+    bool is_first = a->blocks == NULL; /* there is no rest of another that would be lost */
+    bool is_own = MEM_IS_CHECKED || n > (is_first ? STANDARD_PAYLOAD : STANDARD_PAYLOAD / 2);
     struct arena_block *b = block_get(is_own ? n : STANDARD_PAYLOAD);
 
     b->next = a->blocks;
