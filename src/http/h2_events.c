@@ -233,7 +233,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         note_end(h, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         s = stream_of(session, frame->hd.stream_id);
-    if (s == NULL || s->is_forgotten)
+    if (s == NULL || s->is_forgotten || s->stage == H2_ASKED) /* 100 (Continue) */
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS)
         s->is_head_gone = true;

@@ -59,6 +59,10 @@ static int on_want_content(struct req *r)
         return -EMSGSIZE;
     if (s->has_all_content)
         return take_content(r);
+    if (r->head.expects_continue && r->content_buf.n == 0) {
+        h2_continue(s->stream);
+        h2_conn_will_flush(s->connection);
+    }
     s->wait = CONTENT;
     set_limit(s, worker_of(s)->content);
     return 0;
