@@ -11,17 +11,6 @@
 
 #include "base/panic.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ONE_MALLOC_EACH 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ONE_MALLOC_EACH 1
-#endif
-#endif
-#ifndef ONE_MALLOC_EACH
-#define ONE_MALLOC_EACH 0
-#endif
-
 enum { ALIGN = 16, STOCK_MAX = 64 };
 
 struct arena_block {
@@ -49,7 +38,7 @@ void arena_init(struct arena *a, size_t cap)
 
 static void block_give_back(struct arena_block *b)
 {
-    if (ONE_MALLOC_EACH || b->size != STANDARD_PAYLOAD || stock_count == STOCK_MAX) {
+    if (MEM_IS_CHECKED || b->size != STANDARD_PAYLOAD || stock_count == STOCK_MAX) {
         free(b);
         return;
     }
@@ -84,9 +73,17 @@ static struct arena_block *block_get(size_t payload)
     return b;
 }
 
+/* A block of its own, rather than give up more of the current one than a new one would have left?
+ */
+static bool wants_own_block(const struct arena *a, size_t n)
+{
+    return MEM_IS_CHECKED || n > STANDARD_PAYLOAD ||
+           (size_t)(a->end - a->at) > STANDARD_PAYLOAD - n;
+}
+
 static void *alloc_from_new_block(struct arena *a, size_t n)
 {
-    bool is_own = ONE_MALLOC_EACH || n > STANDARD_PAYLOAD / 2;
+    bool is_own = wants_own_block(a, n);
     struct arena_block *b = block_get(is_own ? n : STANDARD_PAYLOAD);
 
     b->next = a->blocks;
@@ -108,7 +105,7 @@ void *arena_alloc(struct arena *a, size_t n)
     if (a->is_full)
         return NULL;
     a->used += rounded;
-    if (ONE_MALLOC_EACH)
+    if (MEM_IS_CHECKED)
         return alloc_from_new_block(a, n);
     if ((size_t)(a->end - a->at) < rounded)
         return alloc_from_new_block(a, rounded);

@@ -37,6 +37,19 @@
         max_a_ > max_b_ ? max_a_ : max_b_; \
     })
 
+/* Does ASan look on? Then nothing is kept for the next who asks: each block is a malloc of its own,
+ * and what is wrong with it is seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEM_IS_CHECKED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEM_IS_CHECKED 1
+#endif
+#endif
+#ifndef MEM_IS_CHECKED
+#define MEM_IS_CHECKED 0
+#endif
+
 void *xmalloc(size_t n);
 void *xzalloc(size_t n);
 void *xcalloc(size_t count, size_t size); /* aborts when the product overflows */

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/stock.h"
+
 const uint8_t h2_drain_ping[8] = "hlsgate"; /* its ACK ends the grace of h2_drain() */
 
 static nghttp2_session_callbacks *callbacks;
@@ -26,6 +28,30 @@ static void make_callbacks(void)
     nghttp2_option_set_max_continuations(options, 9 * H2_BUDGET);
     nghttp2_option_set_max_outbound_ack(options, H2_BUDGET);
 }
+
+/* Nothing is left of a request after its end, in nghttp2 either: the next one takes its place. */
+static void *take(size_t n, void *unused)
+{
+    return stock_alloc(n);
+}
+
+static void *take_zeroed(size_t count, size_t size, void *unused)
+{
+    assert(size == 0 || count <= SIZE_MAX / size);
+    return stock_zalloc(count * size);
+}
+
+static void *resize(void *p, size_t n, void *unused)
+{
+    return stock_realloc(p, n);
+}
+
+static void give_back(void *p, void *unused)
+{
+    stock_free(p);
+}
+
+static nghttp2_mem memory = {NULL, take, give_back, take_zeroed, resize};
 
 static void submit_settings(struct h2 *h, unsigned max_streams)
 {
@@ -52,7 +78,7 @@ struct h2 *h2_new(const struct h2_events *events, void *owner, unsigned max_stre
     list_init(&h->touched);
     list_init(&h->ended);
     h2_budget_init(&h->budget, now);
-    if (nghttp2_session_server_new2(&h->session, callbacks, h, options) < 0)
+    if (nghttp2_session_server_new3(&h->session, callbacks, h, options, &memory) < 0)
         WRONG("no memory for nghttp2");
     submit_settings(h, max_streams);
     return h;

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#include "base/stock.h"
+
 static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(session, id);
@@ -58,7 +60,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
-    s = xzalloc(sizeof *s);
+    s = stock_zalloc(sizeof *s);
     s->h2 = h;
     s->id = frame->hd.stream_id;
     s->expects_content = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "base/codec.h"
+#include "base/stock.h"
 #include "http/date.h"
 #include "http/scan.h"
 
@@ -343,7 +344,7 @@ void h2_stream_free(struct h2_stream *s)
     list_remove(&s->all);
     list_remove(&s->touched);
     list_remove(&s->ended);
-    free(s);
+    stock_free(s);
 }
 
 void h2_flush_ended(struct h2 *h)

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from support.browser import Browser, PageServer
-from support.gate import free_port
 from support.players import HEIGHT, SECONDS, STREAM, WIDTH, looks_like
+from support.proto import Protocol
 from support.signing import sign
 
 pytestmark = pytest.mark.once
@@ -41,9 +41,9 @@ def sites(authority):
 class Theatre:
     """A gate, and pages that play from it over one protocol."""
 
-    def __init__(self, browser, site, gate, origin, protocol):
-        self._browser, self._site, self._gate, self._origin = browser, site, gate, origin
-        self.protocol, self.port = protocol, int(origin.rpartition(":")[2])
+    def __init__(self, browser, site, gate):
+        self._browser, self._site, self._gate = browser, site, gate
+        self.port = gate.port
         gate.grant(gate.viewer(ip="127.0.0.1", ua=browser.user_agent), path=MASTER)
 
     def page(self, origin=None):
@@ -55,7 +55,7 @@ class Theatre:
         return self._site.origin.replace("127.0.0.1", "localhost")
 
     def open(self, page, player, path=MASTER, with_cookies=False, level=-1, **options):
-        url, cookies = json.dumps(self._origin + sign(path)), json.dumps(with_cookies)
+        url, cookies = json.dumps(self._gate.url + sign(path)), json.dumps(with_cookies)
         if player == "native":
             page.run(f"openNative({url}, {cookies})")
         else:
@@ -63,26 +63,19 @@ class Theatre:
 
     def responses(self, page):
         """All that the gate has answered to a page, each as it should be."""
-        responses = page.responses(self.port)
+        responses, protocol = page.responses(self.port), self._gate.protocol
         for r in responses:
-            assert r["status"] in (200, 204, 206) and r["protocol"] == self.protocol, r
-            assert r.get("securityDetails", {}).get("protocol") == ("TLS 1.3" if self.protocol == "h2" else None), r
+            assert r["status"] in (200, 204, 206) and r["protocol"] == protocol.alpn, r
+            assert r.get("securityDetails", {}).get("protocol") == ("TLS 1.3" if protocol.is_tls else None), r
         return responses
 
 
 @pytest.fixture
 def theatre(browser, sites, make_gate, demo, authority):
-    def make(transport, **config):
+    def make(protocol, **config):
         origins = [{"prefix": "/", "filesystem": {"root": str(demo.root)}}]
-        if transport == "h1":
-            gate = make_gate(origins=origins, **config)
-            return Theatre(browser, sites["http"], gate, f"http://127.0.0.1:{gate.port}", "http/1.1")
-        gate = make_gate(start=False, origins=origins, **config)
-        certificate, key = authority.certificate("IP:127.0.0.1")
-        port = free_port()
-        gate.config["listen"].append({"address": f"[::]:{port}", "tls": {"certificate": str(certificate), "key": str(key)}})
-        gate.write_config()
-        return Theatre(browser, sites["https"], gate.start(), f"https://127.0.0.1:{port}", "h2")
+        gate = make_gate(protocol=Protocol(protocol, authority), origins=origins, **config)
+        return Theatre(browser, sites[gate.protocol.scheme], gate)
 
     return make
 
@@ -103,15 +96,15 @@ def sends_cookies(page, theatre):
     return any("cookie" in fields for path, fields in page.sent_fields(theatre.port) if path.endswith(".ts"))
 
 
-@pytest.mark.parametrize("transport", ["h1", "h2+tls"])
+@pytest.mark.parametrize("protocol", ["h1", "h2+tls"])
 @pytest.mark.parametrize("with_cookies", [False, True], ids=["without cookies", "with cookies"])
 @pytest.mark.parametrize("player", ["native", "hls.js"])
-def test_master_playlist(theatre, demo, player, with_cookies, transport):
-    theatre = theatre(transport)
+def test_master_playlist(theatre, demo, player, with_cookies, protocol):
+    theatre = theatre(protocol)
     with theatre.page() as page:
         theatre.open(page, player, with_cookies=with_cookies)
         sees(page, demo, 8)
-        page.screenshot(f"chromium-{player}-{transport}.png")
+        page.screenshot(f"chromium-{player}-{protocol}.png")
         sees(page, demo, 3)
         plays_all(page, [SMALL, LARGE])
         assert any("/enc.key" in r["url"] for r in theatre.responses(page))

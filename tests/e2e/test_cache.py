@@ -406,7 +406,7 @@ class TestMemory:
         for i in range(100):
             viewer.gets("/a/popular.ts")
             viewer.gets(f"/a/{i}.ts")
-        assert origin.count("/a/popular.ts") <= 10  # there are shards, each with hardly more than itself
+        assert origin.count("/a/popular.ts") <= 18  # there are 16 shards, each with hardly room for more than itself
 
     @pytest.mark.multiworker
     def test_more_on_its_way_than_there_is_room_for(self, start, origin):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.gate import free_port
 from support.players import HEIGHT, RATE, RAW, SECONDS, STREAM, UA, WIDTH, looks_like, pictures, pictures_of
+from support.proto import Protocol
 from support.signing import sign
 
 pytestmark = pytest.mark.players
@@ -38,7 +38,8 @@ def vlc(url, folder):
     """It will not run as root."""
     copy, nobody = folder / "copy.ts", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     return ([*(nobody if IS_ROOT else []), "cvlc", "--no-dbus", "--no-gnutls-system-trust",
-             f"--gnutls-dir-trust={folder}/trust", "--adaptive-logic=highest", f"--sout=#std{{access=file,mux=ts,dst={copy}}}", "--play-and-exit", url],
+             f"--gnutls-dir-trust={folder}/trust", "--adaptive-logic=highest",
+             f"--sout=#std{{access=file,mux=ts,dst={copy}}}", "--play-and-exit", url],
             lambda: pictures_of(copy, folder) if has_bytes(copy) else [])
 
 
@@ -74,48 +75,36 @@ def play(player, url, folder, *options):
     return seen(), f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
-class Cinema:
-    """A gate, and the signed URL of the demo there."""
-
-    def __init__(self, gate, transport, authority):
-        self.gate = gate
-        self.url = f"http://127.0.0.1:{gate.port}" + sign(MASTER)
-        if transport != "h1":
-            port = free_port()
-            certificate, key = authority.certificate("IP:127.0.0.1")
-            gate.config["listen"].append({"address": f"[::]:{port}", "http2": "on" if transport == "h2+tls" else "off",
-                                          "tls": {"certificate": str(certificate), "key": str(key)}})
-            gate.write_config()
-            self.url = f"https://127.0.0.1:{port}" + sign(MASTER)
-        gate.start()
-
-    def let_in(self, ua):
-        self.gate.grant(self.gate.viewer(ip="127.0.0.1", ua=ua), path=MASTER)
-
-
 @pytest.fixture(params=["h1", "h1+tls", "h2+tls"])
-def cinema(request, make_gate, demo, authority):
+def gate(request, make_gate, demo, authority):
     """Where HTTP/2 is offered, VLC and GStreamer take it; ffmpeg and mpv have never heard of it."""
-    gate = make_gate(start=False, origins=[{"prefix": "/", "filesystem": {"root": str(demo.root)}}])
-    return Cinema(gate, request.param, authority)
+    gate = make_gate(start=False, protocol=Protocol(request.param, authority),
+                     origins=[{"prefix": "/", "filesystem": {"root": str(demo.root)}}])
+    gate.config["listen"][0]["http2"] = gate.protocol.is_h2
+    gate.write_config()
+    return gate.start()
+
+
+def let_in(gate, ua):
+    gate.grant(gate.viewer(ip="127.0.0.1", ua=ua), path=MASTER)
 
 
 @pytest.mark.parametrize("player", [ffmpeg, mpv, vlc, gstreamer], ids=lambda p: p.__name__)
-def test_to_the_end(cinema, demo, folder, player):
+def test_to_the_end(gate, demo, folder, player):
     """First as a stranger, so that the log tells what it calls itself; then let in."""
-    seen, words = play(player, cinema.url, folder)
+    seen, words = play(player, gate.url + sign(MASTER), folder)
     assert seen == [], words
-    entry, *_ = cinema.gate.denied_log()["logs"]
+    entry, *_ = gate.denied_log()["logs"]
     assert entry["outcome"] == "no_grant", words
-    cinema.let_in(entry["user_agent"])
-    seen, words = play(player, cinema.url, folder)
-    # VLC writes what it has got into a file, and loses some frames where it changes the rendition.
+    let_in(gate, entry["user_agent"])
+    seen, words = play(player, gate.url + sign(MASTER), folder)
+    # VLC writes what it has got into a file, and not the last few frames.
     assert SECONDS * RATE - 15 <= len(seen) <= SECONDS * RATE, words
     assert all(looks_like(picture, demo, second) for second, picture in enumerate(seen[::RATE])), words
 
 
 @pytest.mark.parametrize("second", [1, 7, 13])
-def test_ffmpeg_seeks(cinema, demo, folder, second):
-    cinema.let_in(UA)
-    seen, words = play(ffmpeg, cinema.url, folder, "-ss", str(second))
+def test_ffmpeg_seeks(gate, demo, folder, second):
+    let_in(gate, UA)
+    seen, words = play(ffmpeg, gate.url + sign(MASTER), folder, "-ss", str(second))
     assert abs(len(seen) - (SECONDS - second) * RATE) <= 2 and looks_like(seen[0], demo, second), words
