@@ -169,6 +169,11 @@ struct h2_counts *h2_get_counts(struct h2 *h)
     return &h->counts;
 }
 
+bool h2_stream_has_window(const struct h2_stream *s)
+{
+    return nghttp2_session_get_stream_remote_window_size(s->h2->session, s->id) > 0;
+}
+
 void h2_stream_set_owner(struct h2_stream *s, void *owner)
 {
     s->owner = owner;

@@ -141,6 +141,12 @@ void h2_head(const struct h2_head_draft *d, const char *bytes, struct http_field
 void h2_stream_set_owner(struct h2_stream *s, void *owner);
 void *h2_stream_owner(const struct h2_stream *s);
 
+/* RFC 9110 10.1.1: 100 (Continue), before h2_respond(). */
+void h2_continue(struct h2_stream *s);
+
+/* May more of its response go, as far as its own window goes? */
+bool h2_stream_has_window(const struct h2_stream *s);
+
 enum h2_urgency { H2_URGENT = 1, H2_USUAL = 3, H2_BACKGROUND = 5 }; /* RFC 9218 4.1 */
 
 /*

@@ -74,17 +74,21 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* Trailers are checked by nghttp2 and dropped. */
+/*
+ * Trailers are checked by nghttp2 and dropped. What nobody will look at is paid for: one byte of a
+ * header block can stand for 4 KiB that nghttp2 has to check (HPACK bomb).
+ */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags,
                      void *user_data)
 {
     struct h2 *h = user_data;
 
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && h->draft != NULL)
-        h2_draft_add(h->draft, (struct str){(const char *)name, name_n},
-                     (struct str){(const char *)value, value_n});
-    return 0;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || h->draft == NULL)
+        return h2_spend(h);
+    h2_draft_add(h->draft, (struct str){(const char *)name, name_n},
+                 (struct str){(const char *)value, value_n});
+    return h2_draft_verdict(h->draft) == H2_HEAD_TOO_LARGE ? h2_spend(h) : 0;
 }
 
 /* RFC 9113 8.2.1: a field with characters it may not hold makes the request malformed. */
@@ -231,7 +235,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         note_end(h, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
         s = stream_of(session, frame->hd.stream_id);
-    if (s == NULL || s->is_forgotten)
+    if (s == NULL || s->is_forgotten || s->stage == H2_ASKED) /* 100 (Continue) */
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS)
         s->is_head_gone = true;

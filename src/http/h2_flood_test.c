@@ -205,5 +205,47 @@ static void test_a_flood_in_one_read(void **state)
     world_done(&w);
 }
 
-TEST_MAIN(cmocka_unit_test(test_floods), cmocka_unit_test(test_not_a_flood_when_it_is_slow),
-          cmocka_unit_test(test_honest_traffic), cmocka_unit_test(test_a_flood_in_one_read))
+/* A field of nearly 4 KiB for HPACK's table, then, a byte each, 10 000 times the same again. */
+static void put_bomb(struct buf *b, uint32_t id, unsigned flags, const char *lines)
+{
+    struct buf block = {.cap = 1 << 20};
+
+    put_fields(&block, lines);
+    buf_add(&block, STR("\x40\1a\x7f\xa1\x1e")); /* with indexing, a: 127 + 3873 bytes */
+    for (int i = 0; i < 4000; i++)
+        buf_add(&block, STR("x"));
+    for (int i = 0; i < 10000; i++)
+        buf_add(&block, STR("\xbe"));
+    put_frame(b, HEADERS, flags | END_HEADERS, id, buf_str(&block));
+    buf_done(&block);
+}
+
+static void expect_calm(struct world *w, struct buf *b)
+{
+    assert_int_equal(world_receive(w, b), -EPROTO);
+    assert_non_null(strstr(world_said(w), ":11)"));
+    assert_int_equal(h2_get_counts(w->h2)->floods, 1);
+}
+
+static void test_header_bomb(void **state)
+{
+    struct fixture *f = *state;
+
+    put_bomb(&f->b, 1, END_STREAM, GET_LINES);
+    expect_calm(&f->w, &f->b);
+}
+
+static void test_header_bomb_in_trailers(void **state)
+{
+    struct fixture *f = *state;
+
+    f->w.plan.status = 0;
+    put_request(&f->b, 1, 0, GET_LINES);
+    put_bomb(&f->b, 1, END_STREAM, "");
+    expect_calm(&f->w, &f->b);
+}
+
+TEST_MAIN(cmocka_unit_test(test_floods), WITH_A_WORLD(test_header_bomb),
+          WITH_A_WORLD(test_header_bomb_in_trailers),
+          cmocka_unit_test(test_not_a_flood_when_it_is_slow), cmocka_unit_test(test_honest_traffic),
+          cmocka_unit_test(test_a_flood_in_one_read))

@@ -68,6 +68,16 @@ static int submit_head(struct h2_stream *s, const struct http_response *r,
     return nghttp2_submit_response(s->h2->session, s->id, nv, n, content);
 }
 
+void h2_continue(struct h2_stream *s)
+{
+    const nghttp2_nv status = nv_of(STR(":status"), STR("100"), NGHTTP2_NV_FLAG_NONE);
+
+    assert(s->stage == H2_ASKED);
+    if (list_is_empty(&s->ended)) /* no memory: the client sends without it, after a while */
+        (void)nghttp2_submit_headers(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, &status, 1,
+                                     NULL);
+}
+
 static void resume(struct h2_stream *s)
 {
     if (s->is_idle)

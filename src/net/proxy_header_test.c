@@ -95,6 +95,10 @@ static const struct header_case cases[] = {
     {STR(SIGNATURE "\x21\x11\0\x0e" V4_ADDRESSES "\x04\0"), PROXY_BAD},
     {STR(SIGNATURE "\x21\x11\0\x0f" V4_ADDRESSES "\x04\0\x01"), PROXY_BAD},
     {STR(SIGNATURE "\x21\x11\0\x13" V4_ADDRESSES "\x20\0\x04\x01\0\0\0"), PROXY_BAD},
+    /* two checksums, both of them right */
+    {STR(SIGNATURE "\x21\x11\0\x1a" V4_ADDRESSES "\x03\0\x04\x9c\x4b\x40\x45"
+                   "\x03\0\x04\xec\xab\xd4\x6d"),
+     PROXY_BAD},
     {STR(SIGNATURE "\x21\x11\x08\x01"), PROXY_BAD},
     {STR(SIGNATURE "\x21\x11\x08\x00"), PROXY_MORE},
     {STR(SIGNATURE), PROXY_MORE},

@@ -24,6 +24,13 @@
 #include "net/sock.h"
 #include "net/tls_internal.h"
 
+enum {
+    /* Of one call: 64 KiB and the end of a record. A peer that sends key updates without a pause
+     * would keep OpenSSL in one call, and the worker, for ever; what is left the kernel shows
+     * again. */
+    READS_AT_ONCE = 5,
+};
+
 /* BIO */
 
 static ssize_t receive(struct tls *t, void *p, size_t n)
@@ -33,7 +40,7 @@ static ssize_t receive(struct tls *t, void *p, size_t n)
     if (t->is_drained)
         return -EAGAIN;
     r = RETRY_ON_EINTR(recv(t->fd, p, n, 0));
-    t->is_drained = r < (ssize_t)n;
+    t->is_drained = r < (ssize_t)n || ++t->reads == READS_AT_ONCE;
     return r;
 }
 
@@ -149,6 +156,7 @@ void tls_begin(struct tls *t)
            0); /* bytes of one socket must never reach another's peer */
     ERR_clear_error();
     t->is_drained = false;
+    t->reads = 0;
 }
 
 /* Why an OpenSSL call has failed: -EAGAIN, or -errno that lasts. */
@@ -218,24 +226,33 @@ static ssize_t open_records(struct tls *t, char *p, size_t n)
     return got > 0 ? got : k;
 }
 
+static ssize_t tell_end(struct tls *t)
+{
+    t->is_end_told = true;
+    return t->broken;
+}
+
 ssize_t tls_recv(struct tls *t, void *p, size_t n)
 {
     ssize_t got;
 
-    if (t->broken != 0)
-        return t->broken;
-    if (t->has_ended || n == 0)
+    if (t->broken != 0 || t->has_ended)
+        return tell_end(t);
+    if (n == 0)
         return 0;
     tls_begin(t);
     got = open_records(t, p, n);
     if (t->loop->sealer->n > 0) /* an alert, or the answer to a key update */
         (void)tls_transmit(t, false);
-    return got;
+    return got > 0 || got == -EAGAIN ? got : tell_end(t);
 }
 
+/* An end that came behind bytes (close_notify, a forged record) the kernel does not show either. */
 bool tls_has_input(const struct tls *t)
 {
-    return t->broken == 0 && !t->has_ended && !t->is_dry && SSL_has_pending(t->ssl) == 1;
+    if (t->broken != 0 || t->has_ended)
+        return !t->is_end_told;
+    return !t->is_dry && SSL_has_pending(t->ssl) == 1;
 }
 
 /* What was agreed on */

@@ -2,6 +2,7 @@
  * show, and the ways in which a connection ends. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -266,6 +267,28 @@ static void many_records_fill_one_recv(void **state)
     assert_true(e.served.readable < 10);
 }
 
+/* Messages that bring nothing, more of them than one call may read. */
+static void key_updates_without_end_hold_nobody_up(void **state)
+{
+    int left = 0;
+
+    ends_close(&e);
+    ends_connect(&e, client, false);
+    ends_shake_hands(&e);
+    e.served.is_silent = true;
+    for (int i = 0; i < 6000; i++) {
+        assert_int_equal(SSL_key_update(e.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(e.client.ssl), 1);
+    }
+    client_step(&e.client);
+    assert_int_equal(sock_recv(&e.served.sock, e.served.got, 10), -EAGAIN);
+    assert_int_equal(ioctl(e.served.sock.fd, FIONREAD, &left), 0);
+    assert_true(left > 10000);
+    e.served.is_silent = false;
+    client_send(&e.client, bytes, 10);
+    STEP_UNTIL(&e, e.served.got_n == 10);
+}
+
 /* Nobody is called again and again for the half of a record. */
 static void half_a_record_is_waited_for(void **state)
 {
@@ -361,6 +384,17 @@ static void data_before_the_end_is_not_lost(void **state)
     TURN_UNTIL(e.loop, e.served.got_n == 100 && e.served.last == 0);
 }
 
+/* The kernel has nothing more to show. */
+static void an_end_that_comes_with_bytes_is_told(void **state)
+{
+    client_send(&e.client, bytes, 10);
+    SSL_shutdown(e.client.ssl);
+    client_step(&e.client);
+    TURN_UNTIL(e.loop, e.served.got_n == 10 && e.served.last == 0);
+    sock_want(&e.served.sock, SOCK_READ); /* told once */
+    stays_quiet();
+}
+
 static void our_end_is_close_notify(void **state)
 {
     struct iovec last_words = {bytes, 10};
@@ -373,18 +407,31 @@ static void our_end_is_close_notify(void **state)
     STEP_UNTIL(&e, e.served.got_n == 3);
 }
 
-static void a_forged_record_breaks_the_connection(void **state)
+static void send_forged(void)
 {
     static const char forged[] = "\x17\x03\x03\x00\x20"
                                  "0123456789abcdef0123456789abcdef";
 
     assert_int_equal(send(e.client.fd, forged, sizeof forged - 1, 0), sizeof forged - 1);
+}
+
+static void a_forged_record_breaks_the_connection(void **state)
+{
+    send_forged();
     STEP_UNTIL(&e, e.served.last < 0 && e.served.last != -EAGAIN);
     assert_int_equal(e.served.last, -EPROTO);
     STEP_UNTIL(&e, e.client.error == SSL_ERROR_SSL);                /* it is told */
     assert_int_equal(sock_recv(&e.served.sock, bytes, 1), -EPROTO); /* for ever */
     assert_int_equal(sock_send(&e.served.sock, &(struct iovec){bytes, 1}, 1, false), -EPROTO);
     assert_int_equal(sock_flush(&e.served.sock), -EPROTO);
+}
+
+static void a_forged_record_behind_bytes_is_told(void **state)
+{
+    client_send(&e.client, bytes, 10);
+    client_step(&e.client);
+    send_forged();
+    TURN_UNTIL(e.loop, e.served.got_n == 10 && e.served.last == -EPROTO);
 }
 
 static void sending_to_nobody_is_an_error(void **state)
@@ -423,6 +470,7 @@ int main(void)
         T(what_the_kernel_does_not_show_is_told),
         T(reading_can_pause_between_records),
         T(many_records_fill_one_recv),
+        T(key_updates_without_end_hold_nobody_up),
         T(half_a_record_is_waited_for),
         T(large_uploads_arrive_whole),
         T(keys_are_updated_when_asked),
@@ -430,8 +478,10 @@ int main(void)
         T(close_notify_is_an_end),
         T(an_end_of_the_stream_is_an_end),
         T(data_before_the_end_is_not_lost),
+        T(an_end_that_comes_with_bytes_is_told),
         T(our_end_is_close_notify),
         T(a_forged_record_breaks_the_connection),
+        T(a_forged_record_behind_bytes_is_told),
         T(sending_to_nobody_is_an_error),
         T(a_socket_may_close_with_bytes_kept),
     };

@@ -29,8 +29,10 @@ struct tls {
     int fd;
     int broken;        /* -errno; 0: not */
     bool has_ended;    /* the peer's side, with or without close_notify */
+    bool is_end_told;  /* the end, or what broke it, to who receives */
     bool is_dry;       /* the last recv found nothing, and OpenSSL has used up all before it */
     bool is_drained;   /* in this call a recv has brought less than it could */
+    uint8_t reads;     /* of this call */
     bool is_congested; /* the kernel has left something of the last sendmsg */
     size_t at_once;    /* plain bytes that a send may seal */
 };

@@ -21,6 +21,7 @@ struct h2_conn {
     struct conn *conn; /* whose session this is */
     struct h2 *h2;     /* owned */
     struct list streams;
+    uint64_t moved;         /* bytes of bodies that have gone, of all streams */
     struct loop_task flush; /* at the end of the turn: what requests of this turn have to say leaves
                                together */
     size_t batch;           /* bytes gathered at once: grows while the socket takes all of it */

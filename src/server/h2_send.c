@@ -100,6 +100,14 @@ static int send_frames(struct h2_conn *h)
     return 0;
 }
 
+/* Nothing is left but what the socket may still hold. As above. */
+static int flush_socket(struct h2_conn *h)
+{
+    int r = sock_flush(&h->conn->sock);
+
+    return r == 0 ? 1 : r == -EAGAIN ? 0 : r;
+}
+
 int h2_conn_send(struct h2_conn *h)
 {
     int r = send_rest(h);
@@ -107,7 +115,7 @@ int h2_conn_send(struct h2_conn *h)
     if (r > 0)
         r = send_frames(h);
     if (r > 0)
-        r = sock_flush(&h->conn->sock) == 0; /* another error shows with the next call */
+        r = flush_socket(h);
     h->is_blocked = r == 0;
     return MIN(r, 0);
 }

@@ -16,6 +16,7 @@ struct stream {
     struct h2_stream *stream; /* NULL: closed */
     struct req *req;          /* owned; this lives in its arena */
     struct time_limit limit;
+    uint64_t moved_before; /* connection->moved when `limit` was set for the reader */
     enum { WORKING, CONTENT, SENDING } wait;
     bool has_all_content;
 };
@@ -35,6 +36,13 @@ static void set_limit(struct stream *s, struct deadline_queue *q)
     time_limit_set(q, &s->limit);
 }
 
+/* The viewer makes room from here on, in time. */
+static void wait_for_reader(struct stream *s)
+{
+    s->moved_before = s->connection->moved;
+    set_limit(s, worker_of(s)->send);
+}
+
 /* ---- transport ---- */
 
 static int take_content(struct req *r)
@@ -51,6 +59,10 @@ static int on_want_content(struct req *r)
         return -EMSGSIZE;
     if (s->has_all_content)
         return take_content(r);
+    if (r->head.expects_continue && r->content_buf.n == 0) {
+        h2_continue(s->stream);
+        h2_conn_will_flush(s->connection);
+    }
     s->wait = CONTENT;
     set_limit(s, worker_of(s)->content);
     return 0;
@@ -71,7 +83,7 @@ static int on_respond(struct req *r)
     if (n < 0)
         return n;
     s->wait = SENDING;
-    set_limit(s, worker_of(s)->send);
+    wait_for_reader(s);
     h2_conn_will_flush(s->connection);
     return 0;
 }
@@ -95,12 +107,21 @@ static const struct transport h2_transport = {on_want_content, on_respond, on_fi
 
 /* ---- limits ---- */
 
+/*
+ * Who asks for much at once over a slow line gets it one after the other (RFC 9218 10): a stream
+ * that its viewer lets send may have to wait for its turn longer than anybody may read nothing.
+ */
 static void on_slow_reader(struct stream *s)
 {
     struct h2_conn *h = s->connection;
+    bool is_moving = h->moved != s->moved_before;
 
+    if (is_moving && h2_stream_has_window(s->stream)) {
+        wait_for_reader(s);
+        return;
+    }
     gate_count(worker_of(s)->gate, STAT_SEND_TIMEOUTS, 1);
-    if (h->is_blocked) /* not this stream alone: nothing has left for as long */
+    if (h->is_blocked && !is_moving) /* not this stream alone: nothing has left for as long */
         h->conn->protocol->abort(h->conn, OUT_SEND_TIMEOUT);
     else
         req_abort(s->req, OUT_SEND_TIMEOUT);
@@ -203,7 +224,8 @@ static void on_moved(struct h2_stream *hs, uint64_t n)
     struct stream *s = stream_of(hs);
 
     s->req->sent += n;
-    set_limit(s, worker_of(s)->send);
+    s->connection->moved += n;
+    wait_for_reader(s);
 }
 
 /* A body that is still arriving is its origin's: whoever feeds it has limits of its own. */
@@ -214,7 +236,7 @@ static void on_starved(struct h2_stream *hs, bool is_starved)
     if (is_starved)
         time_limit_clear(&s->limit);
     else
-        set_limit(s, worker_of(s)->send);
+        wait_for_reader(s);
 }
 
 static void on_stream_closed(struct h2_stream *hs, int err)

@@ -198,6 +198,17 @@ class TestContent:
                  f.frame(f.DATA, f.PADDED, 1, b"\xff" + GRANT + b"\0" * 255), f.frame(f.DATA, f.END_STREAM, 1))
         assert raw.read_response(1).status == 200
 
+    def test_is_asked_for_when_the_client_waits(self, raw):
+        """RFC 9110 10.1.1."""
+        self.post(raw, fields=(KEY, ("expect", "100-continue")))
+        assert raw.wait(f.HEADERS, 1) and raw.heads[1] == [(":status", "100")]
+        raw.send(f.frame(f.DATA, f.END_STREAM, 1, GRANT))
+        assert raw.read_response(1).status == 200
+
+    def test_is_not_asked_for_when_nobody_will_read_it(self, raw):
+        self.post(raw, fields=(("expect", "100-continue"),))
+        assert raw.wait(f.HEADERS, 1) and raw.heads[1][0] == (":status", "401")
+
     def test_empty(self, raw):
         self.post(raw, b"")
         assert raw.read_response(1).status == 400

@@ -1,4 +1,6 @@
 """HTTP/2: windows and priorities. Who reads slowly holds up nobody but himself, what a player cannot go on without goes first."""
+import time
+
 import pytest
 
 from support import frames as f
@@ -147,6 +149,20 @@ class TestSlowStreams:
             c.send(f.settings((f.INITIAL_WINDOW_SIZE, 1 << 20)))
             c.send(f.request(3, SEGMENT))
             assert c.read_response(3).body == CONTENT
+
+    def test_who_waits_for_his_turn_is_not_slow(self, own_gate):
+        """Over a slow line the second of two waits longer than anybody may read nothing."""
+        gate = own_gate(http={"send_timeout": "500ms"})
+        with client(gate, (f.INITIAL_WINDOW_SIZE, BIG_SIZE)) as c:
+            c.send(f.request(1, BIG), f.request(3, BIG))
+            wait_data(c, 1, f.WINDOW)
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                n = len(c.content(1))
+                c.send(f.window_update(0, 256))
+                c.read_until(lambda: len(c.content(1)) > n)
+            c.send(f.window_update(0, 2 * BIG_SIZE))
+            assert c.read_response(3).body == BIG_CONTENT
 
     def test_who_reads_nothing_at_all_is_dropped_in_time(self, own_gate):
         gate = own_gate(http={"send_timeout": "500ms"})

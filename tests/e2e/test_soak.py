@@ -1,12 +1,17 @@
 """Everything at once, for some seconds or for long (make soak): afterwards nothing is left behind."""
 import os
 import random
+import signal
+import socket
+import struct
 import threading
 import time
 
 import pytest
 
-from support.gate import http_origin
+from support import frames as f
+from support import http, proto
+from support.gate import HOME, KEYS, TROUBLE, free_port, http_origin
 from support.http import Closed
 from support.origin import chunk, close, data, folder, head, raw, reset, stall, tx
 from support.signing import sign
@@ -95,7 +100,7 @@ def misbehaving(streams, dice):
         lambda r: [head(200, transfer_encoding="chunked"), chunk(streams.read(r.path)), close()],
         lambda r: tx(200, streams.read(r.path), cache_control="private"),
     ]
-    return lambda request: dice.choice(faults)(request) if dice.random() < 0.2 else honest(request)
+    return lambda request: dice.choice(faults)(request) if request.method == "GET" and dice.random() < 0.2 else honest(request)
 
 
 def watch(gate, number, stop, trouble):
@@ -167,3 +172,173 @@ def test_a_few_seconds_of_faulty_origins(make_gate, make_origin, make_nginx, str
 def test_soak_of_faulty_origins(make_gate, make_origin, make_nginx, streams):
     warm, end, gate = rough_storm(make_gate, make_origin, make_nginx, streams, SECONDS, viewers=24)
     assert end < warm * 1.1 + 8192, f"memory grew from {warm} to {end} KiB"
+
+
+# ---- connections that begin, break and end in every way
+
+WANTED = [*SEGMENTS[:60], "/v/2026-01-02/movie9/hd/index.m3u8", "/v/2026-01-02/movie9/hd/enc.key", "/nothing", "/health", "*"]
+EXTRA = [(), (("range", "bytes=0-9,20-29,-5"),), (("range", "bytes=100-"),), (("accept-encoding", "br, gzip"),),
+         (("priority", "u=7, i"),), (("if-none-match", "*"),), (("cookie", "a=1"), ("cookie", "b=2"))]
+PREFACES = [f.PREFACE + f.settings(*pairs) for pairs in ((), ((f.INITIAL_WINDOW_SIZE, 0),), ((f.INITIAL_WINDOW_SIZE, 1 << 20),))]
+BREAKS = [f.frame(f.PING, 0, 0, b"short"), f.frame(f.DATA, 0, 0, b"of no stream"), b"\0" * 50, b"\xff" * 50]
+
+
+class Restless:
+    """An HTTP/2 client that does one thing after the other without a plan."""
+
+    def __init__(self, client, dice):
+        self.client, self.dice, self.next = client, dice, 1
+        client.sock.settimeout(0.02)
+
+    def stream(self):
+        return self.dice.randrange(1, self.next + 1, 2)
+
+    def new(self):
+        self.next += 2
+        return self.next - 2
+
+    def ask(self):
+        return f.request(self.new(), self.dice.choice(WANTED), *self.dice.choice(EXTRA), method=self.dice.choice(["GET", "GET", "HEAD", "OPTIONS"]))
+
+    def post(self):
+        key = ("authorization", f"Bearer {KEYS['operator']}")
+        return f.request(self.new(), "/api/whitelist", key, ("content-type", "application/json"), method="POST", flags=f.END_HEADERS)
+
+    def content(self):
+        return f.frame(f.DATA, self.dice.choice([0, f.END_STREAM]), self.stream(), self.dice.randbytes(self.dice.choice([0, 1, 9000])))
+
+    def reset(self):
+        return f.rst(self.stream())
+
+    def window(self):
+        return f.window_update(self.dice.choice([0, self.stream()]), self.dice.choice([1, 1000, 1 << 20]))
+
+    def setting(self):
+        return f.settings((f.INITIAL_WINDOW_SIZE, self.dice.choice([0, 1, 65535, 1 << 20])))
+
+    def update(self):
+        return f.frame(f.PRIORITY_UPDATE, 0, 0, struct.pack(">I", self.stream()) + b"u=%d" % self.dice.randrange(8))
+
+    def half_a_head(self):
+        block = f.block(*f.request_fields("/health"))
+        return (f.frame(f.HEADERS, f.END_STREAM, self.new(), block[:20]) +
+                f.frame(f.CONTINUATION, self.dice.choice([0, f.END_HEADERS]), self.next - 2, block[20:]))
+
+    def ping(self):
+        return f.frame(f.PING, 0, 0, b"whatever")
+
+    def breach(self):
+        return self.dice.choice(BREAKS) if self.dice.random() < 0.05 else b""
+
+    def act(self):
+        acts = [self.ask] * 6 + [self.post, self.content, self.reset, self.window, self.window, self.setting, self.update,
+                                 self.half_a_head, self.ping, self.breach]
+        self.client.send(*[self.dice.choice(acts)() for _ in range(self.dice.randint(1, 8))])
+
+    def listen(self):
+        try:
+            return all(self.client.read_frame() for _ in range(self.dice.randint(1, 30)))
+        except TimeoutError:
+            return True
+
+
+def leave(sock, dice):
+    """By a reset, an end, or both."""
+    if dice.random() < 0.5:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def be_restless(port, options, number, stop, trouble):
+    dice = random.Random(number)
+    while not stop.is_set():
+        try:
+            client = f.Client(port, HOME, preface=dice.choice(PREFACES), **options)
+        except OSError:
+            continue
+        try:
+            restless = Restless(client, dice)
+            for _ in range(dice.randint(0, 20)):
+                restless.act()
+                if dice.random() < 0.7 and not restless.listen():
+                    break
+            if dice.random() < 0.3:
+                client.try_to_send(f.goaway())
+                restless.listen()
+        except OSError:
+            pass  # it has been shown the door
+        finally:
+            leave(client.sock, dice)
+
+
+def be_rude(ports, number, stop, trouble):
+    """Says the beginning of something, and leaves."""
+    dice = random.Random(number)
+    words = [b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" * 3, f.PREFACE + f.settings(), b"PRI * HT", b"\x16\x03\x01\x02\0\x01\0\x01\xfc" + b"x" * 508,
+             b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\1" * 12 + f.PREFACE,
+             b"POST /api/whitelist HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"]
+    while not stop.is_set():
+        try:
+            sock = http.open_socket(dice.choice(ports), HOME)
+        except OSError:
+            continue
+        try:
+            said = dice.choice(words)
+            sock.sendall(said[:dice.randint(1, len(said))])
+            if dice.random() < 0.5:
+                sock.settimeout(0.02)
+                sock.recv(1000)
+        except OSError:
+            pass
+        leave(sock, dice)
+
+
+def reload(gate, stop, trouble):
+    while not stop.wait(0.3):
+        gate.signal(signal.SIGHUP)
+
+
+def gate_of_many_doors(make_gate, make_origin, streams, authority):
+    """In the clear, over TLS and behind PROXY headers: the gate, and the ports of the latter two."""
+    for path in SEGMENTS:
+        streams.write(path, random.Random(path).randbytes(SIZE))
+    streams.movie("movie9")
+    liar = make_origin().routes(misbehaving(streams, random.Random(7)), may_leave=True)
+    gate = make_gate(start=False, protocol=proto.Protocol("h2c", authority), workers=3, access={"policy": {"segment": [], "playlist": [], "key": []}},
+                     cache={"memory": "4MiB", "ttl": "1s", "stale_if_error": "1s"}, trusted_proxies=["127.0.0.0/8"],
+                     http={"send_timeout": "300ms", "idle_timeout": "500ms", "head_timeout": "300ms", "content_timeout": "300ms",
+                           "handshake_timeout": "300ms", "drain_timeout": "2s"},
+                     origins=[{"prefix": "/", "filesystem": {"root": str(streams.root)}}] +
+                     [http_origin(liar, prefix=f"/v/2026-01-02/movie{n}/", **ROUGH) for n in range(4)])
+    tls, proxied = free_port(), free_port()
+    gate.config["listen"] += [proto.Protocol("h2+tls", authority).listener(f"[::]:{tls}"),
+                              {"address": f"[::]:{proxied}", "http2": True, "proxy_protocol": True}]
+    gate.write_config()
+    return gate.start(), tls, proxied
+
+
+def storm_of_connections(make_gate, make_origin, streams, authority, seconds, clients):
+    """And at the end SIGTERM, amid all of it."""
+    gate, tls, proxied = gate_of_many_doors(make_gate, make_origin, streams, authority)
+    sealed = {"tls": authority.client("h2")}
+    actors = [(be_restless, gate.port, {}, n) for n in range(clients)] + [(be_restless, tls, sealed, 100 + n) for n in range(clients)]
+    actors += [(be_rude, [gate.port, tls, proxied], n) for n in range(clients // 2)]
+    together(seconds, actors + [(reload, gate)])
+    gate.wait_all_given_back()
+    killer = threading.Timer(0.5, gate.signal, (signal.SIGTERM,))
+    killer.start()
+    together(2, actors)
+    assert gate.wait_exit() == 0, gate.log[-3000:]
+    assert not TROUBLE.search(gate.log), gate.log
+
+
+@pytest.mark.once
+@pytest.mark.multiworker
+def test_a_few_seconds_of_connections(make_gate, make_origin, streams, authority):
+    storm_of_connections(make_gate, make_origin, streams, authority, 3, clients=4)
+
+
+@pytest.mark.once
+@pytest.mark.soak
+def test_soak_of_connections(make_gate, make_origin, streams, authority):
+    storm_of_connections(make_gate, make_origin, streams, authority, SECONDS, clients=8)

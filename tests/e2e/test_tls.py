@@ -1,4 +1,5 @@
 """TLS: versions, ALPN, certificates by name, resumption, reload, redirection, and those who speak something else."""
+import os
 import re
 import socket
 import ssl
@@ -315,6 +316,17 @@ class TestStrangers:
             s.sendall(b"\x16\x03\x01\x02\x00\x01"[:i % 7])
             s.close()
         gate.wait_all_given_back()
+
+    def test_forged_record_behind_good_ones(self, tls_gate, authority):
+        """The kernel shows nothing more of it: who waits for that waits for ever, or turns in circles."""
+        gate = tls_gate(name="h2+tls")
+        with f.Client(gate.port, HOME, tls=authority.client("h2")) as c:
+            c.wait(f.SETTINGS, flags=f.ACK)
+            c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # all of it in one piece
+            c.send(f.window_update(0, 1000))  # asks for no answer
+            os.write(c.sock.fileno(), b"\x17\x03\x03\0\x20" + b"f" * 32)
+            c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+            gate.wait_gauge("connections", 1)
 
     def test_do_not_hold_up_the_others(self, tls_gate):
         gate = tls_gate(workers=1)

@@ -22,7 +22,7 @@ TROUBLE = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-    "TSAN_OPTIONS": "exitcode=66:halt_on_error=0",
+    "TSAN_OPTIONS": f"exitcode=66:halt_on_error=0:suppressions={ROOT / 'tests/tsan.suppressions'}",
 }
 # Other networks in the sense of a grant (/24), all of them this machine.
 HOME, NEXT_DOOR, ELSEWHERE = "127.0.1.5", "127.0.1.77", "127.0.2.5"
