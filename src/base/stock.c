@@ -102,11 +102,12 @@ void *stock_zalloc(size_t n)
 
 void stock_free(void *p)
 {
-    struct stock_block *b = block_of(p);
+    struct stock_block *b;
     size_t i;
 
     if (p == NULL)
         return;
+    b = block_of(p);
     if (stock.state == UNUSED)
         open_stock();
     if (MEM_IS_CHECKED || b->room > STOCK_LARGEST || stock.state == CLOSED) {
