@@ -20,16 +20,14 @@ size_t hex_encode(const void *bytes, size_t n, char *ret_text)
 
 size_t decimal_encode(uint64_t n, char ret_text[DECIMAL_MAX])
 {
-    char reversed[DECIMAL_MAX];
-    size_t count = 0;
+    char digits[DECIMAL_MAX], *end = digits + sizeof digits, *at = end;
 
     do {
-        reversed[count++] = (char)('0' + n % 10);
+        *--at = (char)('0' + n % 10);
         n /= 10;
     } while (n > 0);
-    for (size_t i = 0; i < count; i++)
-        ret_text[i] = reversed[count - 1 - i];
-    return count;
+    memcpy(ret_text, at, (size_t)(end - at));
+    return (size_t)(end - at);
 }
 
 int hex_digit(char c)
@@ -101,15 +99,6 @@ static inline uint32_t base64_value(char c)
     return base64_ranks[(unsigned char)c] - 1u;
 }
 
-static bool is_base64url(struct str text)
-{
-    bool ok = true;
-
-    for (size_t i = 0; i < text.n; i++)
-        ok &= base64_ranks[(unsigned char)text.p[i]] != 0;
-    return ok;
-}
-
 /* The last one or two bytes' two or three characters, as 24 bits. */
 static uint32_t base64_rest(const char *from, size_t n)
 {
@@ -118,30 +107,30 @@ static uint32_t base64_rest(const char *from, size_t n)
     return n > 1 ? bits | base64_value(from[2]) << 6 : bits;
 }
 
-/* Three bytes at a time, as they were written. RFC 4648 3.5: bits that belong to no byte are zero.
+/*
+ * Three bytes at a time, as they were written. A character that is not in the alphabet sets bits
+ * above the 24. RFC 4648 3.5: bits that belong to no byte are zero.
  */
 int base64url_decode(struct str text, void *ret_bytes, size_t n)
 {
     uint8_t *to = ret_bytes;
     const char *from = text.p;
-    uint32_t rest;
+    uint32_t bits, all = 0;
 
-    if (text.n != BASE64URL_LEN(n) || !is_base64url(text))
-        return -1;
-    rest = base64_rest(from + n / 3 * 4, n % 3);
-    if ((rest & (n % 3 == 1 ? 0xffff : 0xff)) != 0)
+    if (text.n != BASE64URL_LEN(n))
         return -1;
     for (; n >= 3; n -= 3, from += 4, to += 3) {
-        uint32_t bits = base64_value(from[0]) << 18 | base64_value(from[1]) << 12 |
-                        base64_value(from[2]) << 6 | base64_value(from[3]);
-
+        bits = base64_value(from[0]) << 18 | base64_value(from[1]) << 12 |
+               base64_value(from[2]) << 6 | base64_value(from[3]);
         to[0] = (uint8_t)(bits >> 16);
         to[1] = (uint8_t)(bits >> 8);
         to[2] = (uint8_t)bits;
+        all |= bits;
     }
+    bits = base64_rest(from, n);
     if (n > 0)
-        to[0] = (uint8_t)(rest >> 16);
+        to[0] = (uint8_t)(bits >> 16);
     if (n > 1)
-        to[1] = (uint8_t)(rest >> 8);
-    return 0;
+        to[1] = (uint8_t)(bits >> 8);
+    return (all | bits) >> 24 == 0 && (bits & (n == 1 ? 0xffff : 0xff)) == 0 ? 0 : -1;
 }

@@ -18,7 +18,7 @@
 size_t hex_encode(const void *bytes, size_t n, char *ret_text);
 size_t base64url_encode(const void *bytes, size_t n, char *ret_text);
 
-/* Exactly `n` bytes, or -1. Hex digits are lower-case. */
+/* Exactly `n` bytes, or -1: then what has been written says nothing. Hex digits are lower-case. */
 int hex_decode(struct str text, void *ret_bytes, size_t n);
 int base64url_decode(struct str text, void *ret_bytes, size_t n);
 

@@ -22,12 +22,18 @@ static void test_base64url_vectors(void **state)
 
 static void test_base64url_is_strict(void **state)
 {
-    char bytes[4];
+    char bytes[5];
 
     assert_int_equal(base64url_decode(STR("Zh"), bytes, 1), -1);   /* stray bits */
     assert_int_equal(base64url_decode(STR("Zg=="), bytes, 1), -1); /* padding */
     assert_int_equal(base64url_decode(STR("+/"), bytes, 1), -1);   /* the other alphabet */
     assert_int_equal(base64url_decode(STR("Zg"), bytes, 2), -1);   /* other length */
+    for (size_t i = 0; i < 7; i++) { /* none of the alphabet, wherever it stands */
+        char text[] = "Zm9vYmE";
+
+        text[i] = '+';
+        assert_int_equal(base64url_decode(str_of(text), bytes, 5), -1);
+    }
 }
 
 static void test_hex(void **state)

@@ -262,8 +262,10 @@ class TestStreams:
 
     def test_are_interleaved(self, raw):
         """Two of the same kind share the connection: neither waits for the other's end."""
-        raw.send(f.settings((f.INITIAL_WINDOW_SIZE, BIG_SIZE)), f.window_update(0, 2 * BIG_SIZE),
+        raw.send(f.settings((f.INITIAL_WINDOW_SIZE, 0)), f.window_update(0, 2 * BIG_SIZE),
                  f.request(1, BIG, ("priority", "u=3, i")), f.request(3, BIG, ("priority", "u=3, i")))
+        raw.read_until(lambda: {1, 3} <= set(raw.heads))  # both are ready to go
+        raw.send(f.settings((f.INITIAL_WINDOW_SIZE, BIG_SIZE)))
         assert raw.read_response(1).body == BIG_CONTENT
         assert len([got for got in raw.seen if got.kind == f.DATA and got.stream == 3]) > 10
 
