@@ -118,11 +118,12 @@ void *stock_zalloc(size_t n)
 
 void stock_free(void *p)
 {
-    struct stock_block *b = block_of(p);
+    struct stock_block *b;
     size_t i;
 
     if (p == NULL)
         return;
+    b = block_of(p);
     if (belongs_in_slot(b->room)) {
         slot_free(b);
         return;
