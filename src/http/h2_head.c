@@ -207,7 +207,7 @@ void h2_head(const struct h2_head_draft *d, const char *bytes, struct http_field
     ret->version_minor = 0;
     ret->keep_alive = true;
     ret->expects_continue = d->expects_continue;
-    ret->has_body = d->has_content;
+    ret->has_body = d->has_content && !(d->has_length && d->content_length == 0);
     ret->is_chunked = d->has_content && !d->has_length;
     ret->content_length = d->content_length;
     http_head_fill(ret, fields, d->fields, d->field_count, bytes);

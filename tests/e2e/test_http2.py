@@ -209,6 +209,11 @@ class TestContent:
         self.post(raw, fields=(("expect", "100-continue"),))
         assert raw.wait(f.HEADERS, 1) and raw.heads[1][0] == (":status", "401")
 
+    def test_of_no_bytes_is_none(self, raw):
+        """As with HTTP/1.1: then a GET may have it."""
+        raw.send(f.request(1, SEGMENT, ("content-length", "0"), flags=f.END_HEADERS), f.frame(f.DATA, f.END_STREAM, 1))
+        assert raw.read_response(1).body == CONTENT
+
     def test_empty(self, raw):
         self.post(raw, b"")
         assert raw.read_response(1).status == 400

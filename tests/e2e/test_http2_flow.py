@@ -153,15 +153,16 @@ class TestSlowStreams:
     def test_who_waits_for_his_turn_is_not_slow(self, own_gate):
         """Over a slow line the second of two waits longer than anybody may read nothing."""
         gate = own_gate(http={"send_timeout": "500ms"})
-        with client(gate, (f.INITIAL_WINDOW_SIZE, BIG_SIZE)) as c:
-            c.send(f.request(1, BIG), f.request(3, BIG))
+        gate.streams.write("/v/endless.ts", bytes(32 << 20))  # more than can be asked for in time, 256 bytes at once
+        with client(gate, (f.INITIAL_WINDOW_SIZE, 32 << 20)) as c:
+            c.send(f.request(1, "/v/endless.ts"), f.request(3, BIG))
             wait_data(c, 1, f.WINDOW)
             end = time.monotonic() + 2
             while time.monotonic() < end:
                 n = len(c.content(1))
                 c.send(f.window_update(0, 256))
                 c.read_until(lambda: len(c.content(1)) > n)
-            c.send(f.window_update(0, 2 * BIG_SIZE))
+            c.send(f.rst(1), f.window_update(0, BIG_SIZE))
             assert c.read_response(3).body == BIG_CONTENT
 
     def test_who_reads_nothing_at_all_is_dropped_in_time(self, own_gate):
