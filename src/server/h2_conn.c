@@ -36,13 +36,15 @@ static void count_events(struct h2_conn *h)
 
 /* ---- the end ---- */
 
-/* Without another word: the socket is broken, or its client has left. */
-static void drop(struct h2_conn *h)
+/* Without another word: the socket is broken, its client has left, or a file that is promised in a
+ * frame has become shorter (-EIO). */
+static void drop(struct h2_conn *h, int err)
 {
     if (h->conn->state != CONN_SPEAKING)
         return;
     h->is_ending = true;
-    h2_streams_abort(h, OUT_CLIENT_LEFT);
+    count_events(h);
+    h2_streams_abort(h, err == -EIO ? OUT_ORIGIN_BROKE : OUT_CLIENT_LEFT);
     conn_close(h->conn);
 }
 
@@ -94,7 +96,7 @@ static void flush(struct h2_conn *h)
     r = h2_conn_send(h);
     h->is_busy = false;
     if (r < 0) {
-        drop(h);
+        drop(h, r);
         return;
     }
     count_events(h);
@@ -141,7 +143,7 @@ static void h2_readable(struct conn *c)
         take(h, (struct str){c->worker->input, (size_t)n});
     } else if (n != -EAGAIN) {
         c->peer_ended = true;
-        drop(h);
+        drop(h, -ECONNRESET);
     }
 }
 
@@ -161,7 +163,7 @@ static void h2_expired(struct conn *c)
     h2_go_away(h->h2);
     flush(h);
     if (c->state == CONN_SPEAKING) /* the socket is full: it has been, for all this time */
-        drop(h);
+        drop(h, -ECONNRESET);
 }
 
 static void h2_drain_conn(struct conn *c)
