@@ -74,10 +74,11 @@ YAML
 # Emulated even where the processor could do it: what is proved is the same everywhere, and a machine that is itself
 # virtual may offer what does not work.
 boot() { # with | without
-    timeout "${KTLS_SECONDS:-900}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -smp 1 -nographic \
-        -no-reboot -nic none -kernel "$kernel" -initrd "$work/initramfs" \
-        -append "console=ttyS0 quiet panic=-1 ktls=$1" </dev/null | tr -d '\r' | tee "$work/$1.log" | grep '^ktls: ' || true
-    if ! grep -q '^ktls: all passed$' "$work/$1.log"; then
+    timeout "${KTLS_SECONDS:-900}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -smp 1 -display none -monitor none \
+        -serial "file:$work/$1.log" -no-reboot -nic none -kernel "$kernel" -initrd "$work/initramfs" \
+        -append "console=ttyS0 quiet panic=-1 ktls=$1" </dev/null || true
+    tr -d '\r' <"$work/$1.log" | grep '^ktls: ' || true
+    if ! grep -q '^ktls: all passed' "$work/$1.log"; then
         tail -n 60 "$work/$1.log" >&2
         echo "FAIL: $1 kernel TLS" >&2
         exit 1

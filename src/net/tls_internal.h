@@ -36,6 +36,7 @@ struct tls {
     BIO *writing;      /* borrowed from `ssl` */
     BIO *kernel;       /* owned: OpenSSL's of `fd`; NULL: the kernel offers no TLS for it */
     bool is_in_kernel; /* what we send is sealed there */
+    size_t open_n;     /* of a file, in a record that the kernel has not closed */
     bool is_established;
     bool may_hold_back; /* the kernel, something of what was sent */
 };
@@ -82,7 +83,7 @@ static inline size_t tls_kept(const struct tls *t)
 BIO *tls_kernel_bio_new(SSL *ssl, int fd);
 long tls_kernel_control(struct tls *t, int command, long number, void *pointer);
 int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *ret_n);
-ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count, bool more);
+ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count);
 ssize_t tls_kernel_send_file(struct tls *t, int fd, off_t offset, size_t n);
 int tls_kernel_flush(struct tls *t) MUST_CHECK;
 

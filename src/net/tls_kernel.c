@@ -101,26 +101,48 @@ int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *r
 
 /* Sending */
 
-ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count, bool more)
+/* Never MSG_MORE: a record that fills under it, or inside of one sendfile, is given to TCP without
+ * being pushed. Where that fills the socket's buffer, nothing is under way whose acknowledgement
+ * would push it, and the connection hangs (Linux 6.1, small buffers). */
+ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     ssize_t r;
 
     if (t->broken != 0)
         return t->broken;
-    r = RETRY_ON_EINTR(sendmsg(t->fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
+    r = RETRY_ON_EINTR(sendmsg(t->fd, &m, MSG_NOSIGNAL));
     t->may_hold_back = true;
+    t->open_n = 0;
     if (r < 0 && r != -EAGAIN)
         t->broken = (int)r;
     return r;
 }
 
+/* To the end of a record at most; what was cut short leaves it open. */
+static ssize_t send_record(struct tls *t, int fd, off_t offset, size_t n)
+{
+    size_t asked = MIN(n, SSL3_RT_MAX_PLAIN_LENGTH - t->open_n);
+    ssize_t r = RETRY_ON_EINTR(sendfile(t->fd, fd, &offset, asked));
+
+    if (r > 0)
+        t->open_n = (size_t)r == asked ? 0 : t->open_n + (size_t)r;
+    return r;
+}
+
 ssize_t tls_kernel_send_file(struct tls *t, int fd, off_t offset, size_t n)
 {
+    size_t sent = 0;
+    ssize_t r = 0;
+
     if (t->broken != 0)
         return t->broken;
     t->may_hold_back = true;
-    return RETRY_ON_EINTR(sendfile(t->fd, fd, &offset, n));
+    do {
+        r = send_record(t, fd, offset + (off_t)sent, n - sent);
+        sent += r > 0 ? (size_t)r : 0;
+    } while (r > 0 && sent < n && t->open_n == 0);
+    return sent > 0 ? (ssize_t)sent : r;
 }
 
 int tls_kernel_flush(struct tls *t)

@@ -197,7 +197,7 @@ ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more)
     int r;
 
     if (t->is_in_kernel)
-        return tls_kernel_send(t, iov, count, more);
+        return tls_kernel_send(t, iov, count);
     r = get_ready(t);
     if (r < 0)
         return r;
