@@ -237,6 +237,8 @@ ssize_t tls_recv(struct tls *t, void *p, size_t n)
         return 0;
     tls_begin(t);
     got = open_records(t, p, n);
+    if (tls_kernel_needs_new_key(t))
+        got = t->broken = -EPROTO;
     if (t->loop->sealer->n > 0) /* an alert, or the answer to a key update */
         (void)tls_transmit(t, false);
     return got;

@@ -83,6 +83,7 @@ static inline size_t tls_kept(const struct tls *t)
 BIO *tls_kernel_bio_new(SSL *ssl, int fd);
 long tls_kernel_control(struct tls *t, int command, long number, void *pointer);
 int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *ret_n);
+bool tls_kernel_needs_new_key(const struct tls *t); /* the connection must end */
 ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count);
 ssize_t tls_kernel_send_file(struct tls *t, int fd, off_t offset, size_t n);
 int tls_kernel_flush(struct tls *t) MUST_CHECK;

@@ -84,8 +84,7 @@ long tls_kernel_control(struct tls *t, int command, long number, void *pointer)
 /* What OpenSSL itself says, plain. */
 int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *ret_n)
 {
-    /* After the handshake that is alerts, or the answer to a key update (RFC 8446 4.6.3): the
-     * kernel would go on with the old key. */
+    /* After the handshake that is alerts, or from some versions the answer to a key update. */
     if (t->is_established && SSL_get_state(t->ssl) != TLS_ST_OK) {
         t->broken = -EPROTO;
         return 0;
@@ -97,6 +96,12 @@ int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *r
     else
         t->broken = -EPIPE;
     return 0;
+}
+
+/* RFC 8446 4.6.3: before we send more we would have to change our key, and the kernel cannot. */
+bool tls_kernel_needs_new_key(const struct tls *t)
+{
+    return t->is_in_kernel && SSL_get_key_update_type(t->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
 /* Sending */
