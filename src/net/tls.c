@@ -120,20 +120,21 @@ struct tls *tls_new(struct loop *l, int fd, const struct tls_server *server)
     struct tls *t = xzalloc(sizeof *t);
     BIO *reading = bio_new(t);
 
-    t->writing = bio_new(t);
     t->loop = l;
     t->fd = fd;
     t->at_once = SOCK_SEAL_AT_ONCE;
     t->server = tls_server_ref(server);
     t->ssl = tls_server_begin(server);
+    t->kernel = t->ssl != NULL ? tls_kernel_bio_new(t->ssl, fd) : NULL;
+    t->writing = t->kernel != NULL ? bio_new(t) : reading; /* the kernel gets no key for reading */
     if (t->ssl == NULL || reading == NULL || t->writing == NULL) {
+        if (t->writing != reading)
+            BIO_free(t->writing);
         BIO_free(reading);
-        BIO_free(t->writing);
         tls_free(&t);
         return NULL;
     }
     SSL_set_bio(t->ssl, reading, t->writing);
-    t->kernel = tls_kernel_bio_new(t->ssl, fd);
     return t;
 }
 
