@@ -1,6 +1,6 @@
 # The work is done in scripts/; this names it. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench eviction fuzz soak players hardening check-format format docs clean
+.PHONY: help run build test bench eviction fuzz soak players hardening ktls check-format format docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -33,6 +33,9 @@ players: ## ffmpeg, mpv, VLC and GStreamer play the demo over TLS
 
 hardening: ## testssl.sh grades the TLS, slowhttptest tries to make it unavailable
 	@scripts/hardening.sh
+
+ktls: ## proves kernel TLS, and its absence, in a virtual machine (KTLS_SECONDS=900 for each)
+	@scripts/ktls.sh
 
 check-format: ## fails when clang-format would change a file
 	@scripts/format.sh

@@ -57,6 +57,10 @@ players gstreamer1.0-libav  its decoders
 hardening testssl.sh        grades the TLS of a listener
 hardening slowhttptest      slow heads, slow content, slow readers
 hardening bsdextrautils     hexdump, for testssl.sh
+ktls    qemu-system-x86     a machine whose kernel seals TLS
+ktls    busybox-static      all that runs in it besides this build and curl
+ktls    cpio                packs its root
+ktls    kmod                depmod: which modules its kernel needs
 fuzz    clang               libFuzzer
 fuzz    libclang-rt-14-dev  libFuzzer's and the sanitizers' runtime
 format  clang-format        make check-format

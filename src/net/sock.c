@@ -152,6 +152,11 @@ bool sock_is_resumed(const struct sock *s)
     return s->tls != NULL && tls_is_resumed(s->tls);
 }
 
+bool sock_seals(const struct sock *s)
+{
+    return s->tls != NULL && !tls_is_in_kernel(s->tls);
+}
+
 int sock_flush(struct sock *s)
 {
     assert(!s->is_closing);
@@ -196,8 +201,8 @@ ssize_t sock_send_file(struct sock *s, int fd, off_t offset, size_t n)
 void sock_shutdown_write(struct sock *s)
 {
     assert(!s->is_closing);
-    if (s->tls != NULL)
-        tls_shutdown_write(s->tls);
+    if (s->tls != NULL && !tls_shutdown_write(s->tls))
+        return;
     (void)shutdown(s->fd, SHUT_WR); /* ENOTCONN: the peer has reset, which the next recv says */
 }
 

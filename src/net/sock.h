@@ -71,6 +71,9 @@ struct str sock_alpn(const struct sock *s);
 /* For logs: "TLSv1.3"; "" without TLS. */
 struct str sock_tls_version(const struct sock *s);
 bool sock_is_resumed(const struct sock *s); /* by a ticket */
+/* Is what is sent copied and sealed in this process? False as well where the kernel does it: then
+ * sends take what there is room for, as without TLS. */
+bool sock_seals(const struct sock *s);
 
 /* > 0 bytes; 0: the peer has ended its side; -EAGAIN; another -errno: the connection is broken. */
 ssize_t sock_recv(struct sock *s, void *p, size_t n);
@@ -99,7 +102,8 @@ ssize_t sock_lend(struct sock *s, const void *p, size_t n);
  */
 int sock_flush(struct sock *s) MUST_CHECK;
 
-/* FIN: what we sent still arrives; over TLS, after close_notify, if there is room for it. */
+/* FIN: what we sent still arrives; over TLS, after close_notify, if there is room for it (neither
+ * where the kernel seals and sock_flush() would not say 0: the FIN would overtake a record). */
 void sock_shutdown_write(struct sock *s);
 /* The close that follows tells the peer that it was no orderly end, and takes back what is unsent.
  * A Unix socket cannot say so. */

@@ -10,6 +10,8 @@
  * the kernel did not take is kept by the socket, on the heap, and goes first next time. So OpenSSL
  * never has to wait for room, and never sees a write fail but for good.
  *
+ * Where the kernel seals what we send, nothing of ours does from then on (tls_kernel.c).
+ *
  * Errors last: what has failed once fails for ever (`broken`), for OpenSSL's state is undefined
  * then.
  */
@@ -70,6 +72,8 @@ static int on_bio_write(BIO *bio, const char *p, size_t n, size_t *ret_n)
     struct sealer *s = t->loop->sealer;
 
     BIO_clear_retry_flags(bio);
+    if (t->is_in_kernel)
+        return tls_kernel_write(t, bio, p, n, ret_n);
     if (n > sizeof s->sealed - s->n) { /* not by what we send: its size is known */
         t->broken = -ENOBUFS;
         return 0;
@@ -82,13 +86,13 @@ static int on_bio_write(BIO *bio, const char *p, size_t n, size_t *ret_n)
 
 static long on_bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    const struct tls *t = BIO_get_data(bio);
+    struct tls *t = BIO_get_data(bio);
 
-    (void)number;
-    (void)pointer;
     if (command == BIO_CTRL_FLUSH)
         return 1;
-    return command == BIO_CTRL_EOF && t->has_ended;
+    if (command == BIO_CTRL_EOF)
+        return t->has_ended;
+    return bio == t->writing ? tls_kernel_control(t, command, number, pointer) : 0;
 }
 
 static BIO_METHOD *bio_method; /* of the process, for ever */
@@ -121,19 +125,23 @@ static BIO *bio_new(struct tls *t)
 struct tls *tls_new(struct loop *l, int fd, const struct tls_server *server)
 {
     struct tls *t = xzalloc(sizeof *t);
-    BIO *bio = bio_new(t);
+    BIO *reading = bio_new(t);
 
     t->loop = l;
     t->fd = fd;
     t->at_once = SOCK_SEAL_AT_ONCE;
     t->server = tls_server_ref(server);
     t->ssl = tls_server_begin(server);
-    if (t->ssl == NULL || bio == NULL) {
-        BIO_free(bio);
+    t->kernel = t->ssl != NULL ? tls_kernel_bio_new(t->ssl, fd) : NULL;
+    t->writing = t->kernel != NULL ? bio_new(t) : reading; /* the kernel gets no key for reading */
+    if (t->ssl == NULL || reading == NULL || t->writing == NULL) {
+        if (t->writing != reading)
+            BIO_free(t->writing);
+        BIO_free(reading);
         tls_free(&t);
         return NULL;
     }
-    SSL_set_bio(t->ssl, bio, bio);
+    SSL_set_bio(t->ssl, reading, t->writing);
     return t;
 }
 
@@ -144,6 +152,7 @@ void tls_free(struct tls **t)
     if (gone == NULL)
         return;
     SSL_free(gone->ssl);
+    BIO_free(gone->kernel);
     tls_server_unref(&gone->server);
     xfree_p(&gone->kept);
     xfree_p(&gone);
@@ -164,7 +173,7 @@ int tls_failure(struct tls *t, int result)
 {
     int why = SSL_get_error(t->ssl, result);
 
-    if (why == SSL_ERROR_WANT_READ)
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
         return -EAGAIN;
     if (t->broken == 0 && t->has_ended)
         t->broken = -ECONNRESET;
@@ -194,7 +203,8 @@ int tls_handshake(struct tls *t, unsigned *ret_want)
         return sent;
     if (r < 0 && r != -EAGAIN)
         return r;
-    *ret_want = tls_kept(t) > 0 ? SOCK_WRITE : SOCK_READ;
+    t->is_established = r == 1;
+    *ret_want = tls_kept(t) > 0 || SSL_want_write(t->ssl) ? SOCK_WRITE : SOCK_READ;
     return r == 1 && tls_kept(t) > 0 ? -EAGAIN : r;
 }
 
@@ -242,6 +252,8 @@ ssize_t tls_recv(struct tls *t, void *p, size_t n)
         return 0;
     tls_begin(t);
     got = open_records(t, p, n);
+    if (tls_kernel_needs_new_key(t))
+        got = t->broken = -EPROTO;
     if (t->loop->sealer->n > 0) /* an alert, or the answer to a key update */
         (void)tls_transmit(t, false);
     return got > 0 || got == -EAGAIN ? got : tell_end(t);
@@ -269,6 +281,11 @@ struct str tls_alpn(const struct tls *t)
 struct str tls_version(const struct tls *t)
 {
     return str_of(SSL_get_version(t->ssl));
+}
+
+bool tls_is_in_kernel(const struct tls *t)
+{
+    return t->is_in_kernel;
 }
 
 bool tls_is_resumed(const struct tls *t)

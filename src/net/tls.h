@@ -58,6 +58,10 @@ int tls_server_new(const struct tls_options *o, struct tls_tickets *tickets,
 /* Sockets that it has begun go on. */
 void tls_server_free(struct tls_server **t);
 
+/* Do this kernel and OpenSSL offer kernel TLS? Asked once; then what is sent over TCP and TLS is
+ * sealed by the kernel, for the ciphers that it knows. Thread-safe. */
+bool tls_kernel_is_offered(void);
+
 /* When the first of its certificates expires; for the log and /health. */
 unix_t tls_server_expires(const struct tls_server *t);
 

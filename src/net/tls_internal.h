@@ -35,6 +35,12 @@ struct tls {
     uint8_t reads;     /* of this call */
     bool is_congested; /* the kernel has left something of the last sendmsg */
     size_t at_once;    /* plain bytes that a send may seal */
+    BIO *writing;      /* borrowed from `ssl` */
+    BIO *kernel;       /* owned: OpenSSL's of `fd`; NULL: the kernel offers no TLS for it */
+    bool is_in_kernel; /* what we send is sealed there */
+    size_t open_n;     /* of a file, in a record that the kernel has not closed */
+    bool is_established;
+    bool may_hold_back; /* the kernel, something of what was sent */
 };
 
 /* tls.c and tls_send.c: one socket. The calls keep the promises of those of the same name in
@@ -49,12 +55,14 @@ ssize_t tls_recv(struct tls *t, void *p, size_t n);
 ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more);
 ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n);
 int tls_flush(struct tls *t) MUST_CHECK;
-void tls_shutdown_write(struct tls *t); /* close_notify */
+/* close_notify. False: a FIN now would overtake what was sent. */
+bool tls_shutdown_write(struct tls *t) MUST_CHECK;
 
 /* Is there something to receive that the kernel does not show? */
 bool tls_has_input(const struct tls *t);
 struct str tls_alpn(const struct tls *t);
 struct str tls_version(const struct tls *t);
+bool tls_is_in_kernel(const struct tls *t); /* what is sent is sealed by the kernel */
 bool tls_is_resumed(const struct tls *t);
 
 /* Between the two. Before an OpenSSL call; why one has failed (-EAGAIN, or -errno that lasts);
@@ -68,6 +76,19 @@ static inline size_t tls_kept(const struct tls *t)
 {
     return t->kept_n - t->kept_at;
 }
+
+/*
+ * tls_kernel.c. Before the handshake: gets the socket ready, if it can be (else NULL); what our BIO
+ * for writing does not know; what OpenSSL writes once the keys are the kernel's; then the calls of
+ * the same name above.
+ */
+BIO *tls_kernel_bio_new(SSL *ssl, int fd);
+long tls_kernel_control(struct tls *t, int command, long number, void *pointer);
+int tls_kernel_write(struct tls *t, BIO *bio, const char *p, size_t n, size_t *ret_n);
+bool tls_kernel_needs_new_key(const struct tls *t); /* the connection must end */
+ssize_t tls_kernel_send(struct tls *t, const struct iovec *iov, int count);
+ssize_t tls_kernel_send_file(struct tls *t, int fd, off_t offset, size_t n);
+int tls_kernel_flush(struct tls *t) MUST_CHECK;
 
 /* tls_server.c: a socket holds a reference to the server that has begun it. */
 struct tls_server *tls_server_ref(const struct tls_server *t);

@@ -83,8 +83,11 @@ int tls_transmit(struct tls *t, bool more)
 
 int tls_flush(struct tls *t)
 {
-    int r = t->broken == 0 ? tls_transmit(t, false) : t->broken;
+    int r;
 
+    if (t->is_in_kernel)
+        return tls_kernel_flush(t);
+    r = t->broken == 0 ? tls_transmit(t, false) : t->broken;
     return r < 0 ? r : tls_kept(t) > 0 ? -EAGAIN : 0;
 }
 
@@ -191,8 +194,11 @@ static int get_ready(struct tls *t)
 ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more)
 {
     struct pieces w = {.iov = iov, .end = iov + count};
-    int r = get_ready(t);
+    int r;
 
+    if (t->is_in_kernel)
+        return tls_kernel_send(t, iov, count);
+    r = get_ready(t);
     if (r < 0)
         return r;
     w.left = t->at_once;
@@ -203,10 +209,13 @@ ssize_t tls_send(struct tls *t, const struct iovec *iov, int count, bool more)
 
 ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n)
 {
-    int r = get_ready(t);
     char *scratch;
     ssize_t got;
+    int r;
 
+    if (t->is_in_kernel)
+        return tls_kernel_send_file(t, fd, offset, n);
+    r = get_ready(t);
     if (r < 0)
         return r;
     scratch = t->loop->sealer->plain;
@@ -218,11 +227,14 @@ ssize_t tls_send_file(struct tls *t, int fd, off_t offset, size_t n)
     return r < 0 ? r : got;
 }
 
-void tls_shutdown_write(struct tls *t)
+bool tls_shutdown_write(struct tls *t)
 {
     if (t->broken != 0 || !SSL_is_init_finished(t->ssl))
-        return;
+        return true;
+    if (t->is_in_kernel && tls_kernel_flush(t) == -EAGAIN)
+        return false;
     tls_begin(t);
     (void)SSL_shutdown(t->ssl); /* 0: the peer's own close_notify is not waited for */
     (void)tls_transmit(t, false);
+    return true;
 }

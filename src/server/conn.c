@@ -192,7 +192,7 @@ struct req *conn_new_request(struct conn *c, const struct transport *t, void *ow
     r->peer = c->peer;
     r->is_tls = c->is_tls;
     r->door = &c->entrance->door;
-    r->wants_memory = c->entrance->tls != NULL || c->protocol->is_h2;
+    r->wants_memory = sock_seals(&c->sock) || c->protocol->is_h2;
     return r;
 }
 

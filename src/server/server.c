@@ -342,6 +342,16 @@ static void unmake(struct server *s)
     snapshot_unref(&s->snapshot);
 }
 
+static void log_kernel_tls(const struct snapshot *s)
+{
+    bool has_tls = false;
+
+    for (unsigned i = 0; i < s->entrance_count; i++)
+        has_tls |= s->entrances[i]->tls != NULL;
+    if (has_tls)
+        log_info("kernel TLS: %s", tls_kernel_is_offered() ? "used" : "not offered");
+}
+
 static void log_ready(const struct server *s)
 {
     for (size_t i = 0; i < s->snapshot->settings.listen.count; i++) {
@@ -350,6 +360,7 @@ static void log_ready(const struct server *s)
         net_address_format(address_of(s->snapshot, i), text, sizeof text);
         log_info("listening on %s with %u workers", text, s->worker_count);
     }
+    log_kernel_tls(s->snapshot);
     log_certificates(s->snapshot);
 }
 
