@@ -41,8 +41,6 @@ copy_program "$(command -v curl)"
 for program in hlsgate $tests; do
     copy_program "build/$program"
 done
-# What libc asks for by name only.
-cp -L "$(ldd build/hlsgate | sed -n 's/.*[[:space:]]\(\/.*\/\)libc\.so.*/\1/p')libgcc_s.so.1" "$root/lib/" 2>/dev/null || true
 # depmod knows what tls.ko needs; AES-GCM and ChaCha20 are asked for by the kernel itself, while it runs.
 [ -e "$modules/modules.dep" ] || depmod -b "$work/kernel" "${modules##*/}"
 for module in tls gcm ctr ghash-generic chacha20poly1305 chacha_generic poly1305_generic seqiv aesni-intel \

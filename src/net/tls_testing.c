@@ -6,7 +6,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -361,44 +360,13 @@ void test_socketpair(int fds[2], bool small)
         setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-static void tcp_pair(int fds[2], bool small)
-{
-    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), bytes = 4096;
-    socklen_t n = sizeof any;
-
-    assert_int_equal(bind(door, (struct sockaddr *)&any, n), 0);
-    assert_int_equal(getsockname(door, (struct sockaddr *)&any, &n), 0);
-    assert_int_equal(listen(door, 1), 0);
-    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fds[1], (struct sockaddr *)&any, n), 0);
-    fds[0] = accept(door, NULL, NULL);
-    assert_true(fds[0] >= 0);
-    if (small)
-        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    close(door);
-}
-
-static void ends_init(struct tls_pair_of_ends *e, SSL_CTX *client, const int fds[2])
-{
-    served_init(&e->served, e->loop, fds[0], e->server);
-    client_init(&e->client, client, fds[1]);
-}
-
 void ends_connect(struct tls_pair_of_ends *e, SSL_CTX *client, bool small)
 {
     int fds[2];
 
     test_socketpair(fds, small);
-    ends_init(e, client, fds);
-}
-
-void ends_connect_by_tcp(struct tls_pair_of_ends *e, SSL_CTX *client, bool small)
-{
-    int fds[2];
-
-    tcp_pair(fds, small);
-    ends_init(e, client, fds);
+    served_init(&e->served, e->loop, fds[0], e->server);
+    client_init(&e->client, client, fds[1]);
 }
 
 void ends_shake_hands(struct tls_pair_of_ends *e)

@@ -104,7 +104,6 @@ struct tls_server *test_server(const struct tls_pair *pairs, unsigned n, enum tl
 /* `small`: the kernel has little room between the two. */
 void test_socketpair(int fds[2], bool small);
 void ends_connect(struct tls_pair_of_ends *e, SSL_CTX *client, bool small);
-void ends_connect_by_tcp(struct tls_pair_of_ends *e, SSL_CTX *client, bool small);
 void ends_shake_hands(struct tls_pair_of_ends *e);
 void ends_close(struct tls_pair_of_ends *e);
 
