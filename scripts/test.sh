@@ -45,10 +45,8 @@ released() {
 
 sanitized() {
     end_to_end asan-h2c build-asan --proto h2c
-    # Origins and caches do not see what viewers speak: three protocols have been enough for them
-    end_to_end asan-h1+tls build-asan --proto h1+tls --ignore-glob="*test_origin_*" --ignore-glob="*test_cluster*" \
-        --ignore-glob="*test_cache*" --ignore-glob="*test_coalescing*" --ignore-glob="*test_playing*" --ignore-glob="*test_soak*"
-    end_to_end asan-once build-asan --proto h1 -m "once and not players"
+    end_to_end asan-h1+tls build-asan --proto h1+tls -m "h1_only and not players"
+    end_to_end asan-once build-asan --proto h1 -m "once and not players" --ignore-glob="*test_browser*"
     end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker"
     end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once"
 }
