@@ -1,4 +1,6 @@
 """Many viewers, one fetch: who comes is fed with what is there, who leaves takes nothing from the others."""
+import ssl
+
 import pytest
 
 from support.gate import ELSEWHERE, http_origin
@@ -319,8 +321,9 @@ class TestLengthNotSaid:
         with gate.viewer().connect() as c:
             c.send(f"GET {SEGMENT} HTTP/1.0\r\n\r\n".encode())
             assert c.read_head().status == 200 and c.read_exactly(CUT) == BODY[:CUT]
+            c.sock.suppress_ragged_eofs = False  # over TLS: an end without close_notify, which Python does not tell from a reset
             hold.open()
-            with pytest.raises(ConnectionResetError):
+            with pytest.raises((ConnectionResetError, ssl.SSLEOFError)):
                 c.read_to_end()
         until(lambda: gate.count_of("origin_broke") == 1, "it broke")
 

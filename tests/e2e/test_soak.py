@@ -254,7 +254,7 @@ def be_restless(port, options, number, stop, trouble):
     while not stop.is_set():
         try:
             client = f.Client(port, HOME, preface=dice.choice(PREFACES), **options)
-        except OSError:
+        except (OSError, http.Closed):
             continue
         try:
             restless = Restless(client, dice)
