@@ -1,14 +1,16 @@
 /*
  * The state of the gate behind one small interface, in the words of the domain: grants, sessions,
  * uses, revocations. Two implementations keep the same rules to the letter (one conformance suite
- * runs on both): embedded (LMDB) and, later, Redis.
+ * runs on both): embedded (LMDB), for one machine, and Redis, for several that share one truth.
  *
  * A `struct store` is the process's; each worker has a `struct store_worker` on its loop and calls
  * through that only. All calls follow base/op.h: < 0 failed at once, 0 = the callback will come,
  * > 0 = answered at once. Errors: -EINVAL a string past its cap or a field that makes no sense,
- * -EAGAIN / -ETIMEDOUT the store is out of reach, -ENOSPC its disk or map is full: nothing of the
- * call was done, what was stored before is intact. Strings passed in must stay until the call has
- * ended; strings given out live in the arena the caller passed.
+ * -EAGAIN the store is out of reach, -ENOSPC its disk, map or memory is full, -EIO it answered what
+ * cannot be used (Redis: an error, a wrong type): nothing of the call was done, what was stored
+ * before is intact. -ETIMEDOUT: Redis did not answer in time, and whether the call was done nobody
+ * knows. Strings passed in must stay until the call has ended; strings given out live in the arena
+ * the caller passed.
  *
  * Times are unix_t seconds given by the caller (`now`), so that all checks of one request see one
  * time.
@@ -149,7 +151,7 @@ struct admission {
 };
 
 /* Embedded: answered at once when only reads were needed; else with the other writes of this loop
- * turn in one transaction. */
+ * turn in one transaction. Redis: one script, one round trip, unless a verdict may be reused. */
 int store_admit(struct store_worker *s, struct admission *a);
 
 /*
@@ -267,13 +269,36 @@ enum { STORE_MAX_REVOCATIONS = 1 << 20 }; /* past it revoking answers -ENOSPC: s
 
 /* ---- state of the store ---- */
 
+/* What happened on the way to Redis, of all workers since the start. X(name, text) */
+#define STORE_COUNTERS(X)                                                         \
+    X(calls, "scripts sent")                                                      \
+    X(reused, "admissions answered with a verdict of a moment ago")               \
+    X(timeouts, "calls that Redis did not answer in time")                        \
+    X(refused, "calls answered at once because no connection was fit for use")    \
+    X(errors, "calls that Redis answered with an error or with nonsense")         \
+    X(reloads, "scripts loaded again because Redis had forgotten them")           \
+    X(connects, "connections made, and found to be to a primary")                 \
+    X(connect_failures, "connections that failed, or led to no primary")          \
+    X(switches, "changes of the primary")                                         \
+    X(unacknowledged, "writes that too few replicas had acknowledged in time")
+
+enum { STORE_SERVER_MAX = 160, STORE_TROUBLE_MAX = 200 };
+
 struct store_stats {
-    /* records, expired ones not yet swept among them */
+    /* records, expired ones not yet swept among them; in Redis those of all instances */
     uint64_t grants, sessions, uses, revocations;
-    uint64_t bytes_used, bytes_limit;
-    usec_t write_usec; /* of the last write transaction */
-    bool is_healthy;   /* the last write went through */
-    const char *kind;  /* "embedded" */
+    uint64_t bytes_used, bytes_limit; /* 0: unknown, no limit */
+    usec_t write_usec; /* of the last write transaction; Redis: of the last round trip */
+    bool is_healthy;   /* the last write went through; Redis: a connection is fit for use */
+    const char *kind;  /* "embedded", "redis" */
+
+    /* Redis only */
+    char server[STORE_SERVER_MAX];   /* the primary, as "127.0.0.1:6379"; "" = not known yet */
+    char trouble[STORE_TROUBLE_MAX]; /* what it said when it failed last; "" = all is well */
+    unsigned replicas;               /* connected to the primary */
+#define X(name, text) uint64_t name;
+    STORE_COUNTERS(X)
+#undef X
 };
 void store_stats(struct store *s, struct store_stats *ret);
 
@@ -286,6 +311,33 @@ struct store_embedded_options {
 /* -errno, with a sentence in `error`. */
 int store_open_embedded(const struct store_embedded_options *o, const struct store_rules *rules,
                         struct store **ret, struct buf *error) MUST_CHECK;
+
+/*
+ * Either `server` or `sentinels` and `primary`; all is copied. A server is "host:port", "[v6]:port"
+ * or "unix:/path".
+ */
+struct store_redis_options {
+    struct str server;
+    struct str *sentinels;
+    unsigned sentinel_count;
+    struct str primary; /* what the Sentinels call it */
+    struct str sentinel_user, sentinel_password;
+    struct str user, password; /* "" = none; "" user = the default one */
+    unsigned database;
+    struct str prefix;    /* of every key and channel */
+    unsigned connections; /* of each worker, 1 or more */
+    usec_t timeout;       /* of a call, of each step of connecting */
+    usec_t verdict_ttl;   /* how long an admission that takes no use may be reused; 0: never */
+    unsigned wait_replicas; /* that must have acknowledged a write before it counts; 0: none */
+};
+/* Connects nothing yet: each worker does, and goes on trying. -EINVAL with a sentence in `error`.
+ */
+int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,
+                     struct store **ret, struct buf *error) MUST_CHECK;
+/* Blocks until a connection has proved fit for use or has failed; a sentence that names the server
+ * and what it said. Embedded: always 0. For `hlsgate check`. */
+int store_try(struct store *s, struct buf *error) MUST_CHECK;
+
 void store_set_rules(struct store *s, const struct store_rules *rules); /* thread-safe */
 void store_close(struct store **s); /* after all workers; syncs */
 
@@ -293,8 +345,9 @@ struct store_worker *store_worker_new(struct store *s, struct loop *l);
 void store_worker_free(struct store_worker **w); /* writes what was noted */
 
 /*
- * Housekeeping: syncs to disk each second and sweeps expired records a bounded piece at a time, on
- * the loop's pool. One worker of the process calls it; stops with that worker.
+ * Housekeeping: sweeps expired records a bounded piece at a time. Embedded: and syncs to disk each
+ * second, on the loop's pool. Redis: and follows the revocations of other instances. One worker of
+ * the process calls it; stops with that worker.
  */
 void store_housekeep(struct store_worker *w);
 
