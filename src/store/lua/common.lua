@@ -58,7 +58,7 @@ end
 
 local function grant_get(uid, field)
     local value = call('HGET', P .. 'g:' .. uid, field)
-    return value and cmsgpack.unpack(value)
+    return value and {cmsgpack.unpack(value)}
 end
 
 local function grant_erase(uid, field)
@@ -118,4 +118,12 @@ end
 
 local function say_revoked()
     call('PUBLISH', P .. 'revoked', '')
+end
+
+-- unpack() has a limit that a list may be past.
+local function append(list, more)
+    for _, value in ipairs(more) do
+        list[#list + 1] = value
+    end
+    return list
 end

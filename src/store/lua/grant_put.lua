@@ -85,4 +85,4 @@ local keys, keys_evicted = merge_keys(old)
 write(old and old[2] or now, keys)
 make_room(who_shares_the_network(), max_uids)
 local others, pairs_evicted = make_room(pairs_of_uid(), max_pairs)
-return {1, old and 0 or 1, keys_evicted, others + 1, pairs_evicted, unpack(keys)}
+return append({1, old and 0 or 1, keys_evicted, others + 1, pairs_evicted}, keys)

@@ -69,4 +69,4 @@ end
 sessions_ended = sessions_ended + sessions_end(uid, sessions_where(network, ua), revoked)
 next_number('revocations') -- verdicts of a moment ago are no longer good
 say_revoked()
-return {1, grants_removed, sessions_ended, unpack(revoked)}
+return append({1, grants_removed, sessions_ended}, revoked)

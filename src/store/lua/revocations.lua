@@ -6,4 +6,4 @@ local known = tonumber(ARGV[4])
 -- Another database, or one that a fail-over has set back.
 local is_anew = epoch ~= ARGV[3] or number < known
 local found = call('ZRANGEBYSCORE', P .. 'revoked', '(' .. (is_anew and 0 or ARGV[4]), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[5])
-return {0, epoch, number, is_anew and 1 or 0, unpack(found)}
+return append({0, epoch, number, is_anew and 1 or 0}, found)

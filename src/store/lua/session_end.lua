@@ -22,4 +22,4 @@ end
 if #revoked > 0 then
     say_revoked()
 end
-return {1, ended, unpack(revoked)}
+return append({1, ended}, revoked)
