@@ -97,6 +97,21 @@ void revoked_remove(struct revoked *r, struct str key)
     pthread_rwlock_unlock(&r->lock);
 }
 
+void revoked_expire(struct revoked *r, unix_t now)
+{
+    pthread_rwlock_wrlock(&r->lock);
+    MAP_FOREACH (node, &r->map) {
+        struct entry *e = MAP_ENTRY(node, struct entry, node);
+
+        if (revoked_key_ends((struct str){e->key, e->n}) < now) {
+            map_remove(&r->map, node);
+            free(e);
+        }
+    }
+    note_count(r);
+    pthread_rwlock_unlock(&r->lock);
+}
+
 bool revoked_has(struct revoked *r, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
                  unix_t ends)
 {

@@ -1,0 +1,31 @@
+-- Removes up to so many expired records of each kind; what Redis expires by itself needs none of it.
+-- ARGV: prefix, now, how many. Answers 0, grants, sessions, uses, revocations that are left, 1 when there is more to remove.
+local limit = tonumber(ARGV[3])
+local more = 0
+
+local function expired(key, up_to)
+    local found = call('ZRANGEBYSCORE', P .. key, '-inf', up_to, 'LIMIT', 0, limit)
+    more = #found == limit and 1 or more
+    return found
+end
+
+ensure_meta()
+for _, member in ipairs(expired('grants', now)) do
+    grant_erase(grant_of_member(member))
+end
+for _, name in ipairs(expired('sessions', now)) do
+    call('ZREM', P .. 'sessions', name)
+end
+for _, name in ipairs(expired('revoked:ends', '(' .. now)) do
+    call('ZREM', P .. 'revoked', name)
+    call('ZREM', P .. 'revoked:ends', name)
+end
+local uses, minutes = 0, call('HGETALL', P .. 'uses')
+for i = 1, #minutes, 2 do
+    if minutes[i] * 60 <= now then
+        call('HDEL', P .. 'uses', minutes[i])
+    else
+        uses = uses + minutes[i + 1]
+    end
+end
+return {0, call('ZCARD', P .. 'grants'), call('ZCARD', P .. 'sessions'), uses, call('ZCARD', P .. 'revoked'), more}
