@@ -15,10 +15,12 @@ ABSENT = (OSError, EOFError, RedisError, AssertionError)
 class Program:
     """A process with a folder, a configuration file that it may write itself, and a log."""
     binary = None
+    path = None  # of a socket
 
     def __init__(self, home, port=None):
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.port, self.process = home, port, None
+        self.login = ()  # what AUTH is told
         self.config_file, self.log_file = home / "server.conf", home / "log.txt"
 
     @property
@@ -47,7 +49,7 @@ class Program:
             return False
 
     def client(self, **options):
-        return Redis(self.port, **options)
+        return Redis(self.port, self.path, self.login, **options)
 
     def ask(self, *args):
         """One command on a connection of its own."""
@@ -92,7 +94,7 @@ class RedisServer(Program):
     def __init__(self, home, port=None, unix=False, password=None, users=(), replica_of=None, **options):
         super().__init__(home, None if unix else port or free_port())
         self.path = home / "redis.sock" if unix else None
-        self.password = password
+        self.password, self.login = password, (password,) if password else ()
         lines = ["bind 127.0.0.1", f"port {self.port or 0}", "save \"\"", "appendonly no", "repl-diskless-sync-delay 0",
                  "repl-diskless-sync yes", f"dir {home}", "enable-debug-command local", "shutdown-on-sigterm nosave now"]
         lines += [f"unixsocket {self.path}"] * unix
@@ -105,10 +107,6 @@ class RedisServer(Program):
     @property
     def address(self):
         return f"unix:{self.path}" if self.path else f"127.0.0.1:{self.port}"
-
-    def client(self, **options):
-        login = (self.password,) if self.password else ()
-        return Redis(self.port, self.path, login, **options)
 
     # -- what it says of itself
 
@@ -125,8 +123,9 @@ class RedisServer(Program):
         info = self.info("replication")
         return sum("state=online" in value for name, value in info.items() if re.fullmatch(r"slave\d+", name))
 
-    def wait_replicas(self, count):
-        until(lambda: self.replicas() == count, f"{count} replicas follow {self.address}")
+    def wait_replicas(self, count, deadline=max(DEADLINE, 30)):
+        """A Sentinel takes its time to turn an old primary into a replica."""
+        until(lambda: self.replicas() == count, f"{count} replicas follow {self.address}", deadline)
 
     def calls_of(self, command):
         """How often it was asked this since it started (or CONFIG RESETSTAT)."""
@@ -160,7 +159,7 @@ class Sentinel(Program):
 
     def __init__(self, home, primary, quorum=2, down_after=500, failover_timeout=5000, password=None, port=None):
         super().__init__(home, port or free_port())
-        self.password = password
+        self.password, self.login = password, (password,) if password else ()
         lines = ["bind 127.0.0.1", f"port {self.port}", f"dir {home}",
                  f"sentinel monitor {NAME} 127.0.0.1 {primary.port} {quorum}",
                  f"sentinel down-after-milliseconds {NAME} {down_after}",
@@ -168,9 +167,6 @@ class Sentinel(Program):
         lines += [f"sentinel auth-pass {NAME} {primary.password}"] if primary.password else []
         lines += [f"requirepass {password}"] if password else []
         self.config_file.write_text("\n".join(lines) + "\n")
-
-    def client(self, **options):
-        return Redis(self.port, login=(self.password,) if self.password else (), **options)
 
     def primary(self):
         """The port of the primary, in this one's opinion."""

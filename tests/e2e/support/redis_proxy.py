@@ -33,7 +33,7 @@ class FaultyProxy:
         self.fault = None
         self.scripts = {}  # SHA1 -> whole source, as SCRIPT LOAD has brought them
         self.lock = threading.Lock()
-        self.live = set()  # sockets of all pairs
+        self.live = set()  # sockets of clients
         self.listener = None
 
     @property
@@ -47,10 +47,11 @@ class FaultyProxy:
 
     def stop(self):
         """As if the machine were gone: refuses, and what there was is cut."""
-        if self.listener:
-            self.listener.shutdown(socket.SHUT_RDWR)
-            self.listener.close()
-            self.listener = None
+        with self.lock:
+            listener, self.listener = self.listener, None
+        if listener:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
         self.cut()
 
     def cut(self):
@@ -75,25 +76,26 @@ class FaultyProxy:
                 client, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            with self.lock:
+                if self.listener is listener:
+                    self.live.add(client)
+                    threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                else:
+                    client.close()
 
     def _serve(self, client):
+        server = None
         try:
             server = open_redis(self.server.port, self.server.path)
-        except OSError:
-            client.close()
-            return
-        with self.lock:
-            self.live |= {client, server}
-        try:
             self._carry(client, server)
         except (OSError, EOFError, AssertionError):
             pass  # one of the two has gone
         finally:
             with self.lock:
-                self.live -= {client, server}
+                self.live.discard(client)
             client.close()
-            server.close()
+            if server:
+                server.close()
 
     def _carry(self, client, server):
         client.settimeout(None)

@@ -1,0 +1,141 @@
+"""What an operator starts from: `make run-cluster`, and the examples of a cluster."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from support.gate import BINARY, ROOT, SANITIZERS, free_port
+from support.players import RATE, SECONDS, ffmpeg
+from support.redis import RedisServer, Sentinel
+from support.resp import RedisError
+from support.wait import until
+
+pytestmark = pytest.mark.once
+EXAMPLES = ROOT / "examples/cluster-redis"
+
+
+def free_ports(count):
+    """So many free ports in a row; the first one."""
+    def is_free(port):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) != 0
+
+    return until(lambda: next((p for p in [free_port()] if all(is_free(p + n) for n in range(count))), 0), "free ports")
+
+
+class Cluster:
+    """scripts/run-cluster.sh, as somebody at a terminal has it."""
+
+    def __init__(self, tmp_path, streams, lb):
+        self.port = free_ports(9)
+        self.tmp_path, self.out_file = tmp_path, tmp_path / "out.txt"
+        env = os.environ | SANITIZERS | {"LB": lb, "PORT": str(self.port), "HLSGATE_BIN": BINARY, "TMPDIR": str(tmp_path),
+                                         "STREAMS": str(streams.root)}
+        with open(self.out_file, "wb") as out:
+            self.process = subprocess.Popen([ROOT / "scripts/run-cluster.sh"], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=out, env=env, start_new_session=True)
+        until(lambda: "Ctrl-C stops" in self.out or self.process.poll() is not None, self.out_file, deadline=60)
+        assert self.process.poll() is None, self.out
+
+    @property
+    def out(self):
+        return self.out_file.read_text()
+
+    def line(self, words):
+        """The command it prints that begins so."""
+        return next(line.strip() for line in self.out.splitlines() if line.strip().startswith(words))
+
+    def run(self, command):
+        return subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30, check=True).stdout
+
+    def interrupt(self):
+        """Ctrl-C, which reaches all there is."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(20)
+
+    def abandon(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def is_gone(self):
+        """No folder, no process, nobody who listens."""
+        left = subprocess.run(["ps", "-o", "args=", "-s", str(self.process.pid)], capture_output=True, text=True).stdout
+        ports = []
+        for port in range(self.port, self.port + 9):
+            with socket.socket() as s:
+                ports += [port] * (s.connect_ex(("127.0.0.1", port)) == 0)
+        return (left, ports, list(self.tmp_path.glob("hlsgate-cluster.*"))) == ("", [], [])
+
+
+@pytest.mark.parametrize("lb", ["haproxy", "nginx"])
+def test_make_run_cluster_plays_through_a_fail_over_and_leaves_nothing(tmp_path, demo, lb):
+    cluster = Cluster(tmp_path, demo, lb)
+    try:
+        url = re.search(r"ffplay -autoexit '(.*)'", cluster.out)[1]
+        assert ffmpeg(url, "-map", "0:v:0", "-f", "framemd5").count("\n0,") == SECONDS * RATE
+        curl = cluster.line("curl 'http")
+        assert cluster.run(curl).startswith("#EXTM3U")
+        refused = cluster.run(cluster.line("for port in"))
+        assert refused.count(" 403 ") == 3, refused
+        cluster.run(cluster.line("kill -9"))
+        until(lambda: "redis1 has ended" in cluster.out, "it says so")
+        primary = cluster.line("REDISCLI_AUTH=")
+        until(lambda: str(cluster.port + 5) in cluster.run(primary), "the replica is promoted", deadline=20)
+        until(lambda: cluster.run(curl).startswith("#EXTM3U"), "plays again", deadline=5)
+        assert cluster.run(cluster.line("for port in")).count(" 403 ") == 3
+        assert '"shared"' in cluster.run(cluster.line("curl -s -H"))
+        assert cluster.interrupt() == 0, cluster.out
+        assert cluster.is_gone(), cluster.out
+    finally:
+        cluster.abandon()
+
+
+def test_make_run_cluster_says_which_part_is_missing(tmp_path, demo):
+    done = subprocess.run([ROOT / "scripts/run-cluster.sh"], capture_output=True, text=True, timeout=60,
+                          env=os.environ | {"LB": "varnish", "HLSGATE_BIN": BINARY, "STREAMS": str(demo.root)})
+    assert done.returncode == 1 and "haproxy or nginx" in done.stderr
+
+
+class TestExamples:
+    """Each program says itself whether it can read its file."""
+
+    @pytest.mark.parametrize("command, name", [(["haproxy", "-c", "-f"], "haproxy.cfg"),
+                                               (["nginx", "-t", "-e", "stderr", "-c"], "nginx.conf")])
+    def test_of_a_load_balancer(self, command, name, tmp_path):
+        program = shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin")
+        more = ["-g", f"pid {tmp_path}/pid;"] if name == "nginx.conf" else []
+        done = subprocess.run([program, *command[1:], EXAMPLES / name, *more], capture_output=True, text=True)
+        assert done.returncode == 0 and "warn" not in (done.stdout + done.stderr).lower(), done.stderr
+
+    def test_of_redis_sentinel_and_hlsgate_together(self, tmp_path):
+        """On this machine, as they stand but for addresses and folders; passwords and users are those of the files."""
+        redis, sentinel = RedisServer(tmp_path / "redis"), Sentinel(tmp_path / "sentinel", RedisServer(tmp_path / "none"))
+        for program, name in ((redis, "redis.conf"), (sentinel, "sentinel.conf")):
+            text = re.sub("^(bind|port|dir|logfile) .*", "", (EXAMPLES / name).read_text(), flags=re.M)
+            text = text.replace("10.0.0.21 6379", f"127.0.0.1 {redis.port}")
+            program.config_file.write_text(f"{text}\nbind 127.0.0.1\nport {program.port}\ndir {program.home}\n")
+        redis.login, sentinel.login = ("hlsgate", "HLSGATE-PASSWORD"), ("SENTINEL-PASSWORD",)
+        text = (EXAMPLES / "hlsgate.yaml").read_text().replace("/srv/video", str(tmp_path))
+        text = re.sub(r"sentinels: .*", f'sentinels: [ "{sentinel.address}" ]', text)
+        (tmp_path / "hlsgate.yaml").write_text(text)
+        env = {"HLSGATE_SECRET": "0123456789abcdef", "REDIS_PASSWORD": "HLSGATE-PASSWORD",
+               "SENTINEL_PASSWORD": "SENTINEL-PASSWORD"}
+        try:
+            redis.start()
+            sentinel.start()
+            until(lambda: sentinel.view()["flags"] == "master", "the Sentinel may ask Redis")
+            done = subprocess.run([BINARY, "check", "-c", tmp_path / "hlsgate.yaml"], capture_output=True, text=True,
+                                  env=os.environ | env)
+            assert done.returncode == 0, done.stderr
+            with pytest.raises(RedisError, match="NOPERM"):
+                redis.ask("FLUSHALL")
+            with pytest.raises(RedisError, match="NOPERM"):
+                redis.ask("SET", "other:key", 1)
+        finally:
+            sentinel.abandon()
+            redis.abandon()
