@@ -305,6 +305,8 @@ end
 local function begin_session()
     local s, life = session, session.ends - now
     local place, of_uid = P .. 'p:' .. viewer .. stream_key, P .. 'u:' .. s.uid
+    call('ZADD', P .. 'sessions', s.ends, s.name)
+    keep(P .. 'sessions', life)
     call('HSET', P .. 's:' .. s.name, 'last', now, 'started', s.started, 'id', s.id, 'ip', string.char(tonumber(family)) .. address,
          'ua', ua, 'key', stream_key)
     call('EXPIRE', P .. 's:' .. s.name, life)
@@ -315,8 +317,6 @@ local function begin_session()
     call('ZREMRANGEBYSCORE', of_uid, '-inf', now - 1)
     call('ZADD', of_uid, s.ends, viewer .. s.ends)
     keep(of_uid, life + 1)
-    call('ZADD', P .. 'sessions', s.ends, s.name)
-    keep(P .. 'sessions', life)
 end
 
 -- How many there are is counted by the minute in which they expire.
@@ -329,10 +329,10 @@ local function take_uses()
     local took = false
     for _, u in ipairs(uses) do
         if u.takes then
-            call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
             if u.is_new then
                 count_use(u)
             end
+            call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
             took = true
         end
     end
