@@ -130,8 +130,8 @@ static const struct {
     int error;
     enum outcome want;
 } errors[] = {
-    {-EAGAIN, OUT_OK}, {-ETIMEDOUT, OUT_OK},       {-EIO, OUT_OK},
-    {-ENOSPC, OUT_OK}, {-ENOMEM, OUT_STORE_DOWN},  {-EINVAL, OUT_NOT_FOUND},
+    {-EAGAIN, OUT_OK}, {-ETIMEDOUT, OUT_OK},      {-EIO, OUT_OK},
+    {-ENOSPC, OUT_OK}, {-ENOMEM, OUT_STORE_DOWN}, {-EINVAL, OUT_NOT_FOUND},
 };
 
 static void test_which_troubles(void **state)

@@ -42,9 +42,8 @@ static bool is_server(struct str text)
         return false;
     if (str_starts(text, STR("unix:/")))
         return text.n - scheme.n <= SOCKET_PATH_MAX && str_find_char(text, '\0') < 0;
-    return colon > 0 &&
-           str_parse_u64(str_skip(text, (size_t)colon + 1), UINT16_MAX, &port) == 0 && port > 0 &&
-           is_host(str_first(text, (size_t)colon));
+    return colon > 0 && str_parse_u64(str_skip(text, (size_t)colon + 1), UINT16_MAX, &port) == 0 &&
+           port > 0 && is_host(str_first(text, (size_t)colon));
 }
 
 static int parse_server(struct arena *arena, struct str text, const struct conf_field *field,
@@ -93,9 +92,10 @@ static const struct conf_field redis_fields[] = {
            .doc = "The primary, where no Sentinel tells: `host:port`, `[v6]:port` or "
                   "`unix:/path`."),
     CONF_LIST_OF(struct redis_settings, sentinels, conf_server, .def = "",
-                 .doc = "The Sentinels that watch `primary`, instead of `server`: all of them, each "
-                        "once. They are asked who the primary is, and their switches are "
-                        "followed."),
+                 .doc =
+                     "The Sentinels that watch `primary`, instead of `server`: all of them, each "
+                     "once. They are asked who the primary is, and their switches are "
+                     "followed."),
     CONF_F(struct redis_settings, primary, conf_word, .def = "", .max = "128",
            .doc = "What the Sentinels call it (`sentinel monitor NAME ...`)."),
     CONF_F(struct redis_settings, user, conf_word, .def = "", .max = "128",
@@ -119,12 +119,14 @@ static const struct conf_field redis_fields[] = {
            .doc = "Time for an answer, and for each step of connecting. What has none by then is "
                   "what `access.on_store_failure` is about."),
     CONF_F(struct redis_settings, verdict_ttl, conf_duration, .def = "2s", .min = "0", .max = "60s",
-           .doc = "How long a worker may reuse what Redis said of a viewer where the policy asks at "
-                  "every segment; 0: never. Revocations are heard in between all the same."),
+           .doc =
+               "How long a worker may reuse what Redis said of a viewer where the policy asks at "
+               "every segment; 0: never. Revocations are heard in between all the same."),
     CONF_F(struct redis_settings, wait_replicas, conf_int, .def = "0", .min = "0", .max = "8",
-           .doc = "Replicas that must have acknowledged a write before it counts (WAIT). 0: none; a "
-                  "fail-over may then forget the last moment. More: what they do not acknowledge "
-                  "within `timeout` is refused."),
+           .doc =
+               "Replicas that must have acknowledged a write before it counts (WAIT). 0: none; a "
+               "fail-over may then forget the last moment. More: what they do not acknowledge "
+               "within `timeout` is refused."),
     CONF_END,
 };
 

@@ -55,7 +55,7 @@ struct redis_ask {
     redis_encode_fn encode;
     redis_decode_fn decode;
     usec_t asked;
-    uint64_t verdicts_version; /* then */
+    uint64_t verdicts_version;                 /* then */
     char session_id[STORE_SESSION_ID_LEN + 1]; /* for one that begins */
     char scratch[64];                          /* what an argument is packed into */
 };

@@ -7,12 +7,12 @@
 #include "store/redis.h"
 
 enum { /* of admit.lua, beside enum admit_check */
-    FLAG_TOKEN_EXPIRED = 16,
-    FLAG_MAY_BEGIN = 32,
-    FLAG_DRY = 64,
-    FLAG_STRICT = 128,
-    GRAIN_SHARE = 64,
-    GRAIN_MAX = 30,
+       FLAG_TOKEN_EXPIRED = 16,
+       FLAG_MAY_BEGIN = 32,
+       FLAG_DRY = 64,
+       FLAG_STRICT = 128,
+       GRAIN_SHARE = 64,
+       GRAIN_MAX = 30,
 };
 
 int64_t redis_grain(const struct store_rules *rules)

@@ -158,9 +158,10 @@ static void mind_policy(struct redis_feed *f, struct str policy, uint64_t limit)
     if (limit == 0 || policy.n == 0 || str_eq(policy, STR("noeviction")) || f->has_warned)
         return;
     f->has_warned = true;
-    log_warn("store: Redis has maxmemory-policy %.*s: it may forget who used a token or was revoked; "
-             "it should be noeviction",
-             STR_FMT(policy));
+    log_warn(
+        "store: Redis has maxmemory-policy %.*s: it may forget who used a token or was revoked; "
+        "it should be noeviction",
+        STR_FMT(policy));
 }
 
 static void swept(struct redis_call *call, int err, const redisReply *reply)

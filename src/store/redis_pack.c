@@ -1,4 +1,5 @@
-/* What goes into scripts and comes out of them, in bytes. store/lua/common.lua has the other end. */
+/* What goes into scripts and comes out of them, in bytes. store/lua/common.lua has the other end.
+ */
 #include "store/redis.h"
 
 #include "base/panic.h"

@@ -1,7 +1,7 @@
 /* The sources are put in by scripts/embed.py at build time, see meson.build. */
 #include "store/redis_script.h"
 
-#define X(name)                                  \
+#define X(name)                                    \
     extern const unsigned char redis_lua_##name[]; \
     extern const size_t redis_lua_##name##_len;
 REDIS_SCRIPTS(X)

@@ -35,5 +35,4 @@ void redis_shared_done(struct redis_shared *s); /* after all links */
 void redis_say_server(struct redis_shared *s, const char *server);
 void redis_say_trouble(struct redis_shared *s, const char *trouble); /* "": all is well */
 
-
 #endif

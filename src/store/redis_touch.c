@@ -80,7 +80,8 @@ static void send(struct redis_worker *w, usec_t at)
     }
     if (count == 0)
         return;
-    w->touching = (struct redis_call){.script = SCRIPT_touch, .encode = encode, .answered = answered};
+    w->touching =
+        (struct redis_call){.script = SCRIPT_touch, .encode = encode, .answered = answered};
     w->touched = count;
     if (redis_link_call(w->link, &w->touching) < 0)
         w->touched = 0;

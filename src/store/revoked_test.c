@@ -90,5 +90,4 @@ static void test_freed_while_full(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_by_the_second), cmocka_unit_test(test_any),
-          cmocka_unit_test(test_expired),
-          cmocka_unit_test(test_freed_while_full))
+          cmocka_unit_test(test_expired), cmocka_unit_test(test_freed_while_full))
