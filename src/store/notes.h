@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 enum {
-    NOTES_MAX = 1 << 18, /* of one worker; more are not noted until there is room */
+    NOTES_MAX = 1 << 18,   /* of one worker; more are not noted until there is room */
     NOTES_TICK_MSEC = 250, /* how often a backend looks for what is due */
 };
 

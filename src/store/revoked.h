@@ -20,6 +20,8 @@ void revoked_expire(struct revoked *r, unix_t now); /* drops those whose gate to
 
 bool revoked_has(struct revoked *r, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
                  unix_t ends);
+/* Any of this viewer and uid, whenever it ends. */
+bool revoked_has_any(struct revoked *r, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid);
 uint64_t revoked_count(const struct revoked *r);
 
 #endif

@@ -156,6 +156,12 @@ bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_V
     return uid.n <= STORE_UID_MAX && revoked_has(s->store->revoked, viewer, uid, ends);
 }
 
+bool store_has_revocation(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                          struct str uid)
+{
+    return uid.n <= STORE_UID_MAX && revoked_has_any(s->store->revoked, viewer, uid);
+}
+
 void store_stats(struct store *s, struct store_stats *ret)
 {
     *ret = (struct store_stats){.kind = s->ops->kind};

@@ -265,6 +265,10 @@ int store_session_end(struct store_worker *s, struct session_end *e);
  */
 bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
                       struct str uid, unix_t ends);
+/* The same for any session of this viewer and uid whose gate tokens have not expired: what is known
+ * of a viewer's rights while the store cannot be asked. */
+bool store_has_revocation(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                          struct str uid);
 enum { STORE_MAX_REVOCATIONS = 1 << 20 }; /* past it revoking answers -ENOSPC: said, not silent */
 
 /* ---- state of the store ---- */

@@ -5,8 +5,8 @@
 -- session_max, grain, sessions ahead; then for each use limit: mode, id, max, expires, retry, is_continuation
 local GRANT, GRANT_IP, SESSION, USE = 1, 2, 4, 8
 local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT = 16, 32, 64, 128
-local FIRST_USE = 16 -- of ARGV
-local BIND = '1'
+local FIRST_USE, USE_ARGS = 16, 6 -- in ARGV
+local NONE, BIND = '0', '1'
 local LOOK_UP_MAX = 256
 local USE_HEAD, USE_VIEWER, USE_MAX_VIEWERS = 12, VIEWER_LEN + 8, 32
 local USE_TTL_MAX = 1e9
@@ -278,22 +278,26 @@ local function judge_count(u)
     return use_plan(u, at)
 end
 
+local function judge_use(at)
+    local u = {key = P .. 't:' .. ARGV[at + 1], max = tonumber(ARGV[at + 2]), until_time = tonumber(ARGV[at + 3]),
+               retry = tonumber(ARGV[at + 4]), is_continuation = ARGV[at + 5] == '1'}
+    use_load(u)
+    local verdict = ARGV[at] == BIND and judge_bind(u) or judge_count(u)
+    use_count = u.count
+    uses[#uses + 1] = u
+    return verdict
+end
+
 local function judge_uses()
-    if not has(USE) then
-        return ADMITTED
-    end
-    for at = FIRST_USE, #ARGV, 6 do
-        local u = {key = P .. 't:' .. ARGV[at + 1], max = tonumber(ARGV[at + 2]), until_time = tonumber(ARGV[at + 3]),
-                   retry = tonumber(ARGV[at + 4]), is_continuation = ARGV[at + 5] == '1'}
-        use_load(u)
-        local verdict = ARGV[at] == BIND and judge_bind(u) or judge_count(u)
-        use_count, refused_use = u.count, (at - FIRST_USE) / 6
-        uses[#uses + 1] = u
+    local verdict = ADMITTED
+    for at = FIRST_USE, has(USE) and #ARGV or 0, USE_ARGS do
+        refused_use = (at - FIRST_USE) / USE_ARGS
+        verdict = ARGV[at] ~= NONE and judge_use(at) or ADMITTED
         if verdict ~= ADMITTED then
-            return verdict
+            break
         end
     end
-    return ADMITTED
+    return verdict
 end
 
 -- ---- carrying out ----
@@ -301,6 +305,8 @@ end
 local function begin_session()
     local s, life = session, session.ends - now
     local place, of_uid = P .. 'p:' .. viewer .. stream_key, P .. 'u:' .. s.uid
+    call('ZADD', P .. 'sessions', s.ends, s.name)
+    keep(P .. 'sessions', life)
     call('HSET', P .. 's:' .. s.name, 'last', now, 'started', s.started, 'id', s.id, 'ip', string.char(tonumber(family)) .. address,
          'ua', ua, 'key', stream_key)
     call('EXPIRE', P .. 's:' .. s.name, life)
@@ -311,8 +317,6 @@ local function begin_session()
     call('ZREMRANGEBYSCORE', of_uid, '-inf', now - 1)
     call('ZADD', of_uid, s.ends, viewer .. s.ends)
     keep(of_uid, life + 1)
-    call('ZADD', P .. 'sessions', s.ends, s.name)
-    keep(P .. 'sessions', life)
 end
 
 -- How many there are is counted by the minute in which they expire.
@@ -325,10 +329,10 @@ local function take_uses()
     local took = false
     for _, u in ipairs(uses) do
         if u.takes then
-            call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
             if u.is_new then
                 count_use(u)
             end
+            call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
             took = true
         end
     end
@@ -354,5 +358,6 @@ end
 local wrote = verdict == ADMITTED and not has(DRY) and carry_out()
 begins = begins and verdict == ADMITTED
 local shown = (begins or session and session.last) and session or {id = '', uid = '', started = 0, ends = 0}
+local id = begins and has(DRY) and '' or shown.id
 return {wrote and 1 or 0, verdict, shown == session and 1 or 0, begins and 1 or 0, grant_uid and 1 or 0, use_count, refused_use,
-        shown.id, shown.uid, shown.started, shown.ends, grant_uid or ''}
+        id, shown.uid, shown.started, shown.ends, grant_uid or ''}

@@ -21,13 +21,17 @@ local function merge_keys(old)
     return keys, evicted
 end
 
+-- What is of a wrong type shows when it is read: all is read before anything is written.
+local length = string.byte(field, 2) .. '/' .. string.byte(field, 3)
+local length_until = tonumber(call('HGET', P .. 'networks', length)) or 0
+call('ZCARD', P .. 'grants')
+
 local function write(created, keys)
     local expires, order = now + ttl, next_number('order')
-    local length = string.byte(field, 2) .. '/' .. string.byte(field, 3)
     call('HSET', of_uid, field, cmsgpack.pack(expires, created, order, unpack(keys)))
     call('HSET', crowd_key, uid, string.format('%d %d', expires, order))
     call('ZADD', P .. 'grants', expires, grant_member(uid, field))
-    if expires > (tonumber(call('HGET', P .. 'networks', length)) or 0) then
+    if expires > length_until then
         call('HSET', P .. 'networks', length, string.format('%d', expires))
     end
     for _, key in ipairs({of_uid, crowd_key, P .. 'grants', P .. 'networks'}) do
@@ -82,7 +86,8 @@ if old and old[1] <= now then
     old = nil
 end
 local keys, keys_evicted = merge_keys(old)
+local crowd, own = who_shares_the_network(), pairs_of_uid()
 write(old and old[2] or now, keys)
-make_room(who_shares_the_network(), max_uids)
-local others, pairs_evicted = make_room(pairs_of_uid(), max_pairs)
+make_room(crowd, max_uids)
+local others, pairs_evicted = make_room(own, max_pairs)
 return append({1, old and 0 or 1, keys_evicted, others + 1, pairs_evicted}, keys)

@@ -1,5 +1,6 @@
 -- Removes up to so many expired records of each kind; what Redis expires by itself needs none of it.
--- ARGV: prefix, now, how many. Answers 0, grants, sessions, uses, revocations that are left, 1 when there is more to remove.
+-- ARGV: prefix, now, how many. Answers 0; how many grants, sessions, uses, revocations are left; 1 when there is more to remove;
+-- bytes used, most bytes (0: no limit), what goes when there is no room.
 local limit = tonumber(ARGV[3])
 local more = 0
 
@@ -28,4 +29,12 @@ for i = 1, #minutes, 2 do
         uses = uses + minutes[i + 1]
     end
 end
-return {0, call('ZCARD', P .. 'grants'), call('ZCARD', P .. 'sessions'), uses, call('ZCARD', P .. 'revoked'), more}
+-- An ACL may forbid it.
+local memory = redis.pcall('INFO', 'memory')
+local function info(field)
+    return type(memory) == 'string' and string.match(memory, field .. ':([^\r\n]*)') or ''
+end
+
+return {0, call('ZCARD', P .. 'grants'), call('ZCARD', P .. 'sessions'), uses, call('ZCARD', P .. 'revoked'), more,
+        tonumber(info('used_memory')) or 0, tonumber(info('maxmemory')) or 0,
+        info('maxmemory_policy')}
