@@ -77,7 +77,7 @@ class TestOneTruth:
             at(gate, v).gets(SEGMENT, fields)
             at(gate, v).gets(OTHER, fields)
             gate.viewer(ip=ELSEWHERE).is_refused(SEGMENT, "no_credential", fields=fields)
-        assert [shared(gate)["sessions"] for gate in fleet[:1]] == [1]
+        until(lambda: shared(a)["sessions"] == 1, "it is one session")
 
     def test_session_carries_on_elsewhere_when_its_token_has_expired(self, fleet):
         a, b, _ = fleet
@@ -212,11 +212,11 @@ def test_verdicts_are_not_used_again_when_that_is_turned_off(make_gate, redis):
 
 class TestConnection:
     ACL = "gate on >pass ~hlsgate:* &hlsgate:* +@read +@write +@connection +eval +evalsha +script|load +subscribe " \
-          "+publish +wait -@dangerous +role +info"
+          "+publish +wait +time -@dangerous +role +info"
 
     CASES = {
         "password": ({"password": "pass"}, {"password": {"key": "pass"}}),
-        "ACL user": ({"users": [ACL, "default off"]}, {"user": "gate", "password": {"key": "pass"}}),
+        "ACL user": ({"users": [ACL, "default off"], "login": ("gate", "pass")}, {"user": "gate", "password": {"key": "pass"}}),
         "unix socket": ({"unix": True}, {}),
         "several connections": ({}, {"connections": 3}),
         "long timeout": ({}, {"timeout": "5s"}),
@@ -226,7 +226,6 @@ class TestConnection:
     def test_with(self, case, make_redis, make_gate):
         server, settings = self.CASES[case]
         server = make_redis(**server)
-        server.login = ("gate", "pass") if "user" in settings else server.login
         gate = make_gate(store=on_redis(server, **settings))
         v = gate.admitted()
         link = segment_of(v)
@@ -278,23 +277,26 @@ class TestKeys:
                          access={"replay": {"mode": "count", "ttl": "1s"}})
         gate.admitted().gets(sign(MASTER))
         gate.revoke(uid="u1")
-        holds = ("grants", "sessions", "uses", "revocations")
-        until(lambda: sum(shared(gate)[name] for name in holds) == 0, "swept", deadline=max(DEADLINE, 90), every=0.2)
+        gate.admitted().gets(sign(MASTER, ttl=3601))
+        assert max(redis.keys().values()) <= 30 * 86400 * 1000
+        own = {"hlsgate:meta", "hlsgate:uses"}  # whose version it is; how many uses end in which minute
+        until(lambda: redis.keys().keys() <= own, "all has ended but for what counts")
 
-    def test_costs_one_call_for_a_playlist_and_none_for_segments(self, redis, make_gate):
-        gate = make_gate(store=on_redis(redis))
+    def test_is_asked_once_for_a_token_and_never_for_what_a_playlist_names(self, redis, make_gate):
+        gate = make_gate(store=on_redis(redis, verdict_ttl="0"))
         v = gate.admitted()
-        link = segment_of(v)
-        child = link.replace("s0.ts", "index.m3u8")
+        url = sign(MASTER)
+        link = segment_of(v, url)
         scripts = redis.calls_of("evalsha")
         for _ in range(20):
             v.gets(link)
-        segments = redis.calls_of("evalsha") - scripts
+            v.gets(link.replace("s0.ts", "index.m3u8"))
+        by_signature = redis.calls_of("evalsha") - scripts
         for _ in range(20):
-            v.gets(child)
-        playlists = redis.calls_of("evalsha") - scripts - segments
+            v.gets(url)
+        by_store = redis.calls_of("evalsha") - scripts - by_signature
         # Beside them: what each daemon asks now and then for news.
-        assert segments < 10 and 20 <= playlists < 30, (segments, playlists)
+        assert by_signature < 10 and 20 <= by_store < 30, (by_signature, by_store)
 
 
 class TestLosses:
@@ -306,7 +308,7 @@ class TestLosses:
         redis.ask("SCRIPT", "FLUSH")
         for n in range(6):
             v.gets(url)
-            other_viewer(gate, uid=f"u{n}").gets(sign(MASTER, uid=f"u{n}"))
+            other_viewer(gate, uid=f"w{n}").gets(sign(MASTER, uid=f"w{n}"))
         store = store_of(gate)
         assert store["reloads"] > 0 and store["errors"] == 0
 
@@ -350,7 +352,7 @@ class TestBigNumbers:
     @pytest.mark.parametrize("expires", [2**31, 2**32 + 1, 253402300799])
     @pytest.mark.parametrize("mode", ["bind", "count"])
     def test_far_future(self, redis, make_gate, expires, mode):
-        gate = make_gate(store=on_redis(redis), access={"replay": {"mode": mode, "max_uses": 2**31 - 1, "ttl": "1h"}})
+        gate = make_gate(store=on_redis(redis), access={"replay": {"mode": mode, "max_uses": 1_000_000, "ttl": "1h"}})
         url = sign(MASTER, expires=expires)
         v = gate.admitted()
         for _ in range(2):

@@ -278,7 +278,9 @@ class TestGone:
 
     def test_one_cut_connection_is_replaced_unseen(self, gate, viewer, proxy):
         for _ in range(5):
+            connects = store_of(gate)["connects"]
             proxy.cut()
+            until(lambda: store_of(gate)["connects"] > connects, "another one", deadline=2)
             viewer.gets(sign(MASTER))
         assert gate.count_of("store_down") == 0
 

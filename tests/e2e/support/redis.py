@@ -87,14 +87,15 @@ class Program:
 
 
 class RedisServer(Program):
-    """`password`: of the default user. `users`: lines of ACL. `unix`: on a socket and no port. `replica_of`: another one.
+    """`password`: of the default user. `users`: lines of ACL; `login`: what this one says then. `unix`: on a socket and no port. `replica_of`: another one.
     `options`: of redis.conf; a name of several words has underscores."""
     binary = "redis-server"
 
-    def __init__(self, home, port=None, unix=False, password=None, users=(), replica_of=None, **options):
+    def __init__(self, home, port=None, unix=False, password=None, users=(), login=(), replica_of=None,
+                 **options):
         super().__init__(home, None if unix else port or free_port())
         self.path = home / "redis.sock" if unix else None
-        self.password, self.login = password, (password,) if password else ()
+        self.password, self.login = password, login or ((password,) if password else ())
         lines = ["bind 127.0.0.1", f"port {self.port or 0}", "save \"\"", "appendonly no", "repl-diskless-sync-delay 0",
                  "repl-diskless-sync yes", f"dir {home}", "enable-debug-command local", "shutdown-on-sigterm nosave now"]
         lines += [f"unixsocket {self.path}"] * unix
