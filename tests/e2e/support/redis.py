@@ -125,8 +125,14 @@ class RedisServer(Program):
         return sum("state=online" in value for name, value in info.items() if re.fullmatch(r"slave\d+", name))
 
     def wait_replicas(self, count, deadline=max(DEADLINE, 30)):
-        """A Sentinel takes its time to turn an old primary into a replica."""
+        """Until they follow and have what there is: one that has just come is sent nothing for up to a second."""
         until(lambda: self.replicas() == count, f"{count} replicas follow {self.address}", deadline)
+        self.wait_replicated(count)
+
+    def wait_replicated(self, count=1):
+        with self.client() as client:
+            client("PUBLISH", "of-the-tests", "")  # replicated, and no change
+            assert client("WAIT", count, 10_000) >= count
 
     def calls_of(self, command):
         """How often it was asked this since it started (or CONFIG RESETSTAT)."""
@@ -154,11 +160,17 @@ class RedisServer(Program):
         return self.ask("CLIENT", "KILL", "TYPE", "pubsub")
 
 
+# Of Sentinel: how often it asks and tells, in milliseconds. Ten times as often as by itself, so that what takes half a
+# minute takes some seconds: finding each other, promoting, turning an old primary into a replica.
+HURRY = {"info-period": 500, "ping-period": 100, "ask-period": 100, "publish-period": 200, "tilt-period": 1000,
+         "election-timeout": 2000}
+
+
 class Sentinel(Program):
     """Watches `primary`. Quick: a primary is down after half a second."""
     binary = "redis-sentinel"
 
-    def __init__(self, home, primary, quorum=2, down_after=500, failover_timeout=5000, password=None, port=None):
+    def __init__(self, home, primary, quorum=2, down_after=500, failover_timeout=1500, password=None, port=None):
         super().__init__(home, port or free_port())
         self.password, self.login = password, (password,) if password else ()
         lines = ["bind 127.0.0.1", f"port {self.port}", f"dir {home}",
@@ -168,6 +180,11 @@ class Sentinel(Program):
         lines += [f"sentinel auth-pass {NAME} {primary.password}"] if primary.password else []
         lines += [f"requirepass {password}"] if password else []
         self.config_file.write_text("\n".join(lines) + "\n")
+
+    def start(self):
+        super().start()
+        self.ask("SENTINEL", "DEBUG", *(word for pair in HURRY.items() for word in pair))
+        return self
 
     def primary(self):
         """The port of the primary, in this one's opinion."""
