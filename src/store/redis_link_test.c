@@ -119,8 +119,8 @@ static void a_name_is_looked_up(void **state)
     char server[64];
 
     snprintf(server, sizeof server, "localhost%s", strrchr(fake_server(fake), ':'));
-    world = world_new(loop, (struct store_redis_options){.server = str_of(server),
-                                                         .timeout = 5 * USEC_PER_SEC});
+    world = world_new(
+        loop, (struct store_redis_options){.server = str_of(server), .timeout = 5 * USEC_PER_SEC});
     assert_int_equal(probe_ask(world, "x"), 0);
     assert_string_equal(world->shared.server, server);
 }
@@ -340,7 +340,8 @@ static void one_that_is_not_fit_is_not_used(void **state)
 
 static void a_name_is_not_necessary(void **state)
 {
-    fake_answer(fake, "CLIENT", FAKE_ALWAYS, "-NOPERM no permissions to run the 'client' command\r\n");
+    fake_answer(fake, "CLIENT", FAKE_ALWAYS,
+                "-NOPERM no permissions to run the 'client' command\r\n");
     open_up();
     assert_int_equal(probe_ask(world, "x"), 0);
 }
@@ -439,8 +440,7 @@ static void a_primary_that_becomes_a_replica_is_left(void **state)
 static void role_measures_and_counts(void **state)
 {
     open_up();
-    fake_answer(fake, "ROLE", 1,
-                "*3\r\n$6\r\nmaster\r\n:0\r\n*2\r\n*1\r\n:1\r\n*1\r\n:2\r\n");
+    fake_answer(fake, "ROLE", 1, "*3\r\n$6\r\nmaster\r\n:0\r\n*2\r\n*1\r\n:1\r\n*1\r\n:2\r\n");
     TURN_UNTIL(loop, atomic_load(&world->shared.replicas) == 2);
     assert_true(fake_heard(fake, "ROLE") >= 2);
     assert_true(is_up());
@@ -812,9 +812,12 @@ static void messages_are_heard(void **state)
 
 static void a_listener_that_hears_nonsense_begins_anew(void **state)
 {
-    static const char *const nonsense[] = {
-        "+OK\r\n", "*0\r\n", "*3\r\n:1\r\n:2\r\n:3\r\n", "*1\r\n$7\r\nmessage\r\n", "-ERR no\r\n",
-        "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"};
+    static const char *const nonsense[] = {"+OK\r\n",
+                                           "*0\r\n",
+                                           "*3\r\n:1\r\n:2\r\n:3\r\n",
+                                           "*1\r\n$7\r\nmessage\r\n",
+                                           "-ERR no\r\n",
+                                           "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"};
 
     open_up();
     redis_link_listen(world->link, STR("revoked"), on_heard, world);

@@ -76,8 +76,7 @@ static void open_with(struct store_redis_options o)
 
 static bool is_at(const struct fake *primary)
 {
-    return redis_link_is_up(world->link) &&
-           strcmp(world->shared.server, fake_server(primary)) == 0;
+    return redis_link_is_up(world->link) && strcmp(world->shared.server, fake_server(primary)) == 0;
 }
 
 static unsigned subscriptions(void)
@@ -105,9 +104,8 @@ static void the_primary_is_asked_for(void **state)
 static void sentinels_have_a_password_of_their_own(void **state)
 {
     all_name(a);
-    open_with((struct store_redis_options){.password = STR("secret"),
-                                           .sentinel_user = STR("watch"),
-                                           .sentinel_password = STR("dog")});
+    open_with((struct store_redis_options){
+        .password = STR("secret"), .sentinel_user = STR("watch"), .sentinel_password = STR("dog")});
     TURN_UNTIL(loop, is_at(a) && subscriptions() == 1);
     for (int i = 0; i < SENTINELS; i++)
         assert_string_equal(fake_last(sentinels[i], "AUTH"), "AUTH watch dog");
@@ -149,10 +147,17 @@ static void the_one_that_answers_is_believed_when_time_is_up(void **state)
 
 static void what_no_sentinel_knows_is_said(void **state)
 {
-    static const char *const answers[] = {
-        "*-1\r\n", "$-1\r\n", "*0\r\n", "*2\r\n:1\r\n:2\r\n", "*2\r\n$0\r\n\r\n$4\r\n6379\r\n",
-        "-IDONTKNOW I have not enough information\r\n", "-NOAUTH Authentication required.\r\n",
-        "+OK\r\n", "HTTP/1.1 400\r\n", FAKE_SILENCE, FAKE_CLOSE};
+    static const char *const answers[] = {"*-1\r\n",
+                                          "$-1\r\n",
+                                          "*0\r\n",
+                                          "*2\r\n:1\r\n:2\r\n",
+                                          "*2\r\n$0\r\n\r\n$4\r\n6379\r\n",
+                                          "-IDONTKNOW I have not enough information\r\n",
+                                          "-NOAUTH Authentication required.\r\n",
+                                          "+OK\r\n",
+                                          "HTTP/1.1 400\r\n",
+                                          FAKE_SILENCE,
+                                          FAKE_CLOSE};
 
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         for (int s = 0; s < SENTINELS; s++)
@@ -184,8 +189,8 @@ static void a_switch_is_followed(void **state)
     open_with((struct store_redis_options){.connections = 2});
     TURN_UNTIL(loop, fake_open(a) == 2 && subscriptions() == 1);
     all_name(b);
-    announce(a, "another");    /* not ours */
-    announce(a, "mymaster");   /* no news */
+    announce(a, "another");  /* not ours */
+    announce(a, "mymaster"); /* no news */
     assert_int_equal(probe_ask(world, "x"), 0);
     assert_true(is_at(a));
     announce(b, "mymaster");
@@ -241,8 +246,8 @@ static void another_sentinel_is_followed_when_one_falls_silent(void **state)
     all_name(a);
     open_with((struct store_redis_options){0});
     TURN_UNTIL(loop, is_at(a) && subscriptions() == 1);
-    TURN_UNTIL(loop, fake_open(sentinels[0]) + fake_open(sentinels[1]) +
-                             fake_open(sentinels[2]) == 1);
+    TURN_UNTIL(loop,
+               fake_open(sentinels[0]) + fake_open(sentinels[1]) + fake_open(sentinels[2]) == 1);
     first = followed();
     fake_hold(sentinels[first]);
     TURN_UNTIL(loop, subscriptions() == 2);
