@@ -15,13 +15,13 @@ static void answered(struct redis_call *call, int err, const redisReply *reply)
 {
     struct redis_ask *q = container_of(call, struct redis_ask, call);
     struct op *op = q->op;
-    struct redis_worker *w = q->w;
 
-    if (err == 0)
+    if (err == 0) {
         err = q->decode(q, reply);
+        if (err == -EIO) /* nonsense; errors that Redis named are the link's */
+            redis_count(&q->w->r->shared.counters.errors);
+    }
     stock_free(q);
-    if (err == -EIO)
-        redis_count(&w->r->shared.counters.errors);
     op_finish(op, err);
 }
 

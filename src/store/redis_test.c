@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "store/redis_testing.h"
@@ -31,7 +32,8 @@ static void say(const char *command)
 }
 
 /* Turns the loops of both until `is_so`. */
-static void until(struct world *a, struct world *b, bool (*is_so)(struct world *w), struct world *of)
+static void until(struct world *a, struct world *b, bool (*is_so)(struct world *w),
+                  struct world *of)
 {
     for (int i = 0; !is_so(of); i++) {
         assert_true(i < 100000);
@@ -51,12 +53,13 @@ static bool is_refused(struct world *w)
     uint8_t viewer[STORE_VIEWER_LEN];
 
     step_viewer(&play, viewer);
-    return store_is_revoked(w->worker, viewer, playing.uid, playing.ends);
+    return store_is_revoked(w->worker, viewer, STR("u1"), playing.ends);
 }
 
 static void test_two_instances_share_one_truth(void **state)
 {
-    static const struct step once = {ADMIT, .checks = ADMIT_USE, .use = {{.id = 'a', .mode = USE_BIND}}};
+    static const struct step once = {ADMIT, .checks = ADMIT_USE,
+                                     .use = {{.id = 'a', .mode = USE_BIND}}};
     struct step other = once;
     struct world a, b;
 
@@ -197,8 +200,8 @@ static void test_out_of_memory_refuses_writes_alone(void **state)
     world_session(&w, &play);
     say("CONFIG SET maxmemory 1");
     world_step(&w, &(struct step){ADMIT, .checks = ADMIT_GRANT | ADMIT_SESSION});
-    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .key = "new",
-                                  .want_error = -ENOSPC});
+    world_step(&w,
+               &(struct step){ADMIT, .checks = ADMIT_SESSION, .key = "new", .want_error = -ENOSPC});
     say("CONFIG SET maxmemory 0");
     world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .key = "new"});
     world_close(&w);
@@ -231,8 +234,7 @@ static void test_verdicts_are_reused_until_a_right_is_lost(void **state)
 
 static void test_all_keys_expire(void **state)
 {
-    static const char script[] =
-        "EVAL %s 0";
+    static const char script[] = "EVAL %s 0";
     redisContext *c = redisConnectUnix(server.address + 5);
     redisReply *reply;
     struct world w;

@@ -10,7 +10,7 @@
 
 #include "base/test.h"
 
-enum { START_TRIES = 2000, TURNS_MAX = 100000, SWEEPS = 4 };
+enum { START_TRIES = 2000, DRAINS_MAX = 100000, SWEEPS = 4 };
 
 static void run(const struct redis_server *s)
 {
@@ -113,7 +113,7 @@ void redis_server_sweep(struct store *s, unix_t now)
 
     store_housekeep(worker);
     for (int i = 0; i < SWEEPS; i++) {
-        for (int turns = 0; !redis_feed_is_idle(w->feed) && turns < TURNS_MAX; turns++)
+        for (int turns = 0; !redis_feed_is_idle(w->feed) && turns < DRAINS_MAX; turns++)
             redis_link_drain(w->link, 5 * USEC_PER_SEC);
         redis_feed_sweep(w->feed, now);
     }

@@ -52,7 +52,7 @@ static void encode(struct redis_call *call, struct redis_args *args)
     }
 }
 
-static void send(struct redis_worker *w, usec_t at);
+static void send_due(struct redis_worker *w, usec_t at);
 
 static void answered(struct redis_call *call, int err, const redisReply *reply)
 {
@@ -62,11 +62,11 @@ static void answered(struct redis_call *call, int err, const redisReply *reply)
         notes_drop(&w->notes, LIST_ENTRY(list_first(&w->notes.oldest_first), struct note, link));
     w->touched = 0;
     if (err == 0)
-        send(w, loop_now(w->base.loop)); /* there may be more than one script takes */
+        send_due(w, loop_now(w->base.loop)); /* there may be more than one script takes */
 }
 
 /* Those that are due at `at`. */
-static void send(struct redis_worker *w, usec_t at)
+static void send_due(struct redis_worker *w, usec_t at)
 {
     int64_t ttl = store_rules(w->base.store)->session_ttl;
     unsigned count = 0;
@@ -91,7 +91,7 @@ static void on_tick(void *arg)
 {
     struct redis_worker *w = arg;
 
-    send(w, loop_now(w->base.loop));
+    send_due(w, loop_now(w->base.loop));
 }
 
 void redis_touch_begin(struct redis_worker *w)
@@ -108,7 +108,7 @@ void redis_touch_end(struct redis_worker *w)
     ticker_free(&w->ticker);
     while (w->notes.by_place.count > 0 && w->notes.by_place.count < before) {
         before = w->notes.by_place.count;
-        send(w, UINT64_MAX);
+        send_due(w, UINT64_MAX);
         redis_link_drain(w->link, w->r->shared.o.timeout);
     }
     redis_call_cancel(&w->touching);
