@@ -115,12 +115,13 @@ say_who_has_gone() {
 wait_for() { # WHAT COMMAND...
     what=$1
     shift
-    for _ in $(seq 300); do
+    for _ in $(seq 200); do
         ! "$@" >/dev/null 2>&1 || return 0
         say_who_has_gone
+        ! ls "$home"/*/gone >/dev/null 2>&1 || break
         pause 0.1
     done
-    echo "$what: still not so after 30 s; logs:" >&2
+    echo "$what: not so, and not to be expected; the ends of the logs:" >&2
     tail -n 5 "$home"/*/log >&2
     exit 1
 }
@@ -168,7 +169,7 @@ run_gate() { # NAME PORT
 }
 
 run_haproxy() {
-    here haproxy.cfg lb "s/bind :8080/bind 127.0.0.1:$first/"
+    here haproxy.cfg lb "s/bind :8080/bind 127.0.0.1:$first/; /maxconn/d"
     start lb "$(command -v haproxy || echo /usr/sbin/haproxy)" -db -f "$home/lb/haproxy.cfg"
 }
 

@@ -38,8 +38,11 @@ class Cluster:
         with open(self.out_file, "wb") as out:
             self.process = subprocess.Popen([ROOT / "scripts/run-cluster.sh"], stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=out, env=env, start_new_session=True)
+
+    def wait_ready(self):
         until(lambda: "Ctrl-C stops" in self.out or self.process.poll() is not None, self.out_file, deadline=60)
         assert self.process.poll() is None, self.out
+        return self
 
     @property
     def out(self):
@@ -76,6 +79,7 @@ class Cluster:
 def test_make_run_cluster_plays_through_a_fail_over_and_leaves_nothing(tmp_path, demo, lb):
     cluster = Cluster(tmp_path, demo, lb)
     try:
+        cluster.wait_ready()
         url = re.search(r"ffplay -autoexit '(.*)'", cluster.out)[1]
         assert ffmpeg(url, "-map", "0:v:0", "-f", "framemd5").count("\n0,") == SECONDS * RATE
         curl = cluster.line("curl 'http")
@@ -95,10 +99,23 @@ def test_make_run_cluster_plays_through_a_fail_over_and_leaves_nothing(tmp_path,
         cluster.abandon()
 
 
-def test_make_run_cluster_says_which_part_is_missing(tmp_path, demo):
-    done = subprocess.run([ROOT / "scripts/run-cluster.sh"], capture_output=True, text=True, timeout=60,
-                          env=os.environ | {"LB": "varnish", "HLSGATE_BIN": BINARY, "STREAMS": str(demo.root)})
-    assert done.returncode == 1 and "haproxy or nginx" in done.stderr
+def test_make_run_cluster_says_which_part_does_not_start_and_leaves_nothing(tmp_path, demo, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/haproxy").write_text("#!/bin/sh\necho no memory of how to do this\nexit 1\n")
+    (tmp_path / "bin/haproxy").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    cluster = Cluster(tmp_path, demo, "haproxy")
+    try:
+        assert cluster.process.wait(60) == 1
+        assert "lb has ended" in cluster.out and "no memory of how to do this" in cluster.out
+        assert cluster.is_gone(), cluster.out
+    finally:
+        cluster.abandon()
+
+
+def test_make_run_cluster_knows_two_load_balancers(tmp_path, demo):
+    cluster = Cluster(tmp_path, demo, "varnish")
+    assert cluster.process.wait(10) == 1 and "haproxy or nginx" in cluster.out and cluster.is_gone()
 
 
 class TestExamples:
