@@ -339,7 +339,8 @@ struct store_redis_options {
 int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,
                      struct store **ret, struct buf *error) MUST_CHECK;
 /* Blocks until a connection has proved fit for use or has failed; a sentence that names the server
- * and what it said. Embedded: always 0. For `hlsgate check`. */
+ * and what it said. Embedded: always 0. For `hlsgate check`, and before serving: what has been
+ * revoked is in memory then. */
 int store_try(struct store *s, struct buf *error) MUST_CHECK;
 
 void store_set_rules(struct store *s, const struct store_rules *rules); /* thread-safe */
