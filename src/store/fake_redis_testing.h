@@ -18,9 +18,10 @@
 enum { FAKE_ALWAYS = -1, FAKE_RULES = 16 };
 
 /* Instead of an answer, or behind it. */
-#define FAKE_SILENCE "\x01" /* neither this nor anything behind it is answered on this connection \
-                             */
-#define FAKE_CLOSE "\x02"   /* the connection is closed */
+#define FAKE_SILENCE                                                                            \
+    "\x01"                /* neither this nor anything behind it is answered on this connection \
+                           */
+#define FAKE_CLOSE "\x02" /* the connection is closed */
 
 struct fake;
 
