@@ -4,7 +4,7 @@ import time
 import pytest
 
 from support.fleet import (BASE, MASTER, OTHER, SEGMENT, at, on_redis, other_viewer, race, segment_of, shared,
-                           store_of)
+                           store_of, user_of_the_example)
 from support.gate import ELSEWHERE, HOME, uri_ending
 from support.redis_proxy import Fault
 from support.signing import sign
@@ -211,12 +211,10 @@ def test_verdicts_are_not_used_again_when_that_is_turned_off(make_gate, redis):
 
 
 class TestConnection:
-    ACL = "gate on >pass ~hlsgate:* &hlsgate:* +@read +@write +@connection +eval +evalsha +script|load +subscribe " \
-          "+publish +wait +time -@dangerous +role +info"
-
     CASES = {
         "password": ({"password": "pass"}, {"password": {"key": "pass"}}),
-        "ACL user": ({"users": [ACL, "default off"], "login": ("gate", "pass")}, {"user": "gate", "password": {"key": "pass"}}),
+        "ACL user": ({"users": [user_of_the_example("pass"), "default off"], "login": ("hlsgate", "pass")},
+                     {"user": "hlsgate", "password": {"key": "pass"}}),
         "unix socket": ({"unix": True}, {}),
         "several connections": ({}, {"connections": 3}),
         "long timeout": ({}, {"timeout": "5s"}),

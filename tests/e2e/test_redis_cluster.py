@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from support.fleet import user_of_the_example
 from support.gate import BINARY, ROOT, SANITIZERS, free_port
 from support.players import RATE, SECONDS, ffmpeg
 from support.redis import RedisServer, Sentinel
@@ -156,3 +157,29 @@ class TestExamples:
         finally:
             sentinel.abandon()
             redis.abandon()
+
+    def test_of_the_documents(self, tmp_path, make_redis, make_sentinel):
+        """The fragments of both, and the ACL rule, which is the example's."""
+        assert user_of_the_example("PASSWORD") in (ROOT / "docs/redis.md").read_text()
+        redis = make_redis(password="of-redis")
+        one = self.fragment("docs/redis.md").replace("10.0.0.21:6379", redis.address)
+        self.check(tmp_path, one, REDIS_PASSWORD="of-redis")
+        free = make_redis()
+        sentinels = [make_sentinel(free).address for _ in range(3)]
+        many = self.fragment("README.md")
+        for n, address in enumerate(sentinels):
+            many = many.replace(f"10.0.0.2{n + 1}:26379", address)
+        self.check(tmp_path, many)
+        assert self.fragment("README.md") == self.fragment("README.zh-CN.md")
+
+    def fragment(self, document):
+        text = (ROOT / document).read_text()
+        return next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.S) if block.startswith("store:"))
+
+    def check(self, tmp_path, fragment, **env):
+        whole = (ROOT / "examples/minimal.yaml").read_text().replace("/srv/video", str(tmp_path))
+        whole = re.sub(r"^store:\n.*\n", fragment, whole, flags=re.M)
+        (tmp_path / "hlsgate.yaml").write_text(whole)
+        done = subprocess.run([BINARY, "check", "-c", tmp_path / "hlsgate.yaml"], capture_output=True, text=True,
+                              env=os.environ | {"HLSGATE_SECRET": "0123456789abcdef", **env})
+        assert done.returncode == 0, f"{whole}\n{done.stderr}"

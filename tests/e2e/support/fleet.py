@@ -1,13 +1,20 @@
 """Several daemons over one Redis, and what they share."""
 import concurrent.futures
+import re
 
-from .gate import HOME, uri_ending
+from .gate import HOME, ROOT, uri_ending
 from .signing import sign
 
 BASE = "/v/2026-01-02/movie1"
 MASTER = f"{BASE}/master.m3u8"
 SEGMENT = f"{BASE}/hd/s0.ts"
 OTHER = f"{BASE}/about.bin"
+
+
+def user_of_the_example(password):
+    """What redis.conf lets hlsgate do, with another password."""
+    text = (ROOT / "examples/cluster-redis/redis.conf").read_text()
+    return re.search(r"^user (hlsgate .*)", text, re.M)[1].replace("HLSGATE-PASSWORD", password)
 
 
 def on_redis(server, **more):
