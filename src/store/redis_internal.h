@@ -220,7 +220,7 @@ struct redis_link {
 void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane);
 void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane);
 void redis_link_lane_proved(struct redis_link *l);
-void redis_link_asked(struct redis_link *l, const char *server); /* NULL: nobody knows */
+void redis_link_asked(struct redis_link *l, const char *server, const char *why); /* or NULL, why */
 /* The primary is at this address from now on. */
 void redis_link_switched(struct redis_link *l, const char *server);
 void redis_link_ticket_gone(struct redis_link *l);
@@ -241,8 +241,7 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 
 struct redis_ask *redis_ask_new(struct redis_link *l);
 void redis_ask_free(struct redis_ask **a);
-void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later */
-void redis_ask_stop(struct redis_ask *a);
+void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later; begins anew */
 /* What SENTINEL get-master-addr-by-name answers, as "host:port"; false: that it knows none. */
 bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX]);
 

@@ -13,6 +13,7 @@
 #include "store/redis_internal.h"
 
 #define SAME_TROUBLE_AGAIN (10 * USEC_PER_SEC) /* in the log */
+#define SPREAD (20 * USEC_PER_MSEC)            /* all workers lose their primary in one moment */
 
 static void begin(struct redis_link *l);
 
@@ -22,13 +23,6 @@ usec_t redis_random(usec_t below)
 
     random_bytes(&n, sizeof n);
     return n % (below + 1);
-}
-
-static const char *place(const struct redis_link *l)
-{
-    const struct store_redis_options *o = &l->shared->o;
-
-    return l->newcomer != NULL ? l->newcomer->server : o->server.n > 0 ? o->server.p : o->primary.p;
 }
 
 /* ---- trouble ---- */
@@ -142,6 +136,13 @@ static void on_retry(void *arg)
     begin(arg);
 }
 
+/* "At once", but not all workers in one moment. */
+static void begin_soon(struct redis_link *l)
+{
+    l->attempt = ATTEMPT_RESTING;
+    alarm_set(l->retry, redis_random(SPREAD));
+}
+
 /* Half of the time is fixed, half is left to chance. */
 static void rest(struct redis_link *l)
 {
@@ -160,10 +161,10 @@ static void failed(struct redis_link *l, const char *server, const char *why)
     rest(l);
 }
 
-void redis_link_asked(struct redis_link *l, const char *server)
+void redis_link_asked(struct redis_link *l, const char *server, const char *why)
 {
     if (server == NULL)
-        failed(l, place(l), "no Sentinel names its address");
+        failed(l, l->shared->o.primary.p, why);
     else
         try_server(l, str_of(server));
 }
@@ -220,7 +221,7 @@ static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
     if (l->attempt == ATTEMPT_ASKING || l->attempt == ATTEMPT_CONNECTING)
         return;
     if (is_proved) {
-        begin(l);
+        begin_soon(l);
         return;
     }
     if (l->fit == 0)
@@ -240,18 +241,19 @@ void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane)
     redis_lane_free(&lane);
 }
 
-/* The Sentinels need a moment, and so do a thousand workers. */
 void redis_link_switched(struct redis_link *l, const char *server)
 {
     LIST_FOREACH (link, &l->lanes) {
         struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
 
-        if (strcmp(lane->server, server) != 0)
-            redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
+        if (strcmp(lane->server, server) == 0)
+            continue;
+        lane->fit_since = 0; /* young as it may be, it is lost by no fault of its own */
+        redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
     }
     l->backoff = 0;
     if (l->attempt == ATTEMPT_RESTING)
-        alarm_set(l->retry, redis_random(REDIS_RETRY_MIN));
+        begin_soon(l);
 }
 
 /* ---- life ---- */

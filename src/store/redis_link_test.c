@@ -421,7 +421,7 @@ static void a_reply_below_it_is_taken(void **state)
 static void what_nothing_has_asked_for_breaks_it_too(void **state)
 {
     open_up();
-    fake_say(fake, STR("+OK\r\n"));
+    fake_say_to_all(fake, STR("+OK\r\n"));
     TURN_UNTIL(loop, !is_up());
     must_say("nothing has asked for");
     TURN_UNTIL(loop, is_up());
@@ -517,7 +517,7 @@ static void a_call_that_waited_long_is_not_the_fault_of_the_connection(void **st
     TURN_UNTIL(loop, late.answers > 0);
     assert_int_equal(late.err, -ETIMEDOUT);
     assert_true(is_up());
-    fake_say(fake, STR("*2\r\n:0\r\n$4\r\nlate\r\n"));
+    fake_say_to_all(fake, STR("*2\r\n:0\r\n$4\r\nlate\r\n"));
     must_send(&next, "next");
     TURN_UNTIL(loop, next.answers > 0);
     assert_int_equal(next.err, 0);
@@ -558,6 +558,7 @@ static void an_answer_may_call_and_cancel(void **state)
     struct probe p, others[2];
 
     open_up();
+    probe_init(&others[1], "");
     must_send(&p, "p");
     p.then = call_again;
     p.arg = others;
@@ -825,7 +826,7 @@ static void a_listener_that_hears_nonsense_begins_anew(void **state)
         TURN_UNTIL(loop, world->heard == 2 * i + 1);
         fake_publish(fake, "hg:revoked", "1");
         TURN_UNTIL(loop, world->heard == 2 * i + 2);
-        fake_say(fake, str_of(nonsense[i]));
+        fake_say_to_listeners(fake, str_of(nonsense[i]));
     }
     TURN_UNTIL(loop, world->heard == 2 * ARRAY_LEN(nonsense) + 1);
 }
