@@ -63,14 +63,32 @@ void redis_link_well(struct redis_link *l)
 
 /* ---- the breaker ---- */
 
-static void serve_waiting(struct redis_link *l)
+struct redis_lane *redis_link_choose(struct redis_link *l)
 {
+    struct redis_lane *best = NULL;
+
+    LIST_FOREACH (link, &l->lanes) {
+        struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
+
+        if (!redis_lane_is_free(lane))
+            continue;
+        if (lane->conn.out.n > 0) /* it is going to send in this turn anyhow */
+            return lane;
+        if (best == NULL || lane->conn.under_way < best->conn.under_way)
+            best = lane;
+    }
+    return best;
+}
+
+void redis_link_serve_waiting(struct redis_link *l)
+{
+    struct redis_lane *lane;
     struct list *link;
 
-    while (l->newcomer != NULL && (link = list_take_first(&l->waiting)) != NULL) {
+    while ((lane = redis_link_choose(l)) != NULL && (link = list_take_first(&l->waiting)) != NULL) {
         struct redis_ticket *t = LIST_ENTRY(link, struct redis_ticket, pending.link);
 
-        if (!redis_ticket_send(t, l->newcomer))
+        if (!redis_ticket_send(t, lane))
             redis_ticket_end(t, -EAGAIN, NULL);
     }
 }
@@ -187,7 +205,7 @@ void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)
     redis_link_well(l);
     if (l->state != LINK_UP)
         came_up(l);
-    serve_waiting(l);
+    redis_link_serve_waiting(l);
     l->newcomer = NULL;
     l->attempt = ATTEMPT_NONE;
     redis_followers_up(l->followers);
@@ -310,11 +328,12 @@ static void drop_tickets(struct redis_link *l, struct list *pending)
         redis_ticket_drop(LIST_ENTRY(link, struct redis_ticket, pending.link));
 }
 
-/* All that a lane owes besides its step are tickets. */
+/* All that a lane owes besides its step and WAIT are tickets. */
 static void drop_lane(struct redis_link *l, struct redis_lane *lane)
 {
     list_remove(&lane->step.link);
     deadline_clear(&lane->step.deadline);
+    redis_replicas_done(lane);
     drop_tickets(l, &lane->conn.pending);
     redis_lane_free(&lane);
 }

@@ -726,32 +726,104 @@ static void replicas_have_their_say(void **state)
         fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", 1, c->script);
         assert_int_equal(probe_ask(world, "x"), c->err);
         assert_int_equal(world_count(&world->shared.counters.unacknowledged), c->unacknowledged);
+        assert_int_equal(world_count(&world->shared.counters.timeouts), 0);
         assert_string_equal(fake_last(fake, "WAIT"), "WAIT 2 125");
         assert_true(is_up());
         world_free(&world);
     }
 }
 
-static void a_forgotten_script_waits_too(void **state)
+static void open_with_replicas(void)
 {
+    fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", FAKE_ALWAYS,
+                "*2\r\n:1\r\n$1\r\nx\r\n");
     fake_answer(fake, "WAIT", FAKE_ALWAYS, ":2\r\n");
     open_with((struct store_redis_options){.wait_replicas = 2});
     TURN_UNTIL(loop, is_up());
+}
+
+static void a_forgotten_script_waits_too(void **state)
+{
+    open_with_replicas();
     fake_answer(fake, "EVALSHA", 1, NOSCRIPT);
     assert_int_equal(probe_ask(world, "x"), 0);
+    assert_int_equal(fake_heard(fake, "EVAL "), 1);
     assert_int_equal(fake_heard(fake, "WAIT"), 2);
+}
+
+/* What comes while WAIT is under way leaves when it is over, together. */
+static void many_share_one_wait(void **state)
+{
+    struct probe first, many[100];
+    unsigned reads;
+
+    open_with_replicas();
+    fake_answer(fake, "WAIT", 1, ""); /* later */
+    must_send(&first, "x");
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    reads = fake_reads(fake);
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+        must_send(&many[i], "x");
+    for (int i = 0; i < 20; i++)
+        loop_turn(loop);
+    assert_int_equal(fake_reads(fake), reads);
+    assert_int_equal(first.answers, 0);
+    fake_say_to_all(fake, STR(":2\r\n"));
+    TURN_UNTIL(loop, many[ARRAY_LEN(many) - 1].answers > 0);
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+        assert_int_equal(many[i].err, 0);
+    assert_int_equal(first.err, 0);
+    assert_int_equal(fake_reads(fake), reads + 1);
+    assert_int_equal(fake_heard(fake, "WAIT"), 2);
+}
+
+static void what_has_changed_nothing_waits_for_nobody(void **state)
+{
+    struct probe reads, writes;
+
+    open_with_replicas();
+    fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", 1,
+                "*2\r\n:0\r\n$1\r\nx\r\n");
+    fake_answer(fake, "WAIT", 1, "");
+    must_send(&reads, "x");
+    must_send(&writes, "x");
+    TURN_UNTIL(loop, reads.answers > 0);
+    assert_int_equal(reads.err, 0);
+    assert_int_equal(writes.answers, 0);
+    fake_say_to_all(fake, STR(":0\r\n"));
+    TURN_UNTIL(loop, writes.answers > 0);
+    assert_int_equal(writes.err, -ETIMEDOUT);
 }
 
 static void one_answer_and_silence_is_no_answer(void **state)
 {
-    struct probe p;
+    struct probe p, waiting;
 
-    open_with((struct store_redis_options){.wait_replicas = 1});
-    TURN_UNTIL(loop, is_up());
+    open_with_replicas();
     fake_answer(fake, "WAIT", 1, FAKE_SILENCE);
     must_send(&p, "x");
-    TURN_UNTIL(loop, p.answers > 0);
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    must_send(&waiting, "x");
+    TURN_UNTIL(loop, p.answers > 0 && waiting.answers > 0);
     assert_int_equal(p.err, -ETIMEDOUT);
+    assert_int_equal(waiting.err, -EAGAIN);
+    assert_int_equal(world_count(&world->shared.counters.unacknowledged), 0); /* nobody knows */
+}
+
+static void what_is_held_is_dropped_with_the_link(void **state)
+{
+    struct probe p, waiting;
+
+    open_with_replicas();
+    fake_answer(fake, "WAIT", 1, FAKE_SILENCE);
+    must_send(&p, "x");
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    for (int i = 0; i < 5; i++)
+        loop_turn(loop);
+    must_send(&waiting, "x");
+    world_free(&world);
+    assert_int_equal(p.answers + waiting.answers, 0);
+    assert_null(p.call.ticket);
 }
 
 /* ---- draining ---- */
@@ -860,7 +932,8 @@ TEST_MAIN(T(a_script_is_answered), T(it_greets_before_it_asks), T(the_default_us
           T(an_open_breaker_answers_at_once), T(attempts_are_further_and_further_apart),
           T(a_lost_connection_is_replaced_at_once), T(one_that_never_lasts_is_no_busy_loop),
           T(too_many_are_refused), T(replicas_have_their_say), T(a_forgotten_script_waits_too),
-          T(one_answer_and_silence_is_no_answer), T(draining_ends_when_all_is_answered),
-          T(draining_ends_when_time_is_up), T(messages_are_heard),
-          T(a_listener_that_hears_nonsense_begins_anew),
+          T(many_share_one_wait), T(what_has_changed_nothing_waits_for_nobody),
+          T(what_is_held_is_dropped_with_the_link), T(one_answer_and_silence_is_no_answer),
+          T(draining_ends_when_all_is_answered), T(draining_ends_when_time_is_up),
+          T(messages_are_heard), T(a_listener_that_hears_nonsense_begins_anew),
           T(a_listener_that_is_left_in_silence_begins_anew))
