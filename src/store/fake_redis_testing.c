@@ -221,15 +221,17 @@ static bool act(struct fake_conn *c)
 {
     struct fake *f = c->fake;
     struct words w;
-    size_t n;
+    size_t n, at = 0;
 
-    while (!f->is_held && !c->is_silent && (n = take_command(buf_str(&c->in), &w)) > 0) {
+    while (!f->is_held && !c->is_silent &&
+           (n = take_command(str_skip(buf_str(&c->in), at), &w)) > 0) {
         assert_true(f->command_count < COMMANDS_MAX);
         f->commands[f->command_count++] = joined(&w);
         if (!answer(c, &w, f->commands[f->command_count - 1]))
             return false;
-        buf_consume(&c->in, n);
+        at += n;
     }
+    buf_consume(&c->in, at);
     send_out(c);
     return true;
 }
