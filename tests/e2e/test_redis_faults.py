@@ -5,7 +5,7 @@ import time
 import pytest
 
 from support.fleet import BASE, MASTER, OTHER, SEGMENT, on_redis, other_viewer, segment_of, store_of
-from support.gate import ELSEWHERE, OUTCOMES, run
+from support.gate import ELSEWHERE, HOME, OUTCOMES, run
 from support.redis_proxy import Fault
 from support.resp import bulk
 from support.signing import sign
@@ -13,7 +13,7 @@ from support.wait import DEADLINE, until
 
 pytestmark = pytest.mark.once
 
-TIMEOUT = 0.25  # the default of store.redis.timeout
+TIMEOUT = 0.4  # store.redis.timeout: s
 SLACK = DEADLINE / 15  # a machine that is busy, a daemon under sanitizers
 QUICK = 0.05 * SLACK
 
@@ -25,7 +25,7 @@ def proxy(redis, make_proxy):
 
 @pytest.fixture
 def gate(proxy, make_gate):
-    return make_gate(store=on_redis(proxy))
+    return make_gate(store=on_redis(proxy, timeout=f"{TIMEOUT * 1000:g}ms"))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ class TestSlow:
         comes_back(viewer, deadline=10)
 
     def test_late_write_is_no_second_use(self, make_gate, proxy):
-        gate = make_gate(folder="count", store=on_redis(proxy), access={"replay": {"mode": "count", "max_uses": 1}})
+        gate = make_gate(folder="count", store=on_redis(proxy, timeout="400ms"), access={"replay": {"mode": "count", "max_uses": 1}})
         v, url = gate.admitted(), sign(MASTER)
         proxy.fault = Fault(delay=1, script="admit")
         is_away(v, url)
@@ -91,11 +91,18 @@ class TestSlow:
         statuses = [v.get(url).status for _ in range(5)]
         assert statuses.count(200) <= 1 and statuses[1:] == [403] * 4 and met > 0
 
-    def test_slow_within_its_time_is_served(self, gate, viewer, proxy):
-        proxy.fault = Fault(script="admit", delay=0.05)
-        for _ in range(3):
-            viewer.gets(sign(MASTER))
-        assert store_of(gate)["timeouts"] == 0
+    def test_by_default_within_a_quarter_of_a_second(self, proxy, make_gate):
+        gate = make_gate(folder="default", store=on_redis(proxy, timeout=None))
+        v = gate.admitted()
+        proxy.fault = Fault(delay=3)
+        is_away(v, within=0.25 + SLACK / 2)
+
+    def test_slow_within_its_time_is_served(self, proxy, make_gate):
+        gate = make_gate(folder="patient", store=on_redis(proxy, timeout="10s"))
+        v = gate.admitted()
+        proxy.fault = Fault(script="admit", delay=0.3)
+        v.gets(sign(MASTER))
+        assert proxy.fault.met == 1 and store_of(gate)["timeouts"] == 0
 
     def test_segments_and_keys_play_on_while_it_is_frozen(self, gate, viewer, redis):
         segment, key = segment_of(viewer), segment_of(viewer, suffix="enc.key")
@@ -211,9 +218,15 @@ class TestData:
         errors = 0
         for key in redis.keys():
             kept = redis.ask("DUMP", key.encode("latin-1"))
+            if kept is None:
+                continue  # another one is in its place since
             redis.ask("DEL", key.encode("latin-1"))
             redis.ask(*(word.replace("{key}", key).encode("latin-1") for word in spoil))
-            statuses = {v.get(sign(MASTER)).status, v.get(sign(MASTER, ttl=3700)).status, v.get(OTHER).status}
+            new = gate.viewer(ip=HOME, ua=f"New/{errors}")
+            body = {"uid": "u1", "path": MASTER, "clientIp": new.ip, "UserAgent": new.ua}
+            granted = gate.api("POST", "/api/whitelist", body, key="operator").status
+            assert granted in (200, 503)
+            statuses = {granted, v.get(sign(MASTER)).status, v.get(OTHER).status, new.get(sign(MASTER, ttl=3700)).status}
             assert statuses <= {200, 403, 503}, (key, statuses)
             errors += 503 in statuses
             nobody_gets_in(gate)
@@ -268,7 +281,7 @@ class TestGone:
         gate.streams.movie()
         v = gate.viewer()
         is_away(v, within=QUICK + TIMEOUT)
-        assert redis.address in gate.log and redis.address in store_of(gate)["server"] + trouble_of(gate)
+        until(lambda: redis.address in gate.log and redis.address in trouble_of(gate), "it says who refuses")
         assert store_of(gate)["connect_failures"] > 0
         nobody_gets_in(gate)
         redis.start()
@@ -326,8 +339,7 @@ class TestGone:
     def test_primary_that_turns_into_a_replica(self, redis, make_redis, gate, viewer):
         other = make_redis()
         redis.ask("REPLICAOF", "127.0.0.1", other.port)
-        until(lambda: viewer.get(sign(MASTER)).status == 503 and not store_of(gate)["healthy"], "not trusted any more",
-              deadline=3)
+        until(lambda: all(viewer.get(sign(MASTER)).status == 503 for _ in range(8)), "no worker trusts it", deadline=3)
         is_away(viewer)
         nobody_gets_in(gate)
         redis.ask("REPLICAOF", "NO", "ONE")
@@ -337,7 +349,7 @@ class TestGone:
 class TestAllowSigned:
     @pytest.fixture
     def gate(self, proxy, make_gate):
-        return make_gate(folder="signed", store=on_redis(proxy), access={"on_store_failure": "allow_signed"})
+        return make_gate(folder="signed", store=on_redis(proxy, timeout="400ms"), access={"on_store_failure": "allow_signed"})
 
     def test_lets_verified_tokens_in_and_nothing_else(self, gate, viewer, proxy):
         viewer.play(sign(MASTER))

@@ -18,9 +18,10 @@ def user_of_the_example(password):
 
 
 def on_redis(server, **more):
-    """The section `store`, for a server of the harness or an address; None: `more` says where it is."""
+    """The section `store`, for a server of the harness or an address; None: `more` says where it is. With time enough for
+    a machine that does much else besides."""
     where = {"server": getattr(server, "address", server)} if server else {}
-    return {"embedded": None, "redis": {**where, **more}}
+    return {"embedded": None, "redis": {"timeout": "1s", **where, **more}}
 
 
 def at(gate, viewer):
