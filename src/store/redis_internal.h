@@ -253,7 +253,7 @@ static inline void redis_add_text(struct redis_args *a, const char *s)
 {
     redis_add(a, str_of(s));
 }
-/* AUTH, unless there is no password: how many replies it is owed. */
+/* AUTH, unless both are empty: how many replies it is owed. */
 unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str password);
 
 /* ---- redis_sentinel.c ---- */

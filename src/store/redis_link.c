@@ -213,9 +213,11 @@ void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)
         begin(l);
 }
 
+/* One that lasts says nothing of another that cannot be made. */
 void redis_link_lane_proved(struct redis_link *l)
 {
-    l->backoff = 0;
+    if (l->attempt == ATTEMPT_NONE)
+        l->backoff = 0;
 }
 
 static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
