@@ -261,7 +261,9 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 struct redis_ask *redis_ask_new(struct redis_link *l);
 void redis_ask_free(struct redis_ask **a);
 void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later; begins anew */
-/* What SENTINEL get-master-addr-by-name answers, as "host:port"; false: that it knows none. */
+/* "host:port", "[v6]:port"; false: it is none. */
+bool redis_address_join(struct str host, struct str port, char ret[STORE_SERVER_MAX]);
+/* What SENTINEL get-master-addr-by-name answers; false: that it knows none. */
 bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX]);
 
 /* ---- redis_subscriber.c ---- */
