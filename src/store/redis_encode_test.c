@@ -78,6 +78,19 @@ static void what_is_quoted_is_not_shown(void **state)
     assert_int_equal(strlen(shown), REDIS_WHY_MAX - 1);
 }
 
+static void an_address_is_joined(void **state)
+{
+    static char long_host[STORE_SERVER_MAX];
+    char joined[STORE_SERVER_MAX];
+
+    assert_true(redis_address_join(STR("10.0.0.1"), STR("6379"), joined));
+    assert_string_equal(joined, "10.0.0.1:6379");
+    assert_true(redis_address_join(STR("::1"), STR("6379"), joined));
+    assert_string_equal(joined, "[::1]:6379");
+    assert_false(redis_address_join(STR(""), STR("6379"), joined));
+    assert_false(redis_address_join((struct str){long_host, sizeof long_host}, STR("1"), joined));
+}
+
 TEST_MAIN(cmocka_unit_test(what_is_added_is_framed), cmocka_unit_test(numbers_are_text),
           cmocka_unit_test(a_command_is_added_whole_or_not_at_all),
-          cmocka_unit_test(what_is_quoted_is_not_shown))
+          cmocka_unit_test(what_is_quoted_is_not_shown), cmocka_unit_test(an_address_is_joined))

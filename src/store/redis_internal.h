@@ -154,6 +154,7 @@ struct redis_lane {
     struct redis_pending step; /* of its setup, then of ROLE each second */
     unsigned replies;          /* of this step, so far */
     usec_t asked, fit_since;
+    bool is_left;                       /* because another is the primary now */
     unsigned evals[REDIS_SCRIPT_COUNT]; /* under way: they load what those behind them need */
 
     struct redis_pending wait;     /* while it is under way, no script is sent */

@@ -232,7 +232,7 @@ static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
  * closed it would close the next, as fast as they can be made. */
 static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 {
-    bool is_proved = loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
+    bool is_proved = lane->is_left || loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
 
     if (--l->fit == 0)
         last_one_lost(l, lane);
@@ -252,11 +252,14 @@ static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 
 void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane)
 {
-    if (lane == l->newcomer) {
-        failed(l, lane->server, lane->conn.why);
-        l->newcomer = NULL;
-    } else {
+    if (lane != l->newcomer) {
         fit_lane_lost(l, lane);
+    } else {
+        l->newcomer = NULL;
+        if (lane->is_left)
+            begin_soon(l);
+        else
+            failed(l, lane->server, lane->conn.why);
     }
     redis_lane_free(&lane);
 }
@@ -268,7 +271,7 @@ void redis_link_switched(struct redis_link *l, const char *server)
 
         if (strcmp(lane->server, server) == 0)
             continue;
-        lane->fit_since = 0; /* young as it may be, it is lost by no fault of its own */
+        lane->is_left = true;
         redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
     }
     l->backoff = 0;
