@@ -1,7 +1,8 @@
 /*
  * The lanes of a worker, the calls that wait for one, and the breaker. One lane at a time is begun
  * (the newcomer); when it is fit the next is, until there are as many as there should be. What is
- * begun when, is decided in begin(), succeeded(), failed() and redis_link_lane_lost() alone.
+ * begun when, is decided in failed(), redis_link_lane_fit(), redis_link_lane_lost() and
+ * redis_link_switched() alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,6 @@
 
 #define SAME_TROUBLE_AGAIN (10 * USEC_PER_SEC) /* in the log */
 #define SPREAD (20 * USEC_PER_MSEC)            /* all workers lose their primary in one moment */
-
-static void begin(struct redis_link *l);
 
 usec_t redis_random(usec_t below)
 {
