@@ -33,10 +33,12 @@ sign() { # UID
     "$hlsgate" sign -c "$config" --uid "$1" --path "$stream/master.m3u8" --ttl 21600 --base "$base"
 }
 
-agent_of_ffmpeg() {
-    ffmpeg -version | sed -n 's/^libavformat *\([0-9]*\)\. *\([0-9]*\)\.\([0-9]*\).*/Lavf\/\1.\2.\3/p'
-}
-
-agent_of_curl() {
-    curl --version | sed -n '1s/^curl \([^ ]*\).*/curl\/\1/p'
+# Sets ffplay_url, mpv_url and curl_url.
+let_players_in() {
+    grant ffplay "$(ffmpeg -version | sed -n 's/^libavformat *\([0-9]*\)\. *\([0-9]*\)\.\([0-9]*\).*/Lavf\/\1.\2.\3/p')"
+    grant mpv libmpv
+    grant curl "$(curl --version | sed -n '1s/^curl \([^ ]*\).*/curl\/\1/p')"
+    ffplay_url=$(sign ffplay)
+    mpv_url=$(sign mpv)
+    curl_url=$(sign curl)
 }

@@ -151,16 +151,10 @@ here() { # EXAMPLE NAME [SED_COMMAND...]
         -e "s/SENTINEL-PASSWORD/$SENTINEL_PASSWORD/" -e '/^logfile/d' "$1" >"$file")
 }
 
-run_redis() { # NAME PORT [SED_COMMAND]
-    here redis.conf "$1" "${3:-}"
-    printf 'port %s\ndir %s\npidfile %s\n' "$2" "$home/$1" "$home/$1/pid" >>"$home/$1/redis.conf"
-    start "$1" redis-server "$home/$1/redis.conf"
-}
-
-run_sentinel() { # NAME PORT
-    here sentinel.conf "$1" 's/^\(sentinel down-after.*\) 2000/\1 1000/'
-    printf 'port %s\ndir %s\npidfile %s\n' "$2" "$home/$1" "$home/$1/pid" >>"$home/$1/sentinel.conf"
-    start "$1" redis-sentinel "$home/$1/sentinel.conf"
+run_redis() { # NAME PORT PROGRAM EXAMPLE [SED_COMMAND]
+    here "$4" "$1" "${5:-}"
+    printf 'port %s\ndir %s\npidfile %s\n' "$2" "$home/$1" "$home/$1/pid" >>"$home/$1/$4"
+    start "$1" "$3" "$home/$1/$4"
 }
 
 run_gate() { # NAME PORT
@@ -201,13 +195,13 @@ is_answering() { # PORT
 }
 
 echo "Starting Redis, its Sentinels, three hlsgate and $lb in $home ..."
-run_redis redis1 $redis1
-run_redis redis2 $redis2 's/^# \(replicaof .*\)/\1/'
+run_redis redis1 $redis1 redis-server redis.conf
+run_redis redis2 $redis2 redis-server redis.conf 's/^# \(replicaof .*\)/\1/'
 wait_for "the replica follows the primary" is_following
 number=0
 for port in $sentinels; do
     number=$((number + 1))
-    run_sentinel sentinel$number "$port"
+    run_redis sentinel$number "$port" redis-sentinel sentinel.conf 's/^\(sentinel down-after.*\) 2000/\1 1000/'
 done
 for port in $sentinels; do
     wait_for "the Sentinels agree" is_quorum "$port"
@@ -223,11 +217,7 @@ done
 "run_$lb"
 wait_for "$lb answers on port $first" is_answering "$first"
 
-grant ffplay "$(agent_of_ffmpeg)"
-grant mpv libmpv
-grant curl "$(agent_of_curl)"
-ffplay_url=$(sign ffplay)
-curl_url=$(sign curl)
+let_players_in
 
 cat <<TEXT
 
@@ -239,7 +229,7 @@ Redis: primary on $redis1, replica on $redis2; Sentinels on $sentinels. A signed
 Play it:
 
   ffplay -autoexit '$ffplay_url'
-  mpv '$(sign mpv)'
+  mpv '$mpv_url'
   curl '$curl_url'
 
 The same link as another viewer, refused by each of the three, whichever it was used at:

@@ -33,11 +33,7 @@ until curl -sf -o /dev/null "$base/health"; do
     sleep 0.1
 done
 
-grant ffplay "$(agent_of_ffmpeg)"
-grant mpv libmpv
-grant curl "$(agent_of_curl)"
-ffplay_url=$(sign ffplay)
-curl_url=$(sign curl)
+let_players_in
 
 cat <<TEXT
 
@@ -48,7 +44,7 @@ hlsgate runs on $base. A signed URL of the demo stream, good for six hours:
 Play it:
 
   ffplay -autoexit '$ffplay_url'
-  mpv '$(sign mpv)'
+  mpv '$mpv_url'
   curl '$curl_url'
 
 The same link as another viewer, refused:

@@ -3,9 +3,9 @@ import time
 
 import pytest
 
-from support.fleet import (BASE, MASTER, OTHER, SEGMENT, at, on_redis, other_viewer, race, segment_of, shared,
+from support.fleet import (MASTER, OTHER, SEGMENT, at, on_redis, other_viewer, race, segment_of, shared,
                            store_of, user_of_the_example)
-from support.gate import ELSEWHERE, HOME, uri_ending
+from support.gate import ELSEWHERE, uri_ending
 from support.redis_proxy import Fault
 from support.signing import sign
 from support.wait import DEADLINE, until, until_past

@@ -5,11 +5,12 @@ import shutil
 import signal
 import socket
 import subprocess
+from urllib.parse import urljoin
 
 import pytest
 
 from support.fleet import user_of_the_example
-from support.gate import BINARY, ROOT, SANITIZERS, free_port
+from support.gate import BINARY, ROOT, SANITIZERS, free_port, uris_of
 from support.players import RATE, SECONDS, ffmpeg
 from support.redis import RedisServer, Sentinel
 from support.resp import RedisError
@@ -33,6 +34,7 @@ class Cluster:
 
     def __init__(self, tmp_path, streams, lb):
         self.port = free_ports(9)
+        self.base = f"http://127.0.0.1:{self.port}"
         self.tmp_path, self.out_file = tmp_path, tmp_path / "out.txt"
         env = os.environ | SANITIZERS | {"LB": lb, "PORT": str(self.port), "HLSGATE_BIN": BINARY, "TMPDIR": str(tmp_path),
                                          "STREAMS": str(streams.root)}
@@ -84,7 +86,9 @@ def test_make_run_cluster_plays_through_a_fail_over_and_leaves_nothing(tmp_path,
         url = re.search(r"ffplay -autoexit '(.*)'", cluster.out)[1]
         assert ffmpeg(url, "-map", "0:v:0", "-f", "framemd5").count("\n0,") == SECONDS * RATE
         curl = cluster.line("curl 'http")
-        assert cluster.run(curl).startswith("#EXTM3U")
+        playlist = cluster.run(curl)
+        assert playlist.startswith("#EXTM3U")
+        child = urljoin(curl.split("'")[1], uris_of(playlist)[0])
         refused = cluster.run(cluster.line("for port in"))
         assert refused.count(" 403 ") == 3, refused
         cluster.run(cluster.line("kill -9"))
@@ -94,6 +98,10 @@ def test_make_run_cluster_plays_through_a_fail_over_and_leaves_nothing(tmp_path,
         until(lambda: cluster.run(curl).startswith("#EXTM3U"), "plays again", deadline=5)
         assert cluster.run(cluster.line("for port in")).count(" 403 ") == 3
         assert '"shared"' in cluster.run(cluster.line("curl -s -H"))
+        cluster.run(cluster.line("kill -9").replace("redis1", "redis2"))
+        until(lambda: cluster.run(f"curl -s -o /dev/null -w %{{http_code}} {cluster.base}/health") == "503", "none is left")
+        for _ in range(6):
+            assert cluster.run(f"curl -s '{child}'").startswith("#EXTM3U"), "by its signature"
         assert cluster.interrupt() == 0, cluster.out
         assert cluster.is_gone(), cluster.out
     finally:

@@ -1,10 +1,9 @@
 """redis-server and redis-sentinel, to be killed, frozen and started again at the same address."""
-import os
 import re
-import signal
 import subprocess
 
 from .gate import free_port
+from .program import Process
 from .resp import Redis, RedisError
 from .wait import DEADLINE, until
 
@@ -12,7 +11,7 @@ NAME = "hlsgate"  # what the Sentinels call the primary
 ABSENT = (OSError, EOFError, RedisError, AssertionError)
 
 
-class Program:
+class Program(Process):
     """A process with a folder, a configuration file that it may write itself, and a log."""
     binary = None
     path = None  # of a socket
@@ -56,39 +55,10 @@ class Program:
         with self.client() as client:
             return client(*args)
 
-    # -- life
-
-    def kill(self):
-        """What a power cut or the OOM killer does."""
-        self._end(signal.SIGKILL)
-
-    def stop(self):
-        if self.process:
-            self.resume()
-            self._end(signal.SIGTERM)
-
-    def _end(self, number):
-        self.process.send_signal(number)
-        self.process.wait(20)
-        self.process = None
-
-    def pause(self):
-        """It keeps its connections, takes new ones, and says nothing: what a partition looks like."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
-
-    def abandon(self):
-        if self.process:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
 
 class RedisServer(Program):
-    """`password`: of the default user. `users`: lines of ACL; `login`: what this one says then. `unix`: on a socket and no port. `replica_of`: another one.
-    `options`: of redis.conf; a name of several words has underscores."""
+    """`password`: of the default user. `users`: lines of ACL; `login`: what the harness says then. `unix`: on a socket and
+    no port. `replica_of`: another one. `options`: of redis.conf; a name of several words has underscores."""
     binary = "redis-server"
 
     def __init__(self, home, port=None, unix=False, password=None, users=(), login=(), replica_of=None,
@@ -96,8 +66,8 @@ class RedisServer(Program):
         super().__init__(home, None if unix else port or free_port())
         self.path = home / "redis.sock" if unix else None
         self.password, self.login = password, login or ((password,) if password else ())
-        lines = ["bind 127.0.0.1", f"port {self.port or 0}", "save \"\"", "appendonly no", "repl-diskless-sync-delay 0",
-                 "repl-diskless-sync yes", f"dir {home}", "enable-debug-command local", "shutdown-on-sigterm nosave now"]
+        lines = ["bind 127.0.0.1", f"port {self.port or 0}", 'save ""', "repl-diskless-sync-delay 0", f"dir {home}",
+                 "shutdown-on-sigterm nosave now"]
         lines += [f"unixsocket {self.path}"] * unix
         lines += [f"requirepass {password}", f"masterauth {password}"] if password else []
         lines += [f"user {user}" for user in users]
