@@ -267,7 +267,8 @@ static void test_touches_do_not_wait_for_each_other(void **state)
     store_touch(w.worker, viewer, STR("u2"), STR("movie1"), T0 + 600);
     store_touch(w.worker, viewer, STR("u3"), STR("movie1"), T0 + 600);
     world_step(&w, &(struct step){TOUCH, .at = 600});
-    world_step(&w, &(struct step){ADMIT, .at = 7500, .checks = ADMIT_SESSION, .may_not_begin = true});
+    world_step(&w,
+               &(struct step){ADMIT, .at = 7500, .checks = ADMIT_SESSION, .may_not_begin = true});
     world_close(&w);
 }
 
@@ -312,10 +313,33 @@ static void test_verdicts_are_reused_until_a_right_is_lost(void **state)
 
 /* ---- keys ---- */
 
+static redisReply *eval(const char *script)
+{
+    redisContext *c = redisConnectUnix(server.address + 5);
+    redisReply *reply = redisCommand(c, "EVAL %s 0", script);
+
+    redisFree(c);
+    assert_non_null(reply);
+    return reply;
+}
+
+/* Longer than its gate tokens: who revokes in their last second must find it. */
+static void test_sessions_outlive_their_gate_tokens(void **state)
+{
+    redisReply *reply;
+    struct world w;
+
+    world_open(&w, open_at("last:", 0));
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    reply = eval("return redis.call('PTTL', redis.call('KEYS', 'last:s:*')[1])");
+    assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
+    assert_true(reply->integer > conformance_rules.session_max * 1000);
+    freeReplyObject(reply);
+    world_close(&w);
+}
+
 static void test_all_keys_expire(void **state)
 {
-    static const char script[] = "EVAL %s 0";
-    redisContext *c = redisConnectUnix(server.address + 5);
     redisReply *reply;
     struct world w;
 
@@ -326,16 +350,14 @@ static void test_all_keys_expire(void **state)
     world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION | ADMIT_USE, .key = "other",
                                   .use = {{.id = 'a', .mode = USE_COUNT, .max = 2}}});
     world_revoke(&w, &(struct step){.key = "movie1"});
-    reply = redisCommand(c, script,
-                         "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
-                         "if redis.call('TTL', k) < 0 or string.sub(k, 1, 7) ~= 'expire:' then "
-                         "r[#r + 1] = k end end return r");
+    reply = eval("local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
+                 "if redis.call('TTL', k) < 0 or string.sub(k, 1, 7) ~= 'expire:' then "
+                 "r[#r + 1] = k end end return r");
     assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
     for (size_t i = 0; i < reply->elements; i++)
         if (strstr(reply->element[i]->str, "expire:") != NULL)
             fail_msg("no TTL: %s", reply->element[i]->str);
     freeReplyObject(reply);
-    redisFree(c);
     world_close(&w);
 }
 
@@ -356,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_touches_do_not_wait_for_each_other),
         cmocka_unit_test(test_out_of_memory_refuses_writes_alone),
         cmocka_unit_test(test_verdicts_are_reused_until_a_right_is_lost),
+        cmocka_unit_test(test_sessions_outlive_their_gate_tokens),
         cmocka_unit_test(test_all_keys_expire),
     };
     int failed;
