@@ -58,7 +58,8 @@ static void print_net(const struct ip_net *net, struct buf *ret)
 static void print_session(const struct asked *s, const struct admission *a, struct buf *ret)
 {
     bool is_only_told = a->session_is_new && a->is_dry;
-    int number = is_only_told ? -1 : number_of_name(s->seen, a->viewer, a->session.uid, a->session.ends);
+    int number =
+        is_only_told ? -1 : number_of_name(s->seen, a->viewer, a->session.uid, a->session.ends);
 
     note_id(s, number, a->session.id);
     buf_printf(ret, " %s session #%d of %.*s, %lld to %lld", a->session_is_new ? "new" : "old",

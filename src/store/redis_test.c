@@ -93,6 +93,30 @@ static void test_revocations_are_heard(void **state)
     world_close(&b);
 }
 
+/* What is heard while the last touches are on their way finds nobody who listens. */
+static void test_a_worker_ends_while_it_hears(void **state)
+{
+    struct step again = play;
+    uint8_t viewer[STORE_VIEWER_LEN];
+    struct world a, b;
+
+    world_open(&a, open_at("ends:", 0));
+    world_open(&b, open_at("ends:", 0));
+    store_housekeep(b.worker);
+    for (int i = 0; i < 2; i++) { /* the first says that it listens */
+        again.at = i;
+        world_grant(&a, &again);
+        playing = world_session(&a, &again);
+        world_revoke(&a, &(struct step){.at = i});
+        if (i == 0)
+            until(&a, &b, is_refused, &b);
+    }
+    step_viewer(&play, viewer);
+    store_touch(b.worker, viewer, STR("u1"), STR("movie1"), T0);
+    world_close(&b);
+    world_close(&a);
+}
+
 static void test_revocations_of_before_are_loaded(void **state)
 {
     struct world a;
@@ -367,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_instances_share_one_truth),
         cmocka_unit_test(test_revocations_are_heard),
+        cmocka_unit_test(test_a_worker_ends_while_it_hears),
         cmocka_unit_test(test_revocations_of_before_are_loaded),
         cmocka_unit_test(test_many_revocations_are_loaded),
         cmocka_unit_test(test_scripts_are_loaded_again),
