@@ -53,8 +53,8 @@ static void worker_free(struct store_worker *worker)
 {
     struct redis_worker *w = redis_worker(worker);
 
+    redis_touch_end(w); /* turns the loop, so all who may hear of something are still there */
     redis_feed_free(&w->feed);
-    redis_touch_end(w);
     redis_link_free(&w->link);
     verdicts_free(&w->verdicts);
     free(w);
