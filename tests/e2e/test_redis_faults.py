@@ -357,6 +357,8 @@ class TestAllowSigned:
         viewer.play(sign(MASTER))
         proxy.stop()
         until(lambda: not store_of(gate)["healthy"], "away")
+        health = viewer.get("/health")
+        assert health.status == 200 and health.json["status"] == "degraded", "a balancer must not leave all out at once"
         viewer.play(sign(MASTER))
         gate.viewer(ip=ELSEWHERE).play(sign(MASTER, ttl=3600))
         assert gate.counters()["let_in_unchecked"] > 0
