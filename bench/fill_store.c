@@ -1,12 +1,14 @@
 /*
- * Fills an embedded store with grants and sessions for the benchmark:
+ * Fills a store with grants and sessions for the benchmark:
  *
- *     fill_store FOLDER COUNT STREAM_KEY SIZE_GIB
+ *     fill_store COUNT STREAM_KEY embedded FOLDER SIZE_GIB
+ *     fill_store COUNT STREAM_KEY redis SERVER PREFIX
  *
  * Viewer n has uid "u<n>" and User-Agent "bench/<n>", and comes from 127.0.0.1, so that the load
  * generator can be any of them. Each seat works on one viewer at a time, first its grant, then its
- * session; many seats share one transaction.
+ * session; many seats share one transaction, or what is on its way to Redis.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +16,13 @@
 #include "base/panic.h"
 #include "store/store.h"
 
-enum { SEATS = 2048, ARENA_CAP = 64 << 10, TEXT_MAX = 32 };
+enum {
+    SEATS = 2048,
+    ARENA_CAP = 64 << 10,
+    TEXT_MAX = 32,
+    MOST_GIB = 1024,
+    MOST_VIEWERS = 100 << 20
+};
 
 struct fill {
     struct store_worker *worker;
@@ -162,17 +170,42 @@ static void fill(struct fill *f, struct loop *loop)
     free(seats);
 }
 
-static struct store *open_store(const char *path, uint64_t size)
+static int open_embedded(char **argv, struct store **ret, struct buf *error)
 {
-    struct store_embedded_options options = {.path = path, .size = size};
+    struct store_embedded_options o = {.path = argv[0]};
+
+    if (str_parse_u64(str_of(argv[1]), MOST_GIB, &o.size) < 0)
+        return -EINVAL;
+    o.size <<= 30;
+    return store_open_embedded(&o, &rules, ret, error);
+}
+
+static int open_redis(char **argv, struct store **ret, struct buf *error)
+{
+    struct store_redis_options o = {
+        .server = str_of(argv[0]),
+        .prefix = str_of(argv[1]),
+        .connections = 1,
+        .timeout = 20 * USEC_PER_SEC, /* a busy machine is no failure */
+    };
+
+    return store_open_redis(&o, &rules, ret, error);
+}
+
+/* `argv`: the kind of store, then its two arguments. */
+static struct store *open_store(char **argv)
+{
     struct store *store = NULL;
     struct buf error;
-    int r;
+    int r = -EINVAL;
 
     buf_init(&error, 1024);
-    r = store_open_embedded(&options, &rules, &store, &error);
+    if (strcmp(argv[0], "embedded") == 0)
+        r = open_embedded(argv + 1, &store, &error);
+    else if (strcmp(argv[0], "redis") == 0)
+        r = open_redis(argv + 1, &store, &error);
     if (r < 0) {
-        fprintf(stderr, "fill_store: %.*s\n", (int)error.n, error.p);
+        fprintf(stderr, "fill_store: %s: %.*s\n", argv[0], (int)error.n, error.p);
         exit(1);
     }
     buf_done(&error);
@@ -182,19 +215,19 @@ static struct store *open_store(const char *path, uint64_t size)
 int main(int argc, char **argv)
 {
     struct fill f = {.now = clock_unix()};
-    uint64_t count, gib;
     struct store *store;
     struct loop *loop;
+    uint64_t count;
 
-    if (argc != 5 || str_parse_u64(str_of(argv[2]), 100 << 20, &count) < 0 ||
-        str_parse_u64(str_of(argv[4]), 1024, &gib) < 0 ||
+    if (argc != 6 || str_parse_u64(str_of(argv[1]), MOST_VIEWERS, &count) < 0 ||
         ip_parse(STR("127.0.0.1"), &f.client) < 0) {
-        fputs("usage: fill_store FOLDER COUNT STREAM_KEY SIZE_GIB\n", stderr);
+        fputs("usage: fill_store COUNT STREAM_KEY embedded FOLDER SIZE_GIB | redis SERVER PREFIX\n",
+              stderr);
         return 2;
     }
     f.count = count;
-    f.stream_key = str_of(argv[3]);
-    store = open_store(argv[1], gib << 30);
+    f.stream_key = str_of(argv[2]);
+    store = open_store(argv + 3);
     loop = loop_new();
     f.worker = store_worker_new(store, loop);
     fill(&f, loop);

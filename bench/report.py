@@ -68,6 +68,7 @@ def machine(settings):
         f"HAProxy: {_first_line('/usr/sbin/haproxy', '-v').split()[2]}",
         f"Varnish: {_first_line('/usr/sbin/varnishd', '-V').split()[1].strip('(')}",
         f"h2o: {_first_line('/usr/bin/h2o', '--version').split()[-1]}",
+        f"Redis: {_first_line('/usr/bin/redis-server', '--version').split()[2].removeprefix('v=')}",
         f"hlsgate: {_first_line(settings.hlsgate, 'version')}",
         f"wrk: {_first_line('/usr/bin/wrk', '--version').split('[')[0].removeprefix('wrk ').strip()}; "
         f"{_first_line('/usr/bin/h2load', '--version')}; {_first_line('/usr/bin/openssl', 'version').split(' (')[0]}",

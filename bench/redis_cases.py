@@ -1,0 +1,175 @@
+"""What is compared over one Redis: hlsgate and a gate written in Lua for nginx (nginx_redis.lua), one worker each."""
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import urllib.parse
+
+import load
+import media
+from cases import VIEWERS, fill, viewer_requests, viewers_file
+from harness import TOOLS, USEC, Result, Servers, Target, in_turn
+
+CONNECTIONS = 64
+FEW_GRANTS = 1000
+PREFIX = "hlsgate:"
+LOGS = ("gathered", "at once")  # how the peer writes its log: nginx_redis.lua
+PARTS = ("gateway", "Redis")
+
+
+def _costs(redis, run):
+    """Of the gateway and of Redis, for each request of what `run` asks of the gateway."""
+    before = redis.process.cpu_seconds()
+    cost = run()
+    return cost.usec_per_request, (redis.process.cpu_seconds() - before) / cost.requests * 1e6
+
+
+@dataclasses.dataclass
+class Subject:
+    server: object
+    url: str
+    redis: object
+    command: str  # of Redis, one for each admission
+
+    def costs(self, run):
+        """As above; that an admission passed Redis by is an error. `run` returns load.Cost."""
+        calls = self.redis.calls_of(self.command)
+        return _costs(self.redis, lambda: self._counted(run, calls))
+
+    def _counted(self, run, calls):
+        cost = run()
+        calls = self.redis.calls_of(self.command) - calls
+        if calls < cost.requests:
+            raise load.LoadError(f"{self.server.name}: {cost.requests} requests, but {calls} times {self.command}")
+        return cost
+
+
+def _admitted(server, redis, command):
+    server.grant(media.SMALL)
+    url = server.signed(media.SMALL)
+    load.fetch(url)
+    return Subject(server, url, redis, command)
+
+
+def _subjects(servers):
+    """All over the same Redis, each with a viewer who has been admitted."""
+    redis, found = servers.redis(), {}
+    if servers.wants("hlsgate"):
+        found["hlsgate"] = _admitted(servers.hlsgate_over(redis, PREFIX), redis, "evalsha")
+    if servers.wants("nginx"):
+        found |= {f"nginx, log {log}": _admitted(servers.nginx_over(redis, log), redis, "sismember") for log in LOGS}
+    return found
+
+
+def _against_peers(at_most):
+    return tuple(Target(at_most, f"nginx, log {log}") for log in LOGS)
+
+
+def _with_parts(rounds):
+    """Rows of sums, then rows of what they are made of."""
+    rows = {subject: [sum(costs) for costs in values] for subject, values in rounds.items()}
+    for i, part in enumerate(PARTS):
+        rows |= {f"{part} alone, {subject}": [costs[i] for costs in values] for subject, values in rounds.items()}
+    return rows
+
+
+def small_playlist(settings):
+    def cost(s):
+        return lambda: s.costs(lambda: load.run_wrk(s.server, s.url, CONNECTIONS, settings.seconds))
+
+    with Servers(settings) as servers:
+        rounds = in_turn(settings, {name: cost(s) for name, s in _subjects(servers).items()})
+    return [Result(f"State in Redis: 225-byte playlist, {CONNECTIONS} connections, gateway and Redis together", USEC,
+                   _with_parts(rounds), _against_peers(0.35),
+                   ("every request was admitted by Redis: token, grant, session, use; no verdict was used twice",))]
+
+
+def _peak(settings, s):
+    """Requests a second that the machine can do with it, load generator included."""
+    return lambda: load.run_wrk(s.server, s.url, CONNECTIONS, settings.seconds).requests / settings.seconds
+
+
+def _paced(settings, s, rate):
+    target = load.target_of(urllib.parse.urlsplit(s.url))
+    argv = [f"{TOOLS}/paced", str(s.server.port), str(CONNECTIONS), str(rate), str(settings.seconds), target, load.USER_AGENT]
+    out = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=settings.seconds + 60).stdout
+    return json.loads(out)["p99"]
+
+
+def latency(settings):
+    with Servers(settings) as servers:
+        subjects = _subjects(servers)
+        peaks = in_turn(settings, {name: _peak(settings, s) for name, s in subjects.items()})
+        rates = {name: statistics.median(values) / 2 for name, values in peaks.items()}
+        late = in_turn(settings, {name: lambda s=s, rate=rates[name]: _paced(settings, s, rate) for name, s in subjects.items()})
+    note = f"a request is due every so often, on {CONNECTIONS} connections, whatever became of those before; its time runs from then"
+    return [Result("State in Redis: 225-byte playlist, as fast as the machine can with the load generator on it",
+                   "requests per second", peaks),
+            Result("State in Redis: latency at half of one's own peak, 99th percentile", "µs", late, _against_peers(1.0), (note,))]
+
+
+def _segment_url(server):
+    """As a player has it: from the playlist, with a gate token."""
+    server.grant(media.SMALL)
+    url = server.signed(media.SMALL)
+    name = os.path.basename(media.SEGMENT)
+    uri = next(line for line in load.fetch(url).decode().splitlines() if line.startswith(name))
+    assert "gate=" in uri
+    return urllib.parse.urljoin(url, uri)
+
+
+def hot_segment(settings):
+    """A gate token needs no store, whichever there is. Two that should be equal are told apart by many short turns."""
+    if not settings.wants("hlsgate"):
+        return []
+    settings = dataclasses.replace(settings, rounds=settings.rounds * settings.seconds, seconds=1)
+    measures = {}
+    with Servers(settings) as servers:
+        redis = servers.redis()
+        for subject, server in (("hlsgate, state in Redis", servers.hlsgate_over(redis, PREFIX)),
+                                ("hlsgate, embedded store", servers.hlsgate())):
+            url = _segment_url(server)
+            assert len(load.fetch(url)) == media.SEGMENT_BYTES
+            measures[subject] = lambda s=server, u=url: sum(_costs(redis, lambda: load.run_wrk(s, u, 32, settings.seconds)))
+        rounds = in_turn(settings, measures)
+    return [Result("State in Redis: hot segment of 3 000 000 bytes, 32 connections, gateway and Redis together", USEC, rounds,
+                   (Target(1.1, "hlsgate, embedded", "hlsgate, state in Redis"),))]
+
+
+def _filled(settings, servers, count):
+    """A gateway whose Redis holds `count` grants and sessions."""
+    redis = servers.redis()
+    fill(count, "redis", f"127.0.0.1:{redis.port}", PREFIX)
+    return Subject(servers.hlsgate_over(redis, PREFIX), "", redis, "evalsha")
+
+
+def admission(settings):
+    if not settings.wants("hlsgate"):
+        return []
+    first, again, notes = {}, {}, []
+    with Servers(settings) as servers:
+        for count in (settings.store_counts[-1], FEW_GRANTS):
+            subject = f"{count:,} grants and sessions".replace(",", " ")
+            s, requests = _filled(settings, servers, count), list(viewer_requests(count))
+            notes.append(f"{subject}: {s.redis.process.resident_bytes() / (1 << 20):.0f} MiB of Redis")
+            first[subject] = [s.costs(lambda s=s, r=requests: load.fetch_one_by_one(s.server, r))]
+            viewers = viewers_file(settings.folder, f"viewers-{count}", requests)
+            again[subject] = lambda s=s, v=viewers: s.costs(
+                lambda: load.run_wrk(s.server, s.server.base, CONNECTIONS, settings.seconds, v))
+        again = in_turn(settings, again)
+    many, few = again
+    return [
+        Result(f"State in Redis: admission among many, {VIEWERS} viewers in turn, {CONNECTIONS} connections, gateway and Redis "
+               "together", USEC, _with_parts(again), (Target(1.1, few, many),), tuple(notes)),
+        Result("The same, first use of each token (writes), one request at a time", USEC, _with_parts(first),
+               (Target(1.1, few, many),)),
+    ]
+
+
+ALL = {
+    "redis-playlist": small_playlist,
+    "redis-latency": latency,
+    "redis-segment": hot_segment,
+    "redis-admission": admission,
+}
