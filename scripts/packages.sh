@@ -18,6 +18,7 @@ build   pkg-config          finds the libraries below
 build   libuv1-dev          event loop
 build   libssl-dev          HMAC, SHA-256, TLS
 build   liblmdb-dev         embedded store
+build   libhiredis-dev      store in Redis
 build   libcurl4-openssl-dev HTTP client: origins, health checks
 build   libyaml-dev         configuration files
 build   libjansson-dev      JSON of the API
@@ -46,6 +47,16 @@ test    npm                 fetches what the browser tests load, see scripts/bro
 test    chromium            a browser that plays streams
 test    libnss3-tools       certutil: tells Chromium whose certificates to believe
 test    php-cli             runs the PHP example of the documents
+test    redis-server        the store of several instances, killed and started again
+test    redis-sentinel      watches it
+test    haproxy             in front of several instances
+cluster redis-server        make run-cluster: the state that the instances share
+cluster redis-sentinel      watches it
+cluster haproxy             in front of the instances
+cluster nginx               the other choice in front of them
+cluster ffmpeg              makes the demo streams
+cluster openssl             makes the secrets
+cluster curl                tries it
 players mpv                 plays the demo in `make players`
 players vlc-bin             the same
 players vlc-plugin-base     its HTTP, HLS and decoders

@@ -6,6 +6,7 @@
 
 #include "admin/auth.h"
 #include "admin/json.h"
+#include "admin/store_json.h"
 #include "base/log.h"
 #include "gate/coded.h"
 
@@ -100,12 +101,8 @@ static json_t *origins_of(const struct req *r)
 
 static void put_details(const struct req *r, const struct store_stats *s, json_t *o)
 {
-    json_t *store = json_object();
-
     put_process(r, o);
-    json_put_str(store, "kind", str_of(s->kind));
-    json_put_bool(store, "healthy", s->is_healthy);
-    json_put(o, "store", store);
+    json_put(o, "store", json_of_store_health(s));
     json_put(o, "origins", origins_of(r));
     json_put(o, "gauges", gauges_of(r));
 }
@@ -199,28 +196,12 @@ static void put_disk(json_t *o, struct disk *disk)
     json_put(o, "disk", d);
 }
 
-static json_t *json_of_store(struct store *store)
-{
-    json_t *o = json_object();
-    struct store_stats s;
-
-    store_stats(store, &s);
-    json_put_str(o, "kind", str_of(s.kind));
-    json_put_bool(o, "healthy", s.is_healthy);
-    json_put_int(o, "grants", (int64_t)s.grants);
-    json_put_int(o, "sessions", (int64_t)s.sessions);
-    json_put_int(o, "uses", (int64_t)s.uses);
-    json_put_int(o, "revocations", (int64_t)s.revocations);
-    json_put_int(o, "bytes_used", (int64_t)s.bytes_used);
-    json_put_int(o, "bytes_limit", (int64_t)s.bytes_limit);
-    json_put_int(o, "write_usec", (int64_t)s.write_usec);
-    return o;
-}
-
 const struct step *run_stats(struct req *r)
 {
     json_t *o = json_object();
+    struct store_stats store;
 
+    store_stats(r->worker->gate->store, &store);
     put_process(r, o);
     json_put(o, "gauges", gauges_of(r));
     json_put(o, "counters", counters_of(r));
@@ -228,7 +209,7 @@ const struct step *run_stats(struct req *r)
     json_put(o, "classes", classes_of(r));
     json_put(o, "cache", json_of_cache(r->worker->gate->cache));
     put_disk(o, r->worker->gate->disk);
-    json_put(o, "store", json_of_store(r->worker->gate->store));
+    json_put(o, "store", json_of_store(&store));
     json_put_int(o, "log_dropped", (int64_t)log_dropped());
     return api_answer(r, OUT_OK, o);
 }

@@ -54,15 +54,17 @@ static void remember(struct req *r, const struct outcome_row *row)
 /* The query is left out: it holds the token. */
 static void log_request(struct req *r, const struct outcome_row *row)
 {
+    bool is_notable = r->is_unchecked && row->class == SERVED;
+    struct str word = is_notable ? STR("let_in_unchecked") : row->word;
     char ip[IP_TEXT_MAX];
     struct str client = ip_format(&r->client, ip), path = log_quote(&r->arena, r->url.path),
                uid = log_quote(&r->arena, r->uid),
                user_agent = log_quote(&r->arena, r->head.known[FIELD_USER_AGENT]);
 
     log_line(row->class == FAILED && row->status >= 500 ? LOG_WARN : LOG_INFO,
-             "%.*s: %.*s %.*s, status %u, client %.*s, uid %.*s, user-agent %.*s",
-             STR_FMT(row->word), STR_FMT(r->head.method_text), STR_FMT(path), row->status,
-             STR_FMT(client), STR_FMT(uid), STR_FMT(user_agent));
+             "%.*s: %.*s %.*s, status %u, client %.*s, uid %.*s, user-agent %.*s", STR_FMT(word),
+             STR_FMT(r->head.method_text), STR_FMT(path), row->status, STR_FMT(client),
+             STR_FMT(uid), STR_FMT(user_agent));
 }
 
 static void count(struct req *r)
@@ -86,7 +88,7 @@ const struct step *step_account(struct req *r)
         return STEP(END);
     count(r);
     remember(r, row);
-    if (row->class != SERVED && log_wants(LOG_INFO))
+    if ((row->class != SERVED || r->is_unchecked) && log_wants(LOG_INFO))
         log_request(r, row);
     return STEP(END);
 }

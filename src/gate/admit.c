@@ -188,6 +188,43 @@ static enum outcome outcome_of_store(int err)
     }
 }
 
+/*
+ * Could it be answered later, by a store that is itself again? Then a signature may stand in for it
+ * (access.on_store_failure).
+ */
+static bool is_passing_trouble(int err)
+{
+    return err == -EAGAIN || err == -ETIMEDOUT || err == -EIO || err == -ENOSPC;
+}
+
+/*
+ * By its signature alone, and in time. What is known in memory still counts: the token step has
+ * looked a gate token up itself; a back end's token names no session, so its viewer must have none
+ * that was revoked.
+ */
+static bool is_good_by_itself(const struct req *r)
+{
+    return r->token_verdict == TOKEN_OK &&
+           (token_is_gate(&r->token) ||
+            !store_has_revocation(r->worker->store, r->viewer.id, r->token.uid));
+}
+
+const struct step *req_do_without_store(struct req *r, int err)
+{
+    struct admission *a = &r->admission;
+    bool is_let_in = r->rules->lets_signed_in && is_passing_trouble(err) && is_good_by_itself(r);
+
+    req_note(r, "store", "did not answer (%s): %s", strerror(-err),
+             is_let_in ? "let in by the signature" : "refused");
+    if (!is_let_in)
+        return req_fail(r, outcome_of_store(err));
+    a->has_session = a->session_is_new = false; /* nothing was answered, whatever stands there */
+    r->is_unchecked = true;
+    if (!r->is_dry)
+        gate_count(r->worker, STAT_LET_IN_UNCHECKED, 1);
+    return STEP(locate);
+}
+
 static void add_session_cookie(struct req *r)
 {
     const struct store_session *s = &r->admission.session;
@@ -234,8 +271,11 @@ static void note_admission(struct req *r)
 static const struct step *after_admission(struct req *r, int err)
 {
     struct admission *a = &r->admission;
-    enum outcome o = err < 0 ? outcome_of_store(err) : outcome_of_admission(r);
+    enum outcome o;
 
+    if (err < 0)
+        return req_do_without_store(r, err);
+    o = outcome_of_admission(r);
     note_admission(r);
     if (o != OUT_OK)
         return req_fail(r, o);

@@ -65,7 +65,7 @@ enum outcome_class {
     X(ORIGIN_BAD,          502, FAILED,  "origin's answer was malformed, or not what was asked for") \
     X(ORIGIN_BROKE,        502, FAILED,  "origin's content broke off, connection cut") \
     X(ORIGIN_TIMEOUT,      504, FAILED,  "origin did not answer in time") \
-    X(STORE_DOWN,          503, FAILED,  "state store did not answer") \
+    X(STORE_DOWN,          503, FAILED,  "state store did not answer, or with nothing of use") \
     X(STORE_FULL,          503, FAILED,  "state store has no room left") \
     X(OVERLOADED,          503, FAILED,  "a limit of the machine was reached") \
     X(DRAINING,            503, FAILED,  "shutting down")

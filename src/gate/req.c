@@ -207,13 +207,17 @@ bool req_is_fed_by_origin(const struct req *r)
 
 void req_expire(struct req *r)
 {
-    bool is_store = r->at == STEP(admit) || r->at == STEP(api); /* else the origin is waited for */
+    const struct step *at = r->at;
 
     assert(!r->is_running);
     stop_waiting(r);
     r->must_close = true;
-    req_run(r,
-            is_store ? req_fail(r, OUT_STORE_DOWN) : req_do_without_origin(r, OUT_ORIGIN_TIMEOUT));
+    if (at == STEP(admit))
+        req_run(r, req_do_without_store(r, -ETIMEDOUT));
+    else if (at == STEP(api))
+        req_run(r, req_fail(r, OUT_STORE_DOWN));
+    else
+        req_run(r, req_do_without_origin(r, OUT_ORIGIN_TIMEOUT));
 }
 
 const struct step *req_end(struct req *r, enum outcome o)

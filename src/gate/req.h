@@ -168,7 +168,8 @@ struct req {
     enum token_verdict token_verdict;
     struct token token;
     struct admission admission;
-    struct str uid; /* whom the bytes are counted to; "" = unknown */
+    bool is_unchecked; /* let in by its signature, since the store did not answer */
+    struct str uid;    /* whom the bytes are counted to; "" = unknown */
 
     /* locate, open, load, rewrite */
     const struct origin_route *route;

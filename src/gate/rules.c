@@ -69,6 +69,7 @@ static void compile_limits(struct rules *r, const struct access_settings *s)
     if (str_ends(r->key_redirect, STR("/")))
         r->key_redirect.n--;
     r->browser = s->browser_adaptive;
+    r->lets_signed_in = s->on_store_failure == STORE_FAILURE_ALLOW_SIGNED;
 }
 
 static void compile_state(struct rules *r, const struct grant_settings *g,

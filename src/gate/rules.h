@@ -70,6 +70,7 @@ struct rules {
     struct str key_redirect; /* without its trailing "/"; "" = off */
     struct browser_settings browser;
     struct str cookie;
+    bool lets_signed_in; /* while the store does not answer: access.on_store_failure */
     struct cors_policy cors;
     struct origin_route *routes; /* the longest prefix first */
     unsigned route_count;

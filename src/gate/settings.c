@@ -243,6 +243,9 @@ static const struct conf_field browser_fields[] = {
     CONF_END,
 };
 
+static const char *const store_failures[] = {"deny", "allow_signed",
+                                             NULL}; /* enum on_store_failure */
+
 const struct conf_field access_fields[] = {
     CONF_SECTION(struct access_settings, policy, policy_fields, .reload = true,
                  .doc = "Which checks a request must pass, by the class of its path. Words: "
@@ -267,6 +270,15 @@ const struct conf_field access_fields[] = {
            .doc = "A PCRE2 pattern over the path whose first group is the stream key. Empty: the "
                   "folder after the "
                   "first YYYY-MM-DD folder, else the folder that holds the file."),
+    CONF_F(struct access_settings, on_store_failure, conf_enum, .def = "deny",
+           .choices = store_failures, .reload = true,
+           .doc =
+               "What a request meets that needs the store while the store does not answer, or is "
+               "full. `deny`: 503 with Retry-After. `allow_signed`: one whose token or gate "
+               "token verifies and has not expired is let in; nothing else is. Grants, sessions "
+               "and use limits cannot be checked then: a token is good for whoever holds it, any "
+               "number of times. What a playlist gives out meanwhile ends with its token, and "
+               "revoking cannot end it sooner; who was revoked before is refused."),
     CONF_END,
 };
 

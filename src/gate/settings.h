@@ -52,6 +52,8 @@ struct browser_settings {
     int64_t qq_max_uses;
 };
 
+enum on_store_failure { STORE_FAILURE_DENY, STORE_FAILURE_ALLOW_SIGNED };
+
 struct access_settings {
     struct class_lists policy;   /* checks_t, one CHECK_* each */
     struct class_lists suffixes; /* struct str */
@@ -61,6 +63,7 @@ struct access_settings {
     struct key_settings key;
     struct browser_settings browser_adaptive;
     struct str stream_key; /* PCRE2 pattern; "" = the built-in rule */
+    int on_store_failure;  /* enum on_store_failure */
 };
 
 struct grant_settings {

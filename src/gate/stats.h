@@ -33,6 +33,7 @@
     X(BAD_HEADS,             COUNTER, "malformed request heads") \
     X(SESSIONS_BEGUN,        COUNTER, "sessions begun") \
     X(GATE_TOKENS_ADMITTED,  COUNTER, "requests admitted by a gate token's signature alone") \
+    X(LET_IN_UNCHECKED,      COUNTER, "requests let in by their signature because the store did not answer") \
     X(PLAYLISTS_REWRITTEN,   COUNTER, "playlists personalised") \
     X(PLAYLISTS_SCANNED,     COUNTER, "playlists read and scanned") \
     X(PLAYLISTS_NOT_HLS,     COUNTER, "playlists without #EXTM3U, passed through") \

@@ -48,6 +48,9 @@ void req_wait_for_flight(struct req *r);
 /* The origin has failed, or takes too long: the stale version, while that is allowed (RFC 5861 4);
  * else the refusal. */
 const struct step *req_do_without_origin(struct req *r, enum outcome why);
+/* The store did not answer the admission: let in by the signature, where that is allowed; else the
+ * refusal. `err`: as of store_admit(). */
+const struct step *req_do_without_store(struct req *r, int err);
 /* A playlist that is not shared: fetched for this request alone, as a whole. */
 const struct step *req_ask_privately(struct req *r);
 void req_add_cache_word(struct req *r); /* as a field, where that is wanted */

@@ -290,9 +290,17 @@ void world_break_store(struct world *w, int error)
 {
     broken = w;
     w->store_error = error;
+    if (w->store->ops == &w->store_ops)
+        return;
+    w->sound_ops = w->store->ops;
     w->store_ops = *w->store->ops;
     w->store_ops.admit = admit_badly;
     w->store->ops = &w->store_ops;
+}
+
+void world_mend_store(struct world *w)
+{
+    w->store->ops = w->sound_ops;
 }
 
 /* ---- the pool ---- */

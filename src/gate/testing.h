@@ -52,6 +52,7 @@ struct world {
     struct cache *cache;
     struct store *store;
     struct store_backend_ops store_ops; /* of world_break_store() */
+    const struct store_backend_ops *sound_ops;
     int store_error;
     struct gate gate;
     struct api api;
@@ -80,6 +81,7 @@ void world_settle(struct world *w); /* until no fill is under way */
 
 /* The state store answers every admission with this from now on; 0: leaves them under way. */
 void world_break_store(struct world *w, int error);
+void world_mend_store(struct world *w);
 
 /* The pool has one thread: what is queued behind the holder waits for its release. */
 void world_hold_pool(struct world *w);

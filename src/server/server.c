@@ -52,14 +52,6 @@ static void raise_descriptor_limit(void)
                     &limit); /* best effort: running out later is handled and counted */
 }
 
-static int open_store(const struct snapshot *snapshot, struct store **ret, struct buf *error)
-{
-    const struct embedded_settings *e = &snapshot->settings.store.embedded;
-    struct store_embedded_options options = {.path = e->path.p, .size = e->size};
-
-    return store_open_embedded(&options, &snapshot->rules->store, ret, error);
-}
-
 static int open_disk(const struct snapshot *snapshot, struct disk **ret, struct buf *error)
 {
     const struct cache_settings *c = &snapshot->settings.gate.cache;
@@ -320,7 +312,8 @@ static int prepare(struct server *s)
     buf_init(&error, 4096);
     r = check_addresses(s->snapshot, &error);
     if (r == 0)
-        r = open_store(s->snapshot, &s->store, &error);
+        r = store_settings_open(&s->snapshot->settings.store, &s->snapshot->rules->store, &s->store,
+                                &error);
     if (r == 0)
         r = open_disk(s->snapshot, &s->disk, &error);
     if (r < 0)
@@ -400,13 +393,23 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
     return result;
 }
 
-int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
+static int try_store(const struct snapshot *s, struct buf *error)
 {
     struct store *store = NULL;
+    int r = store_settings_open(&s->settings.store, &s->rules->store, &store, error);
+
+    if (r == 0)
+        r = store_try(store, error);
+    store_close(&store);
+    return r;
+}
+
+int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
+{
     struct disk *disk = NULL;
     int result = check_addresses(snapshot, ret_errors);
 
-    if (open_store(snapshot, &store, ret_errors) < 0) {
+    if (try_store(snapshot, ret_errors) < 0) {
         buf_add_char(ret_errors, '\n');
         result = -1;
     }
@@ -415,6 +418,5 @@ int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
         result = -1;
     }
     disk_close(&disk);
-    store_close(&store);
     return result;
 }

@@ -146,21 +146,6 @@ static const struct conf_field http_fields[] = {
     CONF_END,
 };
 
-static const struct conf_field embedded_fields[] = {
-    CONF_F(struct embedded_settings, path, conf_path, .def = "/var/lib/hlsgate", .min = "1",
-           .doc = "Folder of the store, made when it is missing."),
-    CONF_F(struct embedded_settings, size, conf_size, .def = "8GiB", .min = "1MiB", .max = "1TiB",
-           .doc = "The most it may take on disk. It takes what it needs, not this."),
-    CONF_END,
-};
-
-static const struct conf_field store_fields[] = {
-    CONF_SECTION(struct store_settings, embedded, embedded_fields,
-                 .doc = "The built-in store (LMDB), for one machine. Safe against kill -9; synced "
-                        "to disk every second."),
-    CONF_END,
-};
-
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
                                          NULL}; /* enum log_level */
 

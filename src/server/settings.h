@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "gate/rules.h"
 #include "net/listener.h"
+#include "server/store_settings.h"
 
 enum { WORKER_MAX_LISTENERS = 64 };
 
@@ -40,15 +41,6 @@ struct http_settings {
     usec_t handshake_timeout, head_timeout, content_timeout, work_timeout, idle_timeout,
         send_timeout, drain_timeout;
     int64_t max_connections, max_streams;
-};
-
-struct embedded_settings {
-    struct str path;
-    uint64_t size;
-};
-
-struct store_settings {
-    struct embedded_settings embedded;
 };
 
 struct log_settings {

@@ -1,6 +1,6 @@
 /*
  * What an implementation of the store provides. store.h's calls go through this table; what is the
- * same for every backend (rules, revocations in memory, the housekeeping ticker) is in store.c.
+ * same for every backend (rules, revocations in memory) is in store.c.
  * Backends embed `struct store` and `struct store_worker` as their first member.
  */
 #ifndef STORE_BACKEND_H
@@ -16,10 +16,10 @@ struct store_backend_ops {
     const char *kind;
     void (*close)(struct store *s); /* frees it; store_done() is for the part that is common */
     void (*stats)(struct store *s, struct store_stats *ret);
-    /* Blocks, on some thread, never twice at a time. 0 or -errno. */
-    int (*housekeep)(struct store *s, unix_t now);
+    int (*try_out)(struct store *s, struct buf *error); /* may be NULL */
 
     struct store_worker *(*worker_new)(struct store *s, struct loop *l);
+    void (*housekeep)(struct store_worker *w); /* from now on, until it is freed */
     void (*worker_free)(struct store_worker *w);
     int (*admit)(struct store_worker *w, struct admission *a);
     void (*touch)(struct store_worker *w, const uint8_t *viewer, struct str uid,
@@ -43,12 +43,9 @@ struct store {
     struct revoked *revoked;
 };
 
-struct housekeeping;
-
 struct store_worker {
     struct store *store;
     struct loop *loop;
-    struct housekeeping *housekeeping; /* of the one worker that does it, else NULL */
 };
 
 void store_init(struct store *s, const struct store_backend_ops *ops,

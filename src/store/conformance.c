@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/test.h"
+#include "net/loop_testing.h"
 
 static const struct conformance *backend;
 
@@ -65,6 +66,7 @@ static void test_grant_list(void **state)
     world_grant(&w, &(struct step){.key = "a"});
     world_grant(&w, &(struct step){.key = "b", .at = 5});
     world_grant(&w, &(struct step){.uid = "u2", .ip = "2001:db8::1", .is_static = true});
+    world_op(&all.op);
     all.arena = &w.arena;
     assert_int_equal(world_wait(&w, store_grant_list(w.worker, &all)), 0);
     assert_int_equal(all.total, 2);
@@ -191,6 +193,7 @@ static void test_session_list(void **state)
     world_session(&w, &(struct step){.checks = ADMIT_SESSION, .ip = "192.0.2.77"});
     world_session(&w,
                   &(struct step){.checks = ADMIT_SESSION, .uid = "u2", .key = "movie2", .at = 50});
+    world_op(&all.op);
     all.arena = &w.arena;
     assert_int_equal(world_wait(&w, store_session_list(w.worker, &all)), 0);
     assert_int_equal(all.total, 2);
@@ -273,10 +276,8 @@ static void test_revoking_reaches_idle_sessions(void **state)
 static unsigned end_sessions(struct world *w, const char *id, const char *uid)
 {
     struct session_end e = {.now = T0 + 5, .id = str_of(id), .uid = str_of(uid)};
-    struct admission with_callback;
 
-    step_admission(&(struct step){0}, &w->arena, &with_callback);
-    op_init(&e.op, with_callback.op.done);
+    world_op(&e.op);
     assert_int_equal(world_wait(w, store_session_end(w->worker, &e)), 0);
     return e.ended;
 }
@@ -352,9 +353,7 @@ static void test_one_turn_decides_in_order(void **state)
         assert_true(started >= 0);
         answers += started > 0;
     }
-    for (int i = 0; answers < (int)ARRAY_LEN(a) && i < 10000; i++)
-        loop_turn(w.loop);
-    assert_int_equal(answers, ARRAY_LEN(a));
+    TURN_UNTIL(w.loop, answers == (int)ARRAY_LEN(a));
     for (size_t i = 0; i < ARRAY_LEN(a); i++)
         admitted += a[i].verdict == ADMITTED;
     assert_int_equal(admitted, 3);

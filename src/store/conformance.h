@@ -35,6 +35,7 @@ extern const struct store_rules conformance_rules;
 
 void world_open(struct world *w, struct store *s);
 void world_close(struct world *w);            /* the store is closed too */
+void world_op(struct op *op);                 /* so that world_wait() hears of its end */
 int world_wait(struct world *w, int started); /* for the call that answered `started`; its error */
 
 enum step_kind { END_OF_STEPS, GRANT, REVOKE, ADMIT, TOUCH };

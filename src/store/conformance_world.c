@@ -3,8 +3,7 @@
 
 #include "base/panic.h"
 #include "base/test.h"
-
-enum { TURNS_MAX = 10000 };
+#include "net/loop_testing.h"
 
 const struct store_rules conformance_rules = {
     .ipv4_prefix = 24,
@@ -23,6 +22,11 @@ static void on_done(struct op *op, int err)
 {
     current->pending--;
     current->error = err;
+}
+
+void world_op(struct op *op)
+{
+    op_init(op, on_done);
 }
 
 void world_open(struct world *w, struct store *s)
@@ -47,9 +51,7 @@ int world_wait(struct world *w, int started)
     if (started != 0)
         return started < 0 ? started : 0;
     w->pending++;
-    for (int i = 0; w->pending > 0 && i < TURNS_MAX; i++)
-        loop_turn(w->loop);
-    assert_int_equal(w->pending, 0);
+    TURN_UNTIL(w->loop, w->pending == 0);
     return w->error;
 }
 

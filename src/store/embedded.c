@@ -12,7 +12,7 @@
 #include "base/panic.h"
 #include "store/embedded.h"
 
-enum { FORMAT_VERSION = 1, SWEEP_STEP = 256, NOTES_TICK_MSEC = 250 };
+enum { FORMAT_VERSION = 1, SWEEP_STEP = 256 };
 
 /* ---- meta ---- */
 
@@ -183,7 +183,7 @@ static struct store_worker *worker_new(struct store *s, struct loop *l)
     list_init(&w->fresh);
     loop_task_init(&w->flush, flush);
     notes_init(&w->notes);
-    w->ticker = ticker_new(l, NOTES_TICK_MSEC * USEC_PER_MSEC, notes_tick, w);
+    w->ticker = ticker_new(l, NOTES_TICK_MSEC * USEC_PER_MSEC, embedded_notes_tick, w);
     return &w->base;
 }
 
@@ -193,14 +193,23 @@ static void worker_free(struct store_worker *worker)
     struct list *link;
 
     assert(list_is_empty(&w->queued) && list_is_empty(&w->running)); /* its callers end first */
+    housekeeping_free(&w->housekeeping);
     ticker_free(&w->ticker);
     loop_task_cancel(&w->flush);
-    notes_flush_all(w);
+    embedded_notes_flush(w);
     notes_done(&w->notes);
     db_reader_done(&w->reader);
     while ((link = list_take_first(&w->spare)) != NULL)
         free(LIST_ENTRY(link, struct write_call, link));
     free(w);
+}
+
+static void housekeep(struct store_worker *worker)
+{
+    struct embedded_worker *w = embedded_worker(worker);
+
+    assert(w->housekeeping == NULL);
+    w->housekeeping = housekeeping_new(worker->loop, worker->store, embedded_housekeep);
 }
 
 /* ---- the store ---- */
@@ -234,7 +243,7 @@ static const struct store_backend_ops embedded_ops = {
     .kind = "embedded",
     .close = close_store,
     .stats = stats,
-    .housekeep = embedded_housekeep,
+    .housekeep = housekeep,
     .worker_new = worker_new,
     .worker_free = worker_free,
     .admit = embedded_admit,

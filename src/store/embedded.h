@@ -7,9 +7,10 @@
 #define STORE_EMBEDDED_H
 
 #include "base/list.h"
-#include "base/map.h"
 #include "store/backend.h"
 #include "store/db.h"
+#include "store/housekeeping.h"
+#include "store/notes.h"
 #include "store/record.h"
 
 struct embedded_worker;
@@ -42,12 +43,6 @@ struct write_call {
     int error;
 };
 
-/* Session activity that is not written yet. */
-struct notes {
-    struct map by_place;
-    struct list oldest_first;
-};
-
 struct embedded_worker {
     struct store_worker base;
     struct embedded *e;
@@ -58,7 +53,8 @@ struct embedded_worker {
     struct loop_task flush;
     struct notes notes;
     struct ticker *ticker;
-    struct list fresh; /* struct fresh_revocation: of the transaction under way */
+    struct housekeeping *housekeeping; /* of the one worker that does it, else NULL */
+    struct list fresh;                 /* struct fresh_revocation: of the transaction under way */
 };
 
 struct fresh_revocation { /* goes to memory once it is committed */
@@ -173,12 +169,10 @@ unsigned sessions_end(struct embedded_worker *w, struct db_tx *tx, const struct 
 
 /* ---- noted activity ---- */
 
-void notes_init(struct notes *n);
-void notes_done(struct notes *n);
-void notes_add(struct embedded_worker *w, const uint8_t *viewer, uint64_t hash, struct str uid,
-               unix_t now);
-void notes_tick(void *worker);
-void notes_flush_all(struct embedded_worker *w);
+void embedded_note(struct embedded_worker *w, const uint8_t *viewer, uint64_t hash, struct str uid,
+                   unix_t now);
+void embedded_notes_tick(void *worker);
+void embedded_notes_flush(struct embedded_worker *w); /* all */
 void embedded_touch(struct store_worker *w, const uint8_t *viewer, struct str uid,
                     struct str stream_key, unix_t now);
 

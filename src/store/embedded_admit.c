@@ -282,7 +282,7 @@ int embedded_admit(struct store_worker *worker, struct admission *a)
     }
     r = answer(&p, verdict);
     if (verdict == ADMITTED && !a->is_dry && p.renewal == RENEWAL_NOTED)
-        notes_add(w, a->viewer, p.hash, p.session.uid, a->now);
+        embedded_note(w, a->viewer, p.hash, p.session.uid, a->now);
     end = db_end_read(&w->reader);
     return end < 0 ? end : r < 0 ? r : 1;
 }

@@ -11,7 +11,7 @@
 #include "base/test.h"
 #include "store/backend.h"
 #include "store/conformance.h"
-#include "store/db.h"
+#include "store/embedded.h"
 
 static char folder[] = "/tmp/hlsgate_store_XXXXXX";
 static char path[64];
@@ -51,7 +51,7 @@ static struct store *open_empty(const struct store_rules *rules)
 static void housekeep(struct store *s, unix_t now)
 {
     for (int i = 0; i < 4; i++)
-        assert_int_equal(s->ops->housekeep(s, now), 0);
+        assert_int_equal(embedded_housekeep(s, now), 0);
 }
 
 static void reopen(struct world *w)
@@ -180,10 +180,10 @@ static void test_full_map(void **state)
     world_grant(&w, &(struct step){.uid = "u9", .want_error = -ENOSPC});
     assert_int_equal(world_revoke(&w, &(struct step){.uid = "user0", .at = 100}).sessions_ended, 1);
     for (int i = 0; i < 100 && stats.sessions > 0; i++) {
-        w.store->ops->housekeep(w.store, T0 + 50000);
+        embedded_housekeep(w.store, T0 + 50000);
         store_stats(w.store, &stats);
     }
-    w.store->ops->housekeep(w.store, T0 + 50000);
+    embedded_housekeep(w.store, T0 + 50000);
     store_stats(w.store, &stats);
     assert_true(stats.is_healthy); /* nobody had to write for it to see that there is room again */
     assert_int_equal(stats.sessions, 0);

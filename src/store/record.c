@@ -432,6 +432,18 @@ unix_t revoked_key_ends(struct str key)
     return record_expires(str_skip(key, STORE_VIEWER_LEN));
 }
 
+void revoked_pair_of(struct key *pair, struct str key)
+{
+    struct str viewer = str_first(key, STORE_VIEWER_LEN),
+               uid =
+                   str_first(str_skip(key, STORE_VIEWER_LEN + sizeof(uint64_t)), 1 + STORE_UID_MAX);
+    struct pack p = key_begin(pair);
+
+    put_bytes(&p, viewer.p, viewer.n);
+    put_bytes(&p, uid.p, uid.n);
+    pair->n = p.n;
+}
+
 /* ---- numbers ---- */
 
 struct str number_pack(uint64_t n, uint8_t room[8])

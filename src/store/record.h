@@ -138,6 +138,8 @@ bool use_unpack(struct str value, struct use_record *ret);
 
 void revoked_key(struct key *k, const uint8_t *viewer, unix_t ends, struct str uid);
 unix_t revoked_key_ends(struct str key);
+/* Of a revocation's key: viewer and uid, without the time. */
+void revoked_pair_of(struct key *pair, struct str key);
 
 /* ---- counters in `meta` and `networks` ---- */
 

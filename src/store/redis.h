@@ -6,35 +6,127 @@
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "store/backend.h"
-#include "store/redis_link.h"
+#include "store/notes.h"
+#include "store/redis_shared.h"
+#include "store/verdicts.h"
 
-/* What all links of a process share. */
-struct redis_shared {
-    struct store_redis_options o; /* copied into `arena` */
-    struct arena arena;
-    struct {
-#define X(name, text) _Atomic uint64_t name;
-        STORE_COUNTERS(X)
-#undef X
-    } counters;
-    _Atomic int links, links_up;
-    _Atomic usec_t round_trip; /* the last one that ROLE measured */
-    pthread_mutex_t lock;      /* for what follows */
-    char server[STORE_SERVER_MAX];
-    char trouble[STORE_TROUBLE_MAX];
+struct redis_figures { /* of the whole database, as the last sweep found them */
+    _Atomic uint64_t grants, sessions, uses, revocations, bytes_used, bytes_limit;
 };
 
-static inline void redis_count(_Atomic uint64_t *counter)
+struct redis {
+    struct store base;
+    struct redis_shared shared;
+    struct redis_figures figures;
+    _Atomic uint64_t rights_lost; /* grows when a right was taken away: older verdicts are void */
+};
+
+struct redis_worker {
+    struct store_worker base;
+    struct redis *r;
+    struct redis_link *link;
+    struct redis_feed *feed; /* of the one worker that housekeeps, else NULL */
+    struct notes notes;
+    struct ticker *ticker;
+    struct redis_call touching; /* notes on their way */
+    unsigned touched;           /* how many of the oldest */
+    struct verdicts *verdicts;  /* NULL: none are reused */
+    /* Both as they were when `verdicts` were begun. */
+    uint64_t rights_lost;
+    const struct store_rules *rules;
+};
+
+static inline struct redis_worker *redis_worker(struct store_worker *w)
 {
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    return container_of(w, struct redis_worker, base);
 }
 
-/* Remembers it for /stats and `hlsgate check`. */
-void redis_say_server(struct redis_shared *s, const char *server);
-void redis_say_trouble(struct redis_shared *s, const char *trouble); /* "": all is well */
+/* ---- a call of store.h under way (redis_ask.c) ---- */
+
+struct redis_ask;
+typedef void (*redis_encode_fn)(struct redis_ask *q, struct redis_args *args);
+typedef int (*redis_decode_fn)(struct redis_ask *q, const redisReply *reply); /* 0 or -errno */
+
+struct redis_ask {
+    struct redis_call call;
+    struct redis_worker *w;
+    struct op *op;
+    redis_encode_fn encode;
+    redis_decode_fn decode;
+    usec_t asked;
+    uint64_t verdicts_version;                 /* then */
+    char session_id[STORE_SESSION_ID_LEN + 1]; /* for one that begins */
+    char scratch[64];                          /* what an argument is packed into */
+};
+
+int redis_ask(struct redis_worker *w, struct op *op, enum redis_script script,
+              redis_encode_fn encode, redis_decode_fn decode) MUST_CHECK;
+
+/* ---- packing (redis_pack.c) ---- */
+
+/* Family, prefix, and as many bytes as the prefix needs. */
+enum { REDIS_NET_MAX = 18, REDIS_FIELD_MAX = 1 + REDIS_NET_MAX + STORE_UA_LEN };
+struct str redis_pack_net(const struct ip_net *net, char room[REDIS_NET_MAX]);
+struct str redis_pack_field(bool is_static, const struct ip_net *net, const uint8_t *ua_hash,
+                            char room[REDIS_FIELD_MAX]);
+bool redis_unpack_field(struct str field, bool *ret_is_static, struct ip_net *ret_net,
+                        uint8_t ret_ua_hash[STORE_UA_LEN]);
+bool redis_unpack_ip(struct str text, struct ip *ret);
+
+struct redis_session_name { /* borrowed */
+    const uint8_t *viewer;
+    unix_t ends;
+    struct str uid;
+};
+bool redis_unpack_session_name(struct str name, struct redis_session_name *ret);
+
+/* An array of a reply, element by element. Sticky: after what is not as asked for, all is 0. */
+struct redis_reader {
+    const redisReply *array;
+    size_t at;
+    bool is_bad;
+};
+void redis_read(struct redis_reader *r, const redisReply *reply, size_t least);
+bool redis_has_more(const struct redis_reader *r);
+int64_t redis_read_number(struct redis_reader *r, int64_t min, int64_t max);
+/* A number, or the text of one, as Redis gives scores and fields. */
+int64_t redis_read_figure(struct redis_reader *r);
+struct str redis_read_text(struct redis_reader *r, size_t max);
+
+/* ---- the calls ---- */
+
+int redis_admit(struct store_worker *w, struct admission *a);
+int redis_grant_put(struct store_worker *w, struct grant_put *g);
+int redis_grant_revoke(struct store_worker *w, struct grant_revoke *g);
+int redis_grant_list(struct store_worker *w, struct grant_list *g);
+int redis_session_list(struct store_worker *w, struct session_list *l);
+int redis_session_end(struct store_worker *w, struct session_end *e);
+
+int64_t redis_grain(const struct store_rules *rules); /* activity that may go unwritten */
+
+/* ---- activity that gate tokens have shown (redis_touch.c) ---- */
+
+void redis_touch(struct store_worker *w, const uint8_t *viewer, struct str uid,
+                 struct str stream_key, unix_t now);
+void redis_touch_begin(struct redis_worker *w);
+void redis_touch_end(struct redis_worker *w); /* sends what is left */
+
+/* ---- what others have done (redis_feed.c) ---- */
+
+/* Revocations of all instances into memory, expired records out of Redis, figures for /stats. */
+struct redis_feed *redis_feed_new(struct redis_worker *w);
+void redis_feed_free(struct redis_feed **f);
+void redis_feed_look(struct redis_feed *f); /* now, not at the next tick */
+/* The connection is a new one: from the first revocation on. */
+void redis_feed_restart(struct redis_feed *f);
+/* Have all revocations been loaded once? */
+bool redis_feed_is_complete(const struct redis_feed *f);
+void redis_feed_sweep(struct redis_feed *f, unix_t now);
+bool redis_feed_is_idle(const struct redis_feed *f);
+
+/* `name` of a session, from a script's answer. */
+bool redis_revoked(struct redis *r, struct str name);
+void redis_right_lost(struct redis *r);
 
 #endif

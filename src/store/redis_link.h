@@ -32,7 +32,8 @@
 
 enum {
     REDIS_ARGS_MAX = 128,
-    REDIS_REPLY_MAX = 16 << 20, /* bytes of input that make no whole reply: no peer may fill memory */
+    REDIS_REPLY_MAX =
+        16 << 20, /* bytes of input that make no whole reply: no peer may fill memory */
     REDIS_UNDER_WAY_MAX = 65536, /* calls of one worker; more are refused with -EAGAIN */
 };
 

@@ -16,8 +16,12 @@ void revoked_free(struct revoked **r);
 void revoked_add(struct revoked *r, struct str key);
 void revoked_remove(struct revoked *r, struct str key);
 
+void revoked_expire(struct revoked *r, unix_t now); /* drops those whose gate tokens are over */
+
 bool revoked_has(struct revoked *r, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
                  unix_t ends);
+/* Any of this viewer and uid, whenever it ends. */
+bool revoked_has_any(struct revoked *r, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid);
 uint64_t revoked_count(const struct revoked *r);
 
 #endif

@@ -1,28 +1,14 @@
 /*
  * What every backend shares. Calls are checked here for what no backend could store (strings past
  * their caps answer -EINVAL), then go through the backend's table.
- *
- * Housekeeping runs on the pool and may still be queued there when its worker, and even the store,
- * is gone. So it is an object of its own that knows the store under a lock; stopping it takes the
- * store away, which waits for a step that is running.
  */
 #include "store/store.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/panic.h"
 #include "store/backend.h"
-
-struct housekeeping {
-    struct work work;
-    struct ticker *ticker;
-    struct loop *loop;
-    pthread_mutex_t lock;
-    struct store *store; /* under the lock; NULL: stopped */
-    unix_t now;          /* of the step under way */
-};
 
 /* ---- rules ---- */
 
@@ -80,68 +66,9 @@ void store_close(struct store **s)
         (*s)->ops->close(TAKE(*s));
 }
 
-/* ---- housekeeping ---- */
-
-static int housekeeping_run(struct work *work)
+int store_try(struct store *s, struct buf *error)
 {
-    struct housekeeping *h = container_of(work, struct housekeeping, work);
-    int err = 0;
-
-    pthread_mutex_lock(&h->lock);
-    if (h->store != NULL)
-        err = h->store->ops->housekeep(h->store, h->now);
-    pthread_mutex_unlock(&h->lock);
-    return err;
-}
-
-static void housekeeping_free(struct work *work)
-{
-    struct housekeeping *h = container_of(work, struct housekeeping, work);
-
-    pthread_mutex_destroy(&h->lock);
-    free(h);
-}
-
-static void on_housekept(struct op *op, int err)
-{
-    /* A failure shows in store_stats(), and the next second tries again. */
-}
-
-static void on_tick(void *arg)
-{
-    struct housekeeping *h = arg;
-
-    if (op_is_under_way(&h->work.op))
-        return;
-    h->now = loop_unix(h->loop);
-    work_start(h->loop, &h->work);
-}
-
-void store_housekeep(struct store_worker *w)
-{
-    struct housekeeping *h = xzalloc(sizeof *h);
-
-    assert(w->housekeeping == NULL);
-    op_init(&h->work.op, on_housekept);
-    h->work.run = housekeeping_run;
-    h->work.abandoned = housekeeping_free;
-    h->loop = w->loop;
-    h->store = w->store;
-    pthread_mutex_init(&h->lock, NULL);
-    h->ticker = ticker_new(w->loop, USEC_PER_SEC, on_tick, h);
-    w->housekeeping = h;
-}
-
-static void housekeeping_stop(struct housekeeping *h)
-{
-    ticker_free(&h->ticker);
-    pthread_mutex_lock(&h->lock);
-    h->store = NULL;
-    pthread_mutex_unlock(&h->lock);
-    if (op_is_under_way(&h->work.op))
-        op_cancel(&h->work.op); /* housekeeping_free() comes when the pool lets go of it */
-    else
-        housekeeping_free(&h->work);
+    return s->ops->try_out != NULL ? s->ops->try_out(s, error) : 0;
 }
 
 /* ---- workers ---- */
@@ -155,9 +82,12 @@ void store_worker_free(struct store_worker **w)
 {
     if (*w == NULL)
         return;
-    if ((*w)->housekeeping != NULL)
-        housekeeping_stop(TAKE((*w)->housekeeping));
     (*w)->store->ops->worker_free(TAKE(*w));
+}
+
+void store_housekeep(struct store_worker *w)
+{
+    w->store->ops->housekeep(w);
 }
 
 /* ---- calls ---- */
@@ -224,6 +154,12 @@ bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_V
                       struct str uid, unix_t ends)
 {
     return uid.n <= STORE_UID_MAX && revoked_has(s->store->revoked, viewer, uid, ends);
+}
+
+bool store_has_revocation(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                          struct str uid)
+{
+    return uid.n <= STORE_UID_MAX && revoked_has_any(s->store->revoked, viewer, uid);
 }
 
 void store_stats(struct store *s, struct store_stats *ret)

@@ -265,21 +265,25 @@ int store_session_end(struct store_worker *s, struct session_end *e);
  */
 bool store_is_revoked(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
                       struct str uid, unix_t ends);
+/* The same for any session of this viewer and uid whose gate tokens have not expired: what is known
+ * of a viewer's rights while the store cannot be asked. */
+bool store_has_revocation(const struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN],
+                          struct str uid);
 enum { STORE_MAX_REVOCATIONS = 1 << 20 }; /* past it revoking answers -ENOSPC: said, not silent */
 
 /* ---- state of the store ---- */
 
 /* What happened on the way to Redis, of all workers since the start. X(name, text) */
-#define STORE_COUNTERS(X)                                                         \
-    X(calls, "scripts sent")                                                      \
-    X(reused, "admissions answered with a verdict of a moment ago")               \
-    X(timeouts, "calls that Redis did not answer in time")                        \
-    X(refused, "calls answered at once because no connection was fit for use")    \
-    X(errors, "calls that Redis answered with an error or with nonsense")         \
-    X(reloads, "scripts loaded again because Redis had forgotten them")           \
-    X(connects, "connections made, and found to be to a primary")                 \
-    X(connect_failures, "connections that failed, or led to no primary")          \
-    X(switches, "changes of the primary")                                         \
+#define STORE_COUNTERS(X)                                                      \
+    X(calls, "scripts sent")                                                   \
+    X(reused, "admissions answered with a verdict of a moment ago")            \
+    X(timeouts, "calls that Redis did not answer in time")                     \
+    X(refused, "calls answered at once because no connection was fit for use") \
+    X(errors, "calls that Redis answered with an error or with nonsense")      \
+    X(reloads, "scripts loaded again because Redis had forgotten them")        \
+    X(connects, "connections made, and found to be to a primary")              \
+    X(connect_failures, "connections that failed, or led to no primary")       \
+    X(switches, "changes of the primary")                                      \
     X(unacknowledged, "writes that too few replicas had acknowledged in time")
 
 enum { STORE_SERVER_MAX = 160, STORE_TROUBLE_MAX = 200 };
@@ -324,10 +328,10 @@ struct store_redis_options {
     struct str sentinel_user, sentinel_password;
     struct str user, password; /* "" = none; "" user = the default one */
     unsigned database;
-    struct str prefix;    /* of every key and channel */
-    unsigned connections; /* of each worker, 1 or more */
-    usec_t timeout;       /* of a call, of each step of connecting */
-    usec_t verdict_ttl;   /* how long an admission that takes no use may be reused; 0: never */
+    struct str prefix;      /* of every key and channel */
+    unsigned connections;   /* of each worker, 1 or more */
+    usec_t timeout;         /* of a call, of each step of connecting */
+    usec_t verdict_ttl;     /* how long an admission that takes no use may be reused; 0: never */
     unsigned wait_replicas; /* that must have acknowledged a write before it counts; 0: none */
 };
 /* Connects nothing yet: each worker does, and goes on trying. -EINVAL with a sentence in `error`.

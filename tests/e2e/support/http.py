@@ -199,6 +199,11 @@ class Connection(Content):
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         return line
 
+    def mind_how_it_ends(self):
+        """Over TLS, an end without close_notify is an error from here on: Python tells it from no reset and hides both."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.suppress_ragged_eofs = False
+
     def read_to_end(self):
         """What comes until the server closes."""
         while self._more():

@@ -1,0 +1,363 @@
+-- Admission: the steps of store/store.h in their order, each only reading; what is to be written waits until all have passed, so
+-- a refusal spends nothing.
+--
+-- ARGV: prefix, now, flags, viewer, ua, family, address, uid, stream key, session id, id for a new session, session_ttl,
+-- session_max, grain, sessions ahead; then for each use limit: mode, id, max, expires, retry, is_continuation
+local GRANT, GRANT_IP, SESSION, USE = 1, 2, 4, 8
+local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT = 16, 32, 64, 128
+local FIRST_USE, USE_ARGS = 16, 6 -- in ARGV
+local NONE, BIND = '0', '1'
+local LOOK_UP_MAX = 256
+local USE_HEAD, USE_VIEWER, USE_MAX_VIEWERS = 12, VIEWER_LEN + 8, 32
+local USE_TTL_MAX = 1e9
+-- enum admit_verdict
+local ADMITTED, EXPIRED, NO_GRANT, GRANT_KEY, NO_SESSION, OTHER_VIEWER, USED_UP, TOO_FAST = 0, 1, 2, 3, 4, 5, 6, 7
+
+local flags = tonumber(ARGV[3])
+local viewer, ua, family, address = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local uid, stream_key = ARGV[8], ARGV[9]
+local session_ttl, session_max = tonumber(ARGV[12]), tonumber(ARGV[13])
+
+local function has(flag)
+    return bit.band(flags, flag) ~= 0
+end
+
+-- ---- session ----
+
+local session -- {name, uid, ends, last, started, id}
+
+local function take_if_live(owner, ends)
+    local name = viewer .. ends .. ':' .. owner
+    local s = call('HMGET', P .. 's:' .. name, 'last', 'started', 'id', 'key')
+    if not s[3] or s[4] ~= stream_key or tonumber(ends) <= now or s[1] + session_ttl <= now then
+        return false
+    end
+    session = {name = name, uid = owner, ends = tonumber(ends), last = tonumber(s[1]), started = tonumber(s[2]), id = s[3]}
+    return true
+end
+
+-- A session id is no credential: presented by another viewer, or for another stream, it is not there.
+local function find_by_id()
+    local name = ARGV[10] ~= '' and call('GET', P .. 'i:' .. ARGV[10])
+    if not name or string.sub(name, 1, VIEWER_LEN) ~= viewer then
+        return false
+    end
+    local ends, owner = string.match(string.sub(name, VIEWER_LEN + 1), '^(%d+):(.*)$')
+    return (uid == '' or owner == uid) and take_if_live(owner, ends)
+end
+
+local function find_by_place()
+    local place = P .. 'p:' .. viewer .. stream_key
+    if uid ~= '' then
+        local ends = call('ZSCORE', place, uid)
+        return ends and take_if_live(uid, ends)
+    end
+    local found = call('ZREVRANGE', place, 0, LOOK_UP_MAX - 1, 'WITHSCORES')
+    for i = 1, #found, 2 do
+        if take_if_live(found[i], found[i + 1]) then
+            return true
+        end
+    end
+end
+
+-- It speaks for a token and a grant that have expired since, unless the rules are strict.
+local function session_carries()
+    return session and not has(STRICT)
+end
+
+-- ---- grant ----
+
+local grant_uid
+local networks
+
+-- Each prefix length in use: a handful, one as a rule.
+local function networks_of_client()
+    if networks then
+        return networks
+    end
+    networks = {}
+    local used = call('HGETALL', P .. 'networks')
+    local lengths = {}
+    for i = 1, #used, 2 do
+        local of, prefix = string.match(used[i], '^(%d+)/(%d+)$')
+        if of == family and tonumber(used[i + 1]) > now then
+            lengths[#lengths + 1] = tonumber(prefix)
+        end
+    end
+    table.sort(lengths)
+    for i, prefix in ipairs(lengths) do
+        networks[i] = string.char(tonumber(family), prefix) .. mask(address, prefix) .. ua
+    end
+    return networks
+end
+
+local function holds_key(grant)
+    for i = 4, #grant do
+        if grant[i] == stream_key then
+            return true
+        end
+    end
+    return false
+end
+
+local function anything()
+    return true
+end
+
+-- Is there a live grant of `owner` in this place that `is_meant` accepts?
+local function is_granted(owner, field, is_meant)
+    local grant = grant_get(owner, field)
+    return grant and grant[1] > now and is_meant(grant)
+end
+
+local function find_grant(owner, kind, is_meant)
+    for _, network in ipairs(networks_of_client()) do
+        local field = kind .. network
+        if owner ~= '' then
+            if is_granted(owner, field, is_meant) then
+                return owner
+            end
+        else -- not more than grant_max_uids share it
+            local crowd = call('HKEYS', P .. 'n:' .. field)
+            table.sort(crowd, function(a, b) return #a < #b or (#a == #b and a < b) end)
+            for _, one in ipairs(crowd) do
+                if is_granted(one, field, is_meant) then
+                    return one
+                end
+            end
+        end
+    end
+end
+
+local function find_any_grant(owner)
+    return find_grant(owner, 'k', anything) or find_grant(owner, 's', anything)
+end
+
+-- ---- judging ----
+
+local begins, renews = false, false
+
+local function judge_session()
+    if has(GRANT) or has(SESSION) or has(TOKEN_EXPIRED) then
+        local _ = find_by_id() or find_by_place()
+    end
+    return ADMITTED
+end
+
+local function judge_token()
+    return has(TOKEN_EXPIRED) and not session_carries() and EXPIRED or ADMITTED
+end
+
+local function judge_grant()
+    if not has(GRANT) or session_carries() then
+        return ADMITTED
+    end
+    local owner = session and session.uid or uid -- a live session says whose it must be
+    grant_uid = find_grant(owner, 'k', holds_key)
+    if grant_uid then
+        return ADMITTED
+    end
+    return find_any_grant(owner) and GRANT_KEY or NO_GRANT
+end
+
+local function judge_grant_ip()
+    if not has(GRANT_IP) or grant_uid then
+        return ADMITTED
+    end
+    grant_uid = find_any_grant(uid)
+    return grant_uid and ADMITTED or NO_GRANT
+end
+
+local function is_taken(ends_key, ends)
+    return call('ZSCORE', ends_key, viewer .. ends)
+end
+
+-- The seconds behind now are taken in a row, if at all: the end of the row is found by doubling and halving.
+local function free_start(owner)
+    local ends_key, ends = P .. 'u:' .. owner, now + session_max
+    local taken, free = -1, 0
+    while is_taken(ends_key, ends + free) do
+        taken, free = free, free * 2 + 1
+    end
+    while free - taken > 1 do
+        local middle = taken + math.floor((free - taken) / 2)
+        if is_taken(ends_key, ends + middle) then
+            taken = middle
+        else
+            free = middle
+        end
+    end
+    return now + free
+end
+
+local function judge_session_life()
+    if not has(SESSION) then
+        return ADMITTED
+    end
+    if session then
+        local idle = now - session.last
+        renews = idle > 0 and idle >= tonumber(ARGV[14])
+        return ADMITTED
+    end
+    if not has(MAY_BEGIN) then
+        return NO_SESSION
+    end
+    local owner = uid ~= '' and uid or grant_uid or ''
+    local started = free_start(owner)
+    if started - now > tonumber(ARGV[15]) then
+        return TOO_FAST
+    end
+    local ends = started + session_max
+    session = {name = viewer .. ends .. ':' .. owner, uid = owner, ends = ends, started = started, id = ARGV[11]}
+    begins = true
+    return ADMITTED
+end
+
+-- ---- use limits: t:ID = expires, count, and who they were with the time of their last, in the order they came ----
+
+local uses = {}
+local use_count, refused_use = 0, 0
+
+local function use_load(u)
+    local record = call('GET', u.key)
+    if record then
+        u.expires, u.count = struct.unpack('>dI4', record)
+        u.viewers = string.sub(record, USE_HEAD + 1)
+    end
+    if not record or u.expires <= now then
+        u.expires, u.count, u.viewers, u.is_new = u.until_time, 0, '', true
+    end
+end
+
+local function use_place_of(u)
+    for at = 1, #u.viewers, USE_VIEWER do
+        if string.sub(u.viewers, at, at + VIEWER_LEN - 1) == viewer then
+            return at
+        end
+    end
+end
+
+local function use_plan(u, at)
+    local mine = viewer .. struct.pack('>d', now)
+    if at then
+        u.viewers = string.sub(u.viewers, 1, at - 1) .. mine .. string.sub(u.viewers, at + USE_VIEWER)
+    else
+        if #u.viewers >= USE_MAX_VIEWERS * USE_VIEWER then -- a shared URL must not grow it without end
+            u.viewers = string.sub(u.viewers, USE_VIEWER + 1)
+        end
+        u.viewers = u.viewers .. mine
+    end
+    u.count = u.count + 1
+    u.takes = u.expires > now -- what is over already need not be remembered
+    return ADMITTED
+end
+
+local function judge_bind(u)
+    if u.viewers == '' then
+        return use_plan(u)
+    end
+    return string.sub(u.viewers, 1, VIEWER_LEN) == viewer and ADMITTED or OTHER_VIEWER
+end
+
+local function is_same_use(u, at)
+    if u.is_continuation then
+        return true
+    end
+    local last = struct.unpack('>d', u.viewers, at + VIEWER_LEN)
+    return u.retry > 0 and now - last < u.retry
+end
+
+local function judge_count(u)
+    local at = use_place_of(u)
+    if at and is_same_use(u, at) then
+        return ADMITTED
+    end
+    if u.count >= u.max then
+        return USED_UP
+    end
+    return use_plan(u, at)
+end
+
+local function judge_use(at)
+    local u = {key = P .. 't:' .. ARGV[at + 1], max = tonumber(ARGV[at + 2]), until_time = tonumber(ARGV[at + 3]),
+               retry = tonumber(ARGV[at + 4]), is_continuation = ARGV[at + 5] == '1'}
+    use_load(u)
+    local verdict = ARGV[at] == BIND and judge_bind(u) or judge_count(u)
+    use_count = u.count
+    uses[#uses + 1] = u
+    return verdict
+end
+
+local function judge_uses()
+    local verdict = ADMITTED
+    for at = FIRST_USE, has(USE) and #ARGV or 0, USE_ARGS do
+        refused_use = (at - FIRST_USE) / USE_ARGS
+        verdict = ARGV[at] ~= NONE and judge_use(at) or ADMITTED
+        if verdict ~= ADMITTED then
+            break
+        end
+    end
+    return verdict
+end
+
+-- ---- carrying out ----
+
+local function begin_session()
+    local s, life = session, session.ends - now
+    local place, of_uid = P .. 'p:' .. viewer .. stream_key, P .. 'u:' .. s.uid
+    call('ZADD', P .. 'sessions', s.ends, s.name)
+    keep(P .. 'sessions', life)
+    call('HSET', P .. 's:' .. s.name, 'last', now, 'started', s.started, 'id', s.id, 'ip', string.char(tonumber(family)) .. address,
+         'ua', ua, 'key', stream_key)
+    call('EXPIRE', P .. 's:' .. s.name, life)
+    call('SET', P .. 'i:' .. s.id, s.name, 'EX', life)
+    call('ZREMRANGEBYSCORE', place, '-inf', now)
+    call('ZADD', place, s.ends, s.uid)
+    keep(place, life)
+    call('ZREMRANGEBYSCORE', of_uid, '-inf', now - 1)
+    call('ZADD', of_uid, s.ends, viewer .. s.ends)
+    keep(of_uid, life + 1)
+end
+
+-- How many there are is counted by the minute in which they expire.
+local function count_use(u)
+    call('HINCRBY', P .. 'uses', math.ceil(u.expires / 60), 1)
+    keep(P .. 'uses', math.min(u.expires - now, USE_TTL_MAX) + 60)
+end
+
+local function take_uses()
+    local took = false
+    for _, u in ipairs(uses) do
+        if u.takes then
+            if u.is_new then
+                count_use(u)
+            end
+            call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
+            took = true
+        end
+    end
+    return took
+end
+
+local function carry_out()
+    if begins then
+        begin_session()
+    elseif renews then
+        call('HSET', P .. 's:' .. session.name, 'last', now)
+    end
+    return take_uses() or begins or renews
+end
+
+local verdict = ADMITTED
+for _, step in ipairs({judge_session, judge_token, judge_grant, judge_grant_ip, judge_session_life, judge_uses}) do
+    verdict = step()
+    if verdict ~= ADMITTED then
+        break
+    end
+end
+local wrote = verdict == ADMITTED and not has(DRY) and carry_out()
+begins = begins and verdict == ADMITTED
+local shown = (begins or session and session.last) and session or {id = '', uid = '', started = 0, ends = 0}
+local id = begins and has(DRY) and '' or shown.id
+return {wrote and 1 or 0, verdict, shown == session and 1 or 0, begins and 1 or 0, grant_uid and 1 or 0, use_count, refused_use,
+        id, shown.uid, shown.started, shown.ends, grant_uid or ''}

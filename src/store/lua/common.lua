@@ -1,0 +1,129 @@
+-- What stands before every script: ARGV[1] is the prefix of all keys, ARGV[2] the caller's time in Unix seconds. The keys are
+-- described in docs/redis.md. All expire: each is given the life of what it holds, by the caller's clock, so that clocks need not agree.
+local P = ARGV[1]
+local now = tonumber(ARGV[2])
+local call = redis.call
+local VERSION = '1'
+local META_TTL = 30 * 86400
+local VIEWER_LEN = 22
+
+-- A life of at least so many seconds.
+local function keep(key, seconds)
+    if call('TTL', key) < seconds then
+        call('EXPIRE', key, math.max(seconds, 1))
+    end
+end
+
+local function next_number(field)
+    local n = call('HINCRBY', P .. 'meta', field, 1)
+    keep(P .. 'meta', META_TTL)
+    return n
+end
+
+-- Names this state of the database: another one, and whoever follows it begins anew.
+local function ensure_meta()
+    local time = call('TIME')
+    call('HSETNX', P .. 'meta', 'version', VERSION)
+    call('HSETNX', P .. 'meta', 'epoch', time[1] .. '.' .. time[2])
+    call('EXPIRE', P .. 'meta', META_TTL)
+end
+
+-- ---- networks: family, prefix, and as many bytes as the prefix needs ----
+
+local function mask(bytes, prefix)
+    local whole = math.floor(prefix / 8)
+    local rest = prefix - whole * 8
+    if rest == 0 then
+        return string.sub(bytes, 1, whole)
+    end
+    local cut = 2 ^ (8 - rest)
+    local last = string.byte(bytes, whole + 1) or 0
+    return string.sub(bytes, 1, whole) .. string.char(last - last % cut)
+end
+
+-- ---- grants ----
+--   g:UID     field KIND NETWORK UA = msgpack of expires, created, order, stream keys, the oldest first
+--   n:FIELD   uid = "expires order": who shares the network and User-Agent
+--   grants    UID FIELD by expiry
+--   networks  which prefix lengths are in use, and until when
+
+local function grant_member(uid, field)
+    return string.char(#uid) .. uid .. field
+end
+
+local function grant_of_member(member)
+    local n = string.byte(member, 1)
+    return string.sub(member, 2, n + 1), string.sub(member, n + 2)
+end
+
+local function grant_get(uid, field)
+    local value = call('HGET', P .. 'g:' .. uid, field)
+    return value and {cmsgpack.unpack(value)}
+end
+
+local function grant_erase(uid, field)
+    call('HDEL', P .. 'g:' .. uid, field)
+    call('HDEL', P .. 'n:' .. field, uid)
+    call('ZREM', P .. 'grants', grant_member(uid, field))
+end
+
+-- ---- sessions: named by VIEWER ENDS ':' UID, as gate tokens name them ----
+--   s:NAME             last, started, id, ip, ua, key
+--   i:ID               NAME
+--   p:VIEWER KEY       uid by the end of the session it began last there
+--   u:UID              VIEWER ENDS by end, also of those that were ended: no end is given out twice
+--   sessions           NAME by end
+--   revoked            NAME by number; revoked:ends NAME by end
+
+local function session_ends(name)
+    return tonumber(string.match(name, '^%d+', VIEWER_LEN + 1))
+end
+
+-- Forgets it; its gate tokens are refused from now on, for who keeps the list.
+local function session_end(name, uid, id, key, revoked)
+    local ends = session_ends(name)
+    local place = P .. 'p:' .. string.sub(name, 1, VIEWER_LEN) .. key
+    call('DEL', P .. 's:' .. name, P .. 'i:' .. id)
+    call('ZREM', P .. 'sessions', name)
+    if tonumber(call('ZSCORE', place, uid)) == ends then
+        call('ZREM', place, uid)
+    end
+    if ends >= now then -- a gate token is good in its last second
+        call('ZADD', P .. 'revoked', next_number('revocations'), name)
+        call('ZADD', P .. 'revoked:ends', ends, name)
+        keep(P .. 'revoked', ends - now + 2)
+        keep(P .. 'revoked:ends', ends - now + 2)
+        revoked[#revoked + 1] = name
+    end
+    return ends > now and 1 or 0
+end
+
+-- All of a uid that `is_meant` (ip, ua, key) wants to end. Returns how many had gate tokens that were still good.
+local function sessions_end(uid, is_meant, revoked)
+    local ended = 0
+    for _, member in ipairs(call('ZRANGE', P .. 'u:' .. uid, 0, -1)) do
+        local name = member .. ':' .. uid
+        local s = call('HMGET', P .. 's:' .. name, 'id', 'ip', 'ua', 'key')
+        if s[1] and is_meant(s[2], s[3], s[4]) then
+            ended = ended + session_end(name, uid, s[1], s[4], revoked)
+        end
+    end
+    return ended
+end
+
+-- Is there room for so many revocations more? Asked before anything is written.
+local function may_revoke(more, max)
+    return call('ZCARD', P .. 'revoked') + more <= max
+end
+
+local function say_revoked()
+    call('PUBLISH', P .. 'revoked', '')
+end
+
+-- unpack() has a limit that a list may be past.
+local function append(list, more)
+    for _, value in ipairs(more) do
+        list[#list + 1] = value
+    end
+    return list
+end

@@ -1,0 +1,17 @@
+-- Sessions live on: activity that gate tokens have shown. It revives nothing.
+-- ARGV: prefix, now, session_ttl, grain; then for each: viewer, uid, stream key, when
+local session_ttl, grain = tonumber(ARGV[3]), tonumber(ARGV[4])
+
+local function touch(viewer, uid, key, at)
+    local ends = call('ZSCORE', P .. 'p:' .. viewer .. key, uid)
+    local name = ends and P .. 's:' .. viewer .. ends .. ':' .. uid
+    local last = name and tonumber(call('HGET', name, 'last'))
+    if last and tonumber(ends) > at and last + session_ttl > at and at > last and at - last >= grain then
+        call('HSET', name, 'last', at)
+    end
+end
+
+for i = 5, #ARGV, 4 do
+    touch(ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]))
+end
+return {0}

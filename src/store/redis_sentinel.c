@@ -1,0 +1,210 @@
+/*
+ * Which address the Sentinels name. All are asked at once, each on a connection of its own that
+ * ends with the answer. More than half of all who are configured decide at once; when no more will
+ * answer, or time is up, most of those who did. One Sentinel that is cut off from the others and
+ * names a primary of yesterday is outvoted then.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "store/redis_internal.h"
+
+struct asked {
+    struct redis_ask *ask;
+    struct redis_resolve resolve;
+    struct redis_conn conn;
+    struct redis_pending pending;
+    bool is_open; /* still to answer */
+    char answer[STORE_SERVER_MAX];
+};
+
+struct redis_ask {
+    struct redis_link *link;
+    struct asked *each;
+    unsigned count, open;
+    bool is_under_way;
+    struct alarm *patience;
+    struct loop_task ending; /* no connection is closed from within its own reply */
+    char found[STORE_SERVER_MAX];
+};
+
+static void ask_one(struct asked *one);
+
+/* ---- counting ---- */
+
+static unsigned votes(const struct redis_ask *a, const char *server)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < a->count; i++)
+        n += strcmp(a->each[i].answer, server) == 0;
+    return n;
+}
+
+static const char *leading(const struct redis_ask *a)
+{
+    const char *best = "";
+
+    for (unsigned i = 0; i < a->count; i++) {
+        const char *answer = a->each[i].answer;
+
+        if (answer[0] != '\0' && (best[0] == '\0' || votes(a, answer) > votes(a, best)))
+            best = answer;
+    }
+    return best;
+}
+
+static void one_is_through(struct asked *one)
+{
+    struct redis_ask *a = one->ask;
+    const char *best = leading(a);
+
+    if (!one->is_open)
+        return;
+    one->is_open = false;
+    a->open--;
+    if (a->open == 0 || (best[0] != '\0' && votes(a, best) > a->count / 2))
+        loop_defer(a->link->loop, &a->ending);
+}
+
+static void close_all(struct redis_ask *a)
+{
+    alarm_clear(a->patience);
+    loop_task_cancel(&a->ending);
+    for (unsigned i = 0; a->is_under_way && i < a->count; i++)
+        redis_conn_done(&a->each[i].conn);
+    a->is_under_way = false;
+}
+
+static void end(struct redis_ask *a)
+{
+    snprintf(a->found, sizeof a->found, "%s", leading(a));
+    close_all(a);
+    redis_link_asked(a->link, a->found[0] != '\0' ? a->found : NULL);
+}
+
+static void on_ending(struct loop_task *task)
+{
+    end(container_of(task, struct redis_ask, ending));
+}
+
+static void on_time_up(void *arg)
+{
+    end(arg);
+}
+
+/* ---- asking ---- */
+
+bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX])
+{
+    struct str host, port;
+    bool is_v6;
+
+    if (!redis_is_array(r, 2) || r->element[0]->type != REDIS_REPLY_STRING ||
+        r->element[1]->type != REDIS_REPLY_STRING)
+        return false;
+    host = redis_str(r->element[0]);
+    port = redis_str(r->element[1]);
+    is_v6 = str_find_char(host, ':') >= 0;
+    if (host.n == 0 || host.n + port.n + 4 > STORE_SERVER_MAX)
+        return false;
+    snprintf(ret, STORE_SERVER_MAX, is_v6 ? "[%.*s]:%.*s" : "%.*s:%.*s", STR_FMT(host),
+             STR_FMT(port));
+    return true;
+}
+
+static void trouble_with(struct asked *one, const char *why)
+{
+    redis_link_trouble(one->ask->link, one->resolve.text, why);
+}
+
+static void on_reply(struct redis_pending *p, redisReply **reply)
+{
+    struct asked *one = container_of(p, struct asked, pending);
+    char why[REDIS_WHY_MAX];
+
+    if (*reply == NULL)
+        return; /* on_lost() comes */
+    if ((*reply)->type == REDIS_REPLY_ERROR) {
+        redis_error_show(redis_str(*reply), why);
+        redis_conn_break(&one->conn, why);
+    } else if (!redis_pending_is_under_way(p)) {
+        (void)redis_address_of_reply(*reply, one->answer); /* nil: it knows no such primary */
+        one_is_through(one);
+    }
+}
+
+static void on_lost(struct redis_conn *c)
+{
+    struct asked *one = container_of(c, struct asked, conn);
+
+    if (one->is_open)
+        trouble_with(one, c->why);
+    one_is_through(one);
+}
+
+static void ask_one(struct asked *one)
+{
+    const struct store_redis_options *o = &one->ask->link->shared->o;
+    struct redis_args a;
+    unsigned due;
+
+    one->answer[0] = '\0';
+    one->is_open = true;
+    redis_conn_dial(&one->conn, one->ask->link->loop, &one->resolve,
+                    o->sentinels[one - one->ask->each], on_lost);
+    due = redis_send_auth(&one->conn, o->sentinel_user, o->sentinel_password);
+    a.count = 0;
+    redis_add_text(&a, "SENTINEL");
+    redis_add_text(&a, "get-master-addr-by-name");
+    redis_add(&a, o->primary);
+    due += redis_conn_send(&one->conn, &a);
+    redis_pending_init(&one->pending, due, on_reply);
+    redis_conn_expect(&one->conn, &one->pending);
+}
+
+void redis_ask_start(struct redis_ask *a)
+{
+    close_all(a);
+    a->is_under_way = true;
+    a->open = a->count;
+    for (unsigned i = 0; i < a->count; i++)
+        ask_one(&a->each[i]);
+    alarm_set(a->patience, a->link->shared->o.timeout);
+}
+
+void redis_ask_stop(struct redis_ask *a)
+{
+    close_all(a);
+}
+
+struct redis_ask *redis_ask_new(struct redis_link *l)
+{
+    struct redis_ask *a = xzalloc(sizeof *a);
+
+    a->link = l;
+    a->count = l->shared->o.sentinel_count;
+    a->each = xcalloc(a->count, sizeof *a->each);
+    for (unsigned i = 0; i < a->count; i++) {
+        a->each[i].ask = a;
+        redis_resolve_init(&a->each[i].resolve, l->loop);
+    }
+    a->patience = alarm_new(l->loop, on_time_up, a);
+    loop_task_init(&a->ending, on_ending);
+    return a;
+}
+
+void redis_ask_free(struct redis_ask **ask)
+{
+    struct redis_ask *a = TAKE(*ask);
+
+    if (a == NULL)
+        return;
+    close_all(a);
+    for (unsigned i = 0; i < a->count; i++)
+        redis_resolve_done(&a->each[i].resolve);
+    alarm_free(&a->patience);
+    free(a->each);
+    xfree_p(&a);
+}
