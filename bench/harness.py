@@ -87,8 +87,8 @@ class Servers:
         return self._started(Hlsgate(self._settings.hlsgate, self._folder("hlsgate"), from_folder(self._settings.root),
                                      store=redis_servers.in_redis(redis, prefix)))
 
-    def nginx_over(self, redis, log):
-        return self._started(redis_servers.NginxRedis(self._folder("nginx"), self._settings.root, redis, log))
+    def nginx_over(self, redis, way):
+        return self._started(redis_servers.NginxRedis(self._folder("nginx"), self._settings.root, redis, way))
 
     def certificate(self):
         return tls_servers.Certificate(self._folder("certificate"))

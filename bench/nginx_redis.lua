@@ -2,13 +2,14 @@
 The peer of the Redis cases: a gate as somebody who knows nginx, Lua and Redis would write it by hand. Token, grant, session,
 use limit and log for playlists, over the Redis that hlsgate has, too.
 
-What is on the path of every request is written so that LuaJIT compiles it and costs no more than it must:
-- HMAC-SHA256 by libcrypto, which nginx has loaded, from two states that have taken the padded secret already; Debian has no
-  Lua package that would be cheaper;
-- the stream key is cut out by the location's regular expression, the /24 is three bytes of the binary address;
-- connections are kept alive, and one pipeline asks for grant, session (which it renews) and use at once;
-- a second pipeline only where there is something to write: a session that begins, a token used for the first time. Log
-  entries go with it "at once", or are gathered in the worker and written ten times a second ("gathered").
+HMAC-SHA256 is libcrypto's, which nginx has loaded, from two states that have taken the padded secret already; Debian has no Lua
+package that would be cheaper. The stream key is cut out by the location's regular expression, the /24 is three bytes of the
+binary address, and connections are kept alive. Redis is asked once for each request, in one of two ways:
+
+- "pipeline": the grant, the session (which is renewed) and the token's viewer in one pipeline, judged here; a second one only
+  when a session begins or a token is used for the first time. Log entries are gathered in the worker and written ten times a
+  second.
+- "script": a Lua script decides in one atomic step and writes the log entry, too.
 
     GATE:g:NET:UA:UID         set of stream keys, lives as long as the grant
     GATE:s:NET:UA:UID:KEY     a session's id
@@ -25,7 +26,7 @@ local BLOCK, DIGEST = 64, 32 -- bytes of SHA-256
 local null = ngx.null
 
 local gate = {}
-local settings -- host, port, secret, log
+local settings -- host, port, secret, way
 local inner, outer -- SHA-256 states behind the padded secret
 
 ffi.cdef [[
@@ -50,7 +51,7 @@ local function padded(secret, byte)
     return result
 end
 
---- `options`: host, port, secret (at most 64 bytes), log ("at once" or "gathered").
+--- `options`: host, port, secret (at most 64 bytes), way ("pipeline" or "script").
 function gate.configure(options)
     settings = options
     inner, outer = padded(options.secret, 0x36), padded(options.secret, 0x5c)
@@ -101,44 +102,45 @@ local function commit(red)
     return replies
 end
 
-local gathered = { recent = {}, denied = {} }
-
-local function write_entries(red, list, ...)
-    red:lpush("GATE:" .. list, ...)
-    red:ltrim("GATE:" .. list, 0, LOG_ENTRIES - 1)
-end
-
-local function flush()
-    local red = connect()
-    if not red then
-        return
-    end
-    red:init_pipeline(4)
-    local count = 0
-    for list, entries in pairs(gathered) do
-        if #entries > 0 then
-            write_entries(red, list, unpack(entries, math.max(1, #entries - LOG_ENTRIES + 1)))
-            gathered[list] = {}
-            count = count + 1
-        end
-    end
-    if count == 0 then
-        red:cancel_pipeline()
-    elseif not commit(red) then
-        return
-    end
+local function give_back(red)
     red:set_keepalive(POOL_IDLE_MS, POOL_SIZE)
 end
 
+-- ---- pipeline ----
+
+local gathered = { recent = {}, denied = {} }
+
+local function write_entries(red)
+    for list, entries in pairs(gathered) do
+        if #entries > 0 then
+            red:lpush("GATE:" .. list, unpack(entries, math.max(1, #entries - LOG_ENTRIES + 1)))
+            red:ltrim("GATE:" .. list, 0, LOG_ENTRIES - 1)
+            gathered[list] = {}
+        end
+    end
+    return commit(red)
+end
+
+local function flush()
+    local red = (#gathered.recent > 0 or #gathered.denied > 0) and connect()
+    if red then
+        red:init_pipeline(4)
+        if write_entries(red) then
+            give_back(red)
+        end
+    end
+end
+
 function gate.start_worker()
-    if settings.log == "gathered" then
+    if settings.way == "pipeline" then
         assert(ngx.timer.every(LOG_SECONDS, flush))
     end
 end
 
-local function gather(list, entry)
-    local entries = gathered[list]
-    entries[#entries + 1] = entry
+local function gather(r, why)
+    local entries = why and gathered.denied or gathered.recent
+    entries[#entries + 1] = r.entry .. (why or "admitted")
+    return why
 end
 
 local function look(red, r)
@@ -149,69 +151,96 @@ local function look(red, r)
     return commit(red)
 end
 
--- What must be refused, by what look() has found; nil: nothing.
-local function refusal(r, granted, session, user)
-    if session == null and granted ~= 1 then
-        return "no grant"
-    end
-    if user ~= null and user ~= r.viewer then
-        return "another viewer's token"
-    end
-end
-
-local function entry_of(r, verdict)
-    return ngx.time() .. " " .. r.address .. " " .. r.uid .. " " .. r.path .. " " .. verdict
-end
-
--- Takes the token for this viewer, begins the session, logs; one pipeline. What was refused meanwhile is told.
+-- Begins the session, takes the token for this viewer, unless another was faster. Returns the replies, and who was.
 local function write(red, r, is_new, is_first)
-    red:init_pipeline(4)
+    red:init_pipeline(2)
     if is_first then
-        red:set(r.use, r.viewer, "NX", "GET", "EX", math.max(1, r.expires - ngx.time()))
+        red:set(r.use, r.viewer, "NX", "GET", "EX", r.life)
     end
     if is_new then
         red:set(r.session, ngx.var.request_id, "NX", "EX", SESSION_SECONDS)
     end
-    if settings.log == "at once" then
-        write_entries(red, "recent", entry_of(r, "admitted"))
-    end
     local replies = commit(red)
-    if replies and is_first and replies[1] ~= null and replies[1] ~= r.viewer then
-        return replies, "another viewer's token"
-    end
-    return replies
+    return replies, replies and is_first and replies[1] ~= null and replies[1]
 end
 
-local function finish(red, status)
-    if red then
-        red:set_keepalive(POOL_IDLE_MS, POOL_SIZE)
+-- Whether Redis has answered, and why the request is refused.
+local function by_pipeline(red, r)
+    local seen = look(red, r)
+    if not seen then
+        return false
     end
-    if status then
-        return ngx.exit(status)
+    local session, user = seen[2], seen[3]
+    if session == null and seen[1] ~= 1 then
+        return true, gather(r, "no grant")
     end
-end
-
-local function refuse(red, r, why)
-    if settings.log == "gathered" then
-        gather("denied", entry_of(r, why))
-    else
-        red:init_pipeline(2)
-        write_entries(red, "denied", entry_of(r, why))
-        if not commit(red) then
-            return ngx.exit(503)
+    if user == null or session == null then
+        local written, faster = write(red, r, session == null, user == null)
+        if not written then
+            return false
         end
+        user = faster or user
     end
-    return finish(red, 403)
+    return true, gather(r, user ~= null and user ~= r.viewer and "another viewer's token" or nil)
 end
+
+-- ---- script ----
+
+local SCRIPT = [[
+local call = redis.call
+local session, user = call('GETEX', KEYS[2], 'EX', ARGV[3]), call('GET', KEYS[3])
+local why = ''
+if not session and call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then
+    why = 'no grant'
+elseif user and user ~= ARGV[2] then
+    why = "another viewer's token"
+else
+    if not user then
+        call('SET', KEYS[3], ARGV[2], 'EX', ARGV[4])
+    end
+    if not session then
+        call('SET', KEYS[2], ARGV[5], 'EX', ARGV[3])
+    end
+end
+local list = why == '' and KEYS[4] or KEYS[5]
+call('LPUSH', list, ARGV[6] .. (why == '' and 'admitted' or why))
+call('LTRIM', list, 0, ARGV[7])
+return why
+]]
+
+local sha = ngx.sha1_bin(SCRIPT):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+
+local function run_script(red, command, script, r)
+    return red[command](red, script, 5, r.grant, r.session, r.use, "GATE:recent", "GATE:denied", r.stream_key, r.viewer,
+                        SESSION_SECONDS, r.life, ngx.var.request_id, r.entry, LOG_ENTRIES - 1)
+end
+
+local function by_script(red, r)
+    local why, err = run_script(red, "evalsha", sha, r)
+    if not why and err and err:sub(1, 8) == "NOSCRIPT" then
+        why, err = run_script(red, "eval", SCRIPT, r)
+    end
+    if not why then
+        ngx.log(ngx.ERR, "redis: ", err)
+        return false
+    end
+    return true, why ~= "" and why or nil
+end
+
+-- ---- both ----
 
 local function request_of(var, uid, expires, token)
     local viewer = var.binary_remote_addr:sub(1, 3) .. ":" .. ngx.md5(var.http_user_agent or ""):sub(1, 8)
-    local r = { uid = uid, path = var.uri, address = var.remote_addr, expires = tonumber(expires) }
-    r.viewer, r.stream_key = viewer, var.stream_key
-    r.grant = "GATE:g:" .. viewer .. ":" .. uid
-    r.session = "GATE:s:" .. viewer .. ":" .. uid .. ":" .. r.stream_key
-    r.use = "GATE:u:" .. token
-    return r
+    local stream_key, now = var.stream_key, ngx.time()
+    return {
+        viewer = viewer,
+        stream_key = stream_key,
+        grant = "GATE:g:" .. viewer .. ":" .. uid,
+        session = "GATE:s:" .. viewer .. ":" .. uid .. ":" .. stream_key,
+        use = "GATE:u:" .. token,
+        life = math.max(1, expires - now),
+        entry = now .. " " .. var.remote_addr .. " " .. uid .. " " .. var.uri .. " ",
+    }
 end
 
 --- The access phase of a playlist.
@@ -222,28 +251,18 @@ function gate.admit()
         return ngx.exit(403)
     end
     local r, red = request_of(var, uid, expires, token), connect()
-    local seen = red and look(red, r)
-    if not seen then
+    if not red then
         return ngx.exit(503)
     end
-    local session, user = seen[2], seen[3]
-    local why = refusal(r, seen[1], session, user)
+    local is_answered, why = (settings.way == "script" and by_script or by_pipeline)(red, r)
+    if not is_answered then
+        red:close()
+        return ngx.exit(503)
+    end
+    give_back(red)
     if why then
-        return refuse(red, r, why)
+        return ngx.exit(403)
     end
-    if session == null or user == null or settings.log == "at once" then
-        local written, late = write(red, r, session == null, user == null)
-        if not written then
-            return ngx.exit(503)
-        end
-        if late then
-            return refuse(red, r, late)
-        end
-    end
-    if settings.log == "gathered" then
-        gather("recent", entry_of(r, "admitted"))
-    end
-    return finish(red)
 end
 
 return gate

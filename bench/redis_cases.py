@@ -14,7 +14,7 @@ from harness import TOOLS, USEC, Result, Servers, Target, in_turn
 CONNECTIONS = 64
 FEW_GRANTS = 1000
 PREFIX = "hlsgate:"
-LOGS = ("gathered", "at once")  # how the peer writes its log: nginx_redis.lua
+WAYS = {"pipeline": "sismember", "script": "evalsha"}  # in which the peer asks Redis (nginx_redis.lua), and what it says each time
 PARTS = ("gateway", "Redis")
 
 
@@ -58,12 +58,12 @@ def _subjects(servers):
     if servers.wants("hlsgate"):
         found["hlsgate"] = _admitted(servers.hlsgate_over(redis, PREFIX), redis, "evalsha")
     if servers.wants("nginx"):
-        found |= {f"nginx, log {log}": _admitted(servers.nginx_over(redis, log), redis, "sismember") for log in LOGS}
+        found |= {f"nginx, {way}": _admitted(servers.nginx_over(redis, way), redis, command) for way, command in WAYS.items()}
     return found
 
 
 def _against_peers(at_most):
-    return tuple(Target(at_most, f"nginx, log {log}") for log in LOGS)
+    return tuple(Target(at_most, f"nginx, {way}") for way in WAYS)
 
 
 def _with_parts(rounds):

@@ -21,13 +21,14 @@ load_module {lua_module};
     lua_socket_log_errors off;
     init_by_lua_block {{
         gate = require "nginx_redis"
-        gate.configure {{ host = "127.0.0.1", port = {redis_port}, secret = "{secret}", log = "{log}" }}
+        gate.configure {{ host = "127.0.0.1", port = {redis_port}, secret = "{secret}", way = "{way}" }}
     }}
     init_worker_by_lua_block {{ gate.start_worker() }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         root {root};
         location ~ /(?<stream_key>[^/]+)/[^/]+\\.m3u8$ {{
+            sendfile off; # so few bytes leave with their head, in one call
             access_by_lua_block {{ gate.admit() }}
         }}
     }}
@@ -81,9 +82,9 @@ def in_redis(redis, prefix):
 
 
 class NginxRedis(NginxServer):
-    def __init__(self, folder, root, redis, log):
+    def __init__(self, folder, root, redis, way):
         self._redis = redis
-        super().__init__(folder, NGINX_REDIS_CONF, root=root, redis_port=redis.port, secret=HLSGATE_SECRET, log=log,
+        super().__init__(folder, NGINX_REDIS_CONF, root=root, redis_port=redis.port, secret=HLSGATE_SECRET, way=way,
                          here=HERE, lua_module=LUA_MODULE)
 
     def signed(self, path, uid="bench", seconds=GRANT_SECONDS):
