@@ -33,8 +33,6 @@ static struct traces traces_of(struct world *w)
     return t;
 }
 
-enum signed_as { UNSIGNED, TOKEN, TOO_LATE, OF_ANOTHER_PATH };
-
 static const struct {
     const char *name, *settings, *path, *ip;
     enum signed_as as;
@@ -74,20 +72,7 @@ static const struct {
 
 static const char *target_of(struct world *w, size_t i)
 {
-    const char *path = cases[i].path;
-
-    switch (cases[i].as) {
-    case UNSIGNED:
-        return path;
-    case TOKEN:
-        return usual(w, path);
-    case TOO_LATE:
-        return signed_path(w, "u1", path, T0 - 1);
-    case OF_ANOTHER_PATH:
-        return arena_printf(&w->arena, "%s%s", path, strchr(usual(w, "/t/x"), '?')).p;
-    default:
-        WRONG("way of signing");
-    }
+    return world_sign_as(w, cases[i].path, cases[i].as);
 }
 
 static void prepare(struct world *w, size_t i)

@@ -19,6 +19,14 @@ static void write_stream(struct world *w)
     world_write(w, "/page.css", "css");
 }
 
+/* From now on the store is away. */
+static void open_away(struct world *w, const char *settings)
+{
+    world_open(w, settings);
+    write_stream(w);
+    world_break_store(w, -EAGAIN);
+}
+
 static const char *child(struct world *w, const struct answer *list, const char *begin)
 {
     return arena_printf(&w->arena, "/s/%s", line_of(w, list, begin)).p;
@@ -34,8 +42,6 @@ static const char *key_of(struct world *w, const struct answer *list)
 
 /* ---- who is let in ---- */
 
-enum signed_as { UNSIGNED, TOKEN, TOO_LATE, FORGED, GATE_TOKEN };
-
 static const struct {
     const char *name, *more; /* of `access` */
     const char *path;
@@ -49,31 +55,13 @@ static const struct {
     {"counted key", ", key: { mode: count }", "/s/k.key", GATE_TOKEN, OUT_OK},
     {"browser", ", browser_adaptive: { enabled: on }", "/s/c.m3u8", GATE_TOKEN, OUT_OK},
     {"too late", "", "/s/i.m3u8", TOO_LATE, OUT_STORE_DOWN},
-    {"forged", "", "/s/i.m3u8", FORGED, OUT_TOKEN_BAD_SIG},
+    {"forged", "", "/s/i.m3u8", OF_ANOTHER_PATH, OUT_TOKEN_BAD_SIG},
     {"unsigned", "", "/s/i.m3u8", UNSIGNED, OUT_TOKEN_MISSING},
     {"by session", "", "/s/1.ts", UNSIGNED, OUT_STORE_DOWN},
     {"by grant and session", "", "/s/notes.bin", UNSIGNED, OUT_STORE_DOWN},
     {"by address", "", "/page.css", UNSIGNED, OUT_STORE_DOWN},
     {"a token that nobody asks for", "", "/page.css", TOKEN, OUT_STORE_DOWN},
 };
-
-static const char *target_of(struct world *w, const char *path, enum signed_as as)
-{
-    switch (as) {
-    case UNSIGNED:
-        return path;
-    case TOKEN:
-        return usual(w, path);
-    case TOO_LATE:
-        return signed_path(w, "u1", path, T0 - 1);
-    case FORGED:
-        return arena_printf(&w->arena, "%s%s", path, strchr(usual(w, "/t/x"), '?')).p;
-    case GATE_TOKEN:
-        return gate_path(w, "u1", path, T0 + 60, VIEWER_IP, VIEWER_UA);
-    default:
-        WRONG("way of signing");
-    }
-}
 
 static void open_case(struct world *w, size_t i)
 {
@@ -97,7 +85,7 @@ static void test_who_is_let_in(void **state)
         const char *url;
 
         open_case(&w, i);
-        url = target_of(&w, cases[i].path, cases[i].as);
+        url = world_sign_as(&w, cases[i].path, cases[i].as);
         e = world_explain(&w, url, VIEWER_IP);
         assert_int_equal(counted(&w, STAT_LET_IN_UNCHECKED), 0);
         a = ask(&w, url);
@@ -117,9 +105,7 @@ static void test_strict_sessions(void **state)
 {
     struct world w;
 
-    world_open(&w, LET_IN "session: { strict: on }\n");
-    write_stream(&w);
-    world_break_store(&w, -ETIMEDOUT);
+    open_away(&w, LET_IN "session: { strict: on }\n");
     assert_outcome(ask(&w, gate_scope(&w, "u1", "/s/c.m3u8", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA)),
                    OUT_OK);
     assert_int_equal(counted(&w, STAT_LET_IN_UNCHECKED), 1);
@@ -170,9 +156,7 @@ static void test_the_stream_plays(void **state)
     struct world w;
     struct answer list;
 
-    world_open(&w, LET_IN);
-    write_stream(&w);
-    world_break_store(&w, -EAGAIN);
+    open_away(&w, LET_IN);
     list = ask(&w, usual(&w, "/s/i.m3u8"));
     assert_outcome(list, OUT_OK);
     assert_null(answer_field(&list, "Set-Cookie").p); /* no session has begun */
@@ -195,9 +179,7 @@ static void test_it_ends_with_the_token(void **state)
     struct world w;
     struct answer list;
 
-    world_open(&w, LET_IN);
-    write_stream(&w);
-    world_break_store(&w, -EAGAIN);
+    open_away(&w, LET_IN);
     list = ask(&w, usual(&w, "/s/i.m3u8"));
     world_pass(&w, 3600);
     assert_outcome(ask(&w, child(&w, &list, "1.ts")), OUT_OK);
@@ -214,9 +196,7 @@ static void test_children_of_children(void **state)
     struct world w;
     struct answer list;
 
-    world_open(&w, LET_IN "session: { strict: on }\n");
-    write_stream(&w);
-    world_break_store(&w, -EAGAIN);
+    open_away(&w, LET_IN "session: { strict: on }\n");
     list = ask(&w, usual(&w, "/s/i.m3u8"));
     list = ask(&w, child(&w, &list, "c.m3u8"));
     assert_outcome(list, OUT_OK);
@@ -275,9 +255,7 @@ static void test_it_is_explained(void **state)
     struct world w;
     struct explanation e;
 
-    world_open(&w, LET_IN);
-    write_stream(&w);
-    world_break_store(&w, -EAGAIN);
+    open_away(&w, LET_IN);
     e = world_explain(&w, usual(&w, "/s/i.m3u8"), VIEWER_IP);
     assert_int_equal(e.outcome, OUT_OK);
     assert_true(str_ends(note_of(&e, "store"), STR("let in by the signature")));

@@ -651,73 +651,6 @@ struct store_stats world_records(struct world *w)
     return s;
 }
 
-/* ---- signing ---- */
-
-static const char *url_of(struct world *w, const char *path, unix_t expires, const char *uid,
-                          struct str scope, const char *name, struct str mac)
-{
-    struct str query = token_query(&w->arena, str_of(uid), expires, scope, str_of(name), mac);
-
-    return arena_printf(&w->arena, "%s?%.*s", path, STR_FMT(query)).p;
-}
-
-const char *signed_path(struct world *w, const char *uid, const char *path, unix_t expires)
-{
-    char mac[43];
-
-    token_sign_path(w->rules->keyring, w->worker->scratch, str_of(uid), str_of(path), expires, mac);
-    return url_of(w, path, expires, uid, STR_NONE, "token", (struct str){mac, sizeof mac});
-}
-
-const char *signed_scope(struct world *w, const char *uid, const char *path, const char *scope,
-                         unix_t expires)
-{
-    char mac[43];
-
-    token_sign_scope(w->rules->keyring, w->worker->scratch, str_of(uid), str_of(scope), expires,
-                     mac);
-    return url_of(w, path, expires, uid, str_of(scope), "token", (struct str){mac, sizeof mac});
-}
-
-static struct viewer viewer_of(const struct world *w, const char *ip, const char *ua)
-{
-    uint8_t hash[UA_HASH_LEN];
-    struct viewer v;
-    struct ip parsed;
-
-    assert_int_equal(ip_parse(str_of(ip), &parsed), 0);
-    ua_hash(str_of(ua), hash);
-    viewer_init(&v, &w->rules->viewer, &parsed, hash);
-    return v;
-}
-
-const char *gate_path(struct world *w, const char *uid, const char *path, unix_t expires,
-                      const char *ip, const char *ua)
-{
-    struct viewer v = viewer_of(w, ip, ua);
-    char mac[22];
-
-    gate_sign_path(w->rules->keyring, w->worker->scratch, str_of(uid), str_of(path), expires, &v,
-                   mac);
-    return url_of(w, path, expires, uid, STR_NONE, "gate", (struct str){mac, sizeof mac});
-}
-
-const char *gate_scope(struct world *w, const char *uid, const char *path, const char *scope,
-                       unix_t expires, const char *ip, const char *ua)
-{
-    struct viewer v = viewer_of(w, ip, ua);
-    char mac[22];
-
-    gate_sign_scope(w->rules->keyring, w->worker->scratch, str_of(uid), str_of(scope), expires, &v,
-                    mac);
-    return url_of(w, path, expires, uid, str_of(scope), "gate", (struct str){mac, sizeof mac});
-}
-
-const char *usual(struct world *w, const char *path)
-{
-    return signed_path(w, "u1", path, T0 + 3600);
-}
-
 /* ---- grants and sessions ---- */
 
 static struct op *awaited;
@@ -739,7 +672,7 @@ static void finish_call(struct world *w, struct op *op, int started)
 
 void world_grant(struct world *w, const char *uid, const char *ip, const char *ua, const char *key)
 {
-    struct viewer v = viewer_of(w, ip, ua);
+    struct viewer v = world_viewer(w, ip, ua);
     struct grant_put g = {.arena = &w->arena,
                           .now = w->now,
                           .uid = str_of(uid),

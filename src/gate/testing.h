@@ -150,6 +150,8 @@ struct str answer_field(const struct answer *a, const char *name); /* STR_NONE w
 void assert_outcome_at(struct answer a, enum outcome want, const char *file, int line);
 #define assert_outcome(a, want) assert_outcome_at((a), (want), __FILE__, __LINE__)
 
+struct viewer world_viewer(const struct world *w, const char *ip, const char *ua);
+
 /* Signed URLs, in the world's arena. */
 const char *signed_path(struct world *w, const char *uid, const char *path, unix_t expires);
 const char *signed_scope(struct world *w, const char *uid, const char *path, const char *scope,
@@ -161,6 +163,10 @@ const char *gate_scope(struct world *w, const char *uid, const char *path, const
 
 /* The usual viewer's URL of a playlist: "/s/<name>" for uid u1, an hour long. */
 const char *usual(struct world *w, const char *path);
+
+/* The usual viewer's URL, with what a table of cases says of it. */
+enum signed_as { UNSIGNED, TOKEN, TOO_LATE, OF_ANOTHER_PATH, GATE_TOKEN };
+const char *world_sign_as(struct world *w, const char *path, enum signed_as as);
 
 void world_grant(struct world *w, const char *uid, const char *ip, const char *ua, const char *key);
 unsigned world_revoke(struct world *w, const char *uid);       /* sessions ended */

@@ -304,6 +304,24 @@ static void wait_for_end(struct server *s, const sigset_t *set)
 
 /* ---- all together ---- */
 
+/*
+ * What has been revoked must be known before the first gate token is judged by its signature. A
+ * store that is away is no reason not to serve: what needs none plays, and it is tried again.
+ */
+static int open_store(struct server *s, struct buf *error)
+{
+    const struct snapshot *snapshot = s->snapshot;
+    int r =
+        store_settings_open(&snapshot->settings.store, &snapshot->rules->store, &s->store, error);
+
+    if (r < 0)
+        return r;
+    if (store_try(s->store, error) < 0)
+        log_warn("%.*s; serving all the same, and trying again", STR_FMT(buf_str(error)));
+    buf_clear(error);
+    return 0;
+}
+
 static int prepare(struct server *s)
 {
     struct buf error;
@@ -312,12 +330,13 @@ static int prepare(struct server *s)
     buf_init(&error, 4096);
     r = check_addresses(s->snapshot, &error);
     if (r == 0)
-        r = store_settings_open(&s->snapshot->settings.store, &s->snapshot->rules->store, &s->store,
-                                &error);
+        r = open_store(s, &error);
     if (r == 0)
         r = open_disk(s->snapshot, &s->disk, &error);
     if (r < 0)
         log_lines(buf_str(&error));
+    else if (store_try(s->store, &error) < 0) /* it may come later: workers go on trying */
+        log_warn("%.*s; starting without it", STR_FMT(buf_str(&error)));
     buf_done(&error);
     return r;
 }

@@ -48,6 +48,11 @@ struct redis_ask;
 typedef void (*redis_encode_fn)(struct redis_ask *q, struct redis_args *args);
 typedef int (*redis_decode_fn)(struct redis_ask *q, const redisReply *reply); /* 0 or -errno */
 
+enum {
+    REDIS_PLACE_MAX = STORE_PREFIX_MAX + 2 + STORE_VIEWER_LEN + 1 + STORE_UID_MAX + STORE_KEY_MAX,
+    REDIS_SCRATCH = REDIS_PLACE_MAX + 320, /* admission's: the most of all */
+};
+
 struct redis_ask {
     struct redis_call call;
     struct redis_worker *w;
@@ -57,7 +62,7 @@ struct redis_ask {
     usec_t asked;
     uint64_t verdicts_version;                 /* then */
     char session_id[STORE_SESSION_ID_LEN + 1]; /* for one that begins */
-    char scratch[64];                          /* what an argument is packed into */
+    char scratch[REDIS_SCRATCH];               /* what arguments are packed into */
 };
 
 int redis_ask(struct redis_worker *w, struct op *op, enum redis_script script,
@@ -80,6 +85,18 @@ struct redis_session_name { /* borrowed */
     struct str uid;
 };
 bool redis_unpack_session_name(struct str name, struct redis_session_name *ret);
+
+/* A place for more than one argument: each stays where it was put. */
+struct redis_scratch {
+    char *at, *end;
+};
+void redis_put_bytes(struct redis_scratch *s, const void *p, size_t n);
+void redis_put_u8(struct redis_scratch *s, uint8_t n);
+void redis_put_u16(struct redis_scratch *s, uint16_t n); /* big-endian, all of them */
+void redis_put_u32(struct redis_scratch *s, uint32_t n);
+void redis_put_number(struct redis_scratch *s, int64_t n); /* as Lua has numbers: a double */
+/* false: not a whole number */
+bool redis_unpack_number(const char *p, int64_t *ret);
 
 /* An array of a reply, element by element. Sticky: after what is not as asked for, all is 0. */
 struct redis_reader {

@@ -1,4 +1,5 @@
 /* Admission: one script, store/lua/admit.lua; or a verdict of a moment ago. */
+#include <endian.h>
 #include <errno.h>
 
 #include "base/codec.h"
@@ -11,6 +12,8 @@ enum { /* of admit.lua, beside enum admit_check */
        FLAG_MAY_BEGIN = 32,
        FLAG_DRY = 64,
        FLAG_STRICT = 128,
+       FLAG_AGAIN = 256,
+       AGAIN_LEN = 4 + 3 * 8 + STORE_SESSION_ID_LEN, /* of its answer */
        GRAIN_SHARE = 64,
        GRAIN_MAX = 30,
 };
@@ -25,11 +28,91 @@ static struct admission *admission_of(struct redis_ask *q)
     return container_of(q->op, struct admission, op);
 }
 
-static int64_t flags_of(const struct admission *a, const struct store_rules *rules)
+/* Those that lua/admit_again.lua can answer: see there. */
+static bool could_be_again(const struct admission *a, const struct store_rules *rules)
 {
-    return (int64_t)(a->checks & (ADMIT_GRANT | ADMIT_GRANT_IP | ADMIT_SESSION | ADMIT_USE)) |
-           (a->token_expired ? FLAG_TOKEN_EXPIRED : 0) | (a->may_begin ? FLAG_MAY_BEGIN : 0) |
-           (a->is_dry ? FLAG_DRY : 0) | (rules->session_strict ? FLAG_STRICT : 0);
+    bool is_excused = a->token_expired || (a->checks & ADMIT_GRANT) != 0;
+    bool is_use = (a->checks & ADMIT_USE) != 0;
+
+    return a->uid.n > 0 && (is_excused || (a->checks & ADMIT_SESSION)) &&
+           !(a->checks & ADMIT_GRANT_IP) && !(rules->session_strict && is_excused) &&
+           (!is_use || (a->uses[0].mode == USE_BIND && a->uses[1].mode == USE_NONE));
+}
+
+static uint16_t flags_of(const struct admission *a, const struct store_rules *rules)
+{
+    unsigned checks = a->checks & (ADMIT_GRANT | ADMIT_GRANT_IP | ADMIT_SESSION | ADMIT_USE);
+
+    return (uint16_t)(checks | (a->token_expired ? FLAG_TOKEN_EXPIRED : 0) |
+                      (a->may_begin ? FLAG_MAY_BEGIN : 0) | (a->is_dry ? FLAG_DRY : 0) |
+                      (rules->session_strict ? FLAG_STRICT : 0) |
+                      (could_be_again(a, rules) ? FLAG_AGAIN : 0));
+}
+
+static void add_rules(struct redis_scratch *s, const struct admission *a,
+                      const struct store_rules *rules, struct redis_args *args)
+{
+    char *begin = s->at;
+
+    redis_put_number(s, a->now);
+    redis_put_u16(s, flags_of(a, rules));
+    redis_put_number(s, rules->session_ttl);
+    redis_put_number(s, redis_grain(rules));
+    redis_put_number(s, rules->session_max);
+    redis_put_u32(s, STORE_SESSIONS_AHEAD);
+    redis_add(args, str_range(begin, s->at));
+}
+
+static void add_place(struct redis_scratch *s, const struct admission *a, struct str prefix,
+                      struct redis_args *args)
+{
+    char *begin = s->at;
+
+    redis_put_bytes(s, prefix.p, prefix.n);
+    redis_put_bytes(s, "p:", 2);
+    redis_put_bytes(s, a->viewer, STORE_VIEWER_LEN);
+    redis_put_u8(s, (uint8_t)a->uid.n);
+    redis_put_bytes(s, a->uid.p, a->uid.n);
+    redis_put_bytes(s, a->stream_key.p, a->stream_key.n);
+    redis_add(args, str_range(begin, s->at));
+}
+
+static void add_client(struct redis_scratch *s, const struct admission *a, struct redis_args *args)
+{
+    char *begin = s->at;
+
+    redis_put_u8(s, a->ip.family);
+    redis_put_bytes(s, a->ip.bytes, sizeof a->ip.bytes);
+    redis_put_bytes(s, a->ua_hash, STORE_UA_LEN);
+    redis_add(args, str_range(begin, s->at));
+}
+
+static void add_use(struct redis_scratch *s, const struct use_limit *u, struct str prefix,
+                    struct redis_args *args)
+{
+    char *key = s->at, *limit;
+
+    redis_put_bytes(s, prefix.p, prefix.n);
+    redis_put_bytes(s, "t:", 2);
+    redis_put_bytes(s, u->id, sizeof u->id);
+    limit = s->at;
+    redis_put_u8(s, u->mode);
+    redis_put_u32(s, u->max);
+    redis_put_number(s, u->expires);
+    redis_put_u32(s, u->retry_sec);
+    redis_put_u8(s, u->is_continuation);
+    redis_add(args, str_range(key, limit));
+    redis_add(args, str_range(limit, s->at));
+}
+
+/* Up to the last that is one; those before it, too, so that they keep their numbers. */
+static unsigned count_uses(const struct admission *a)
+{
+    unsigned count = a->checks & ADMIT_USE ? STORE_MAX_USES : 0;
+
+    while (count > 0 && a->uses[count - 1].mode == USE_NONE)
+        count--;
+    return count;
 }
 
 /* Once: sent again, it is the same. */
@@ -44,47 +127,22 @@ static struct str new_session_id(struct redis_ask *q)
     return str_of(q->session_id);
 }
 
-/* Up to the last that is one; those before it, too, so that they keep their numbers. */
-static void add_uses(const struct admission *a, struct redis_args *args)
-{
-    int count = STORE_MAX_USES;
-
-    while (count > 0 && a->uses[count - 1].mode == USE_NONE)
-        count--;
-    for (int i = 0; i < count; i++) {
-        const struct use_limit *u = &a->uses[i];
-
-        redis_add_number(args, u->mode);
-        redis_add_bytes(args, u->id, sizeof u->id);
-        redis_add_number(args, u->max);
-        redis_add_number(args, u->expires);
-        redis_add_number(args, u->retry_sec);
-        redis_add_number(args, u->is_continuation);
-    }
-}
-
 static void encode(struct redis_ask *q, struct redis_args *args)
 {
     const struct store_rules *rules = store_rules(q->w->base.store);
     const struct admission *a = admission_of(q);
-    bool is_id = a->session_id.n == STORE_SESSION_ID_LEN;
+    struct str prefix = q->w->r->shared.o.prefix;
+    struct redis_scratch s = {q->scratch, q->scratch + sizeof q->scratch};
+    unsigned uses = count_uses(a);
 
     redis_add_number(args, a->now);
-    redis_add_number(args, flags_of(a, rules));
-    redis_add_bytes(args, a->viewer, STORE_VIEWER_LEN);
-    redis_add_bytes(args, a->ua_hash, STORE_UA_LEN);
-    redis_add_number(args, a->ip.family);
-    redis_add_bytes(args, a->ip.bytes, sizeof a->ip.bytes);
-    redis_add(args, a->uid);
-    redis_add(args, a->stream_key);
-    redis_add(args, is_id ? a->session_id : STR(""));
+    add_rules(&s, a, rules, args);
+    add_place(&s, a, prefix, args);
+    add_client(&s, a, args);
+    redis_add(args, a->session_id.n == STORE_SESSION_ID_LEN ? a->session_id : STR(""));
     redis_add(args, a->may_begin ? new_session_id(q) : STR(""));
-    redis_add_number(args, rules->session_ttl);
-    redis_add_number(args, rules->session_max);
-    redis_add_number(args, redis_grain(rules));
-    redis_add_number(args, STORE_SESSIONS_AHEAD);
-    if (a->checks & ADMIT_USE)
-        add_uses(a, args);
+    for (unsigned i = 0; i < uses; i++)
+        add_use(&s, &a->uses[i], prefix, args);
 }
 
 static int read_session(struct redis_reader *r, struct admission *a)
@@ -99,9 +157,32 @@ static int read_session(struct redis_reader *r, struct admission *a)
     return a->session.uid.p != NULL ? 0 : -ENOMEM;
 }
 
-static int decode(struct redis_ask *q, const redisReply *reply)
+/* admit_again.lua: count of the use; ends, last, started, id. */
+static int decode_again(struct admission *a, struct str text)
 {
-    struct admission *a = admission_of(q);
+    uint32_t count;
+    int64_t last;
+
+    if (text.n != AGAIN_LEN)
+        return -EIO;
+    memcpy(&count, text.p, sizeof count);
+    a->verdict = ADMITTED;
+    a->has_session = true;
+    a->session_is_new = a->grant_matched = false;
+    a->grant_uid = STR("");
+    a->use_count = be32toh(count);
+    a->refused_use = 0;
+    a->session = (struct store_session){.uid = a->uid};
+    memcpy(a->session.id, text.p + AGAIN_LEN - STORE_SESSION_ID_LEN, STORE_SESSION_ID_LEN);
+    return redis_unpack_number(text.p + 4, &a->session.ends) &&
+                   redis_unpack_number(text.p + 12, &last) &&
+                   redis_unpack_number(text.p + 20, &a->session.started)
+               ? 0
+               : -EIO;
+}
+
+static int decode_all(struct admission *a, const redisReply *reply)
+{
     struct redis_reader r;
     int err;
 
@@ -117,11 +198,19 @@ static int decode(struct redis_ask *q, const redisReply *reply)
     a->grant_uid = arena_copy(a->arena, redis_read_text(&r, STORE_UID_MAX));
     if (r.is_bad)
         return -EIO;
-    if (err < 0 || a->grant_uid.p == NULL)
-        return -ENOMEM;
-    if (q->w->verdicts != NULL)
+    return err < 0 || a->grant_uid.p == NULL ? -ENOMEM : 0;
+}
+
+static int decode(struct redis_ask *q, const redisReply *reply)
+{
+    struct admission *a = admission_of(q);
+    int err = reply->type == REDIS_REPLY_STRING
+                  ? decode_again(a, (struct str){reply->str, (size_t)reply->len})
+                  : decode_all(a, reply);
+
+    if (err == 0 && q->w->verdicts != NULL)
         verdicts_put(q->w->verdicts, a, q->asked, q->verdicts_version);
-    return 0;
+    return err;
 }
 
 /* None that is older than the last right that was taken away, or than the rules. */

@@ -42,7 +42,7 @@ static bool is_worth_a_line(const struct redis_link *l, const char *what)
 
 static void remember(struct redis_link *l, const char *server, const char *what)
 {
-    char text[STORE_TROUBLE_MAX];
+    char text[STORE_SERVER_MAX + REDIS_WHY_MAX];
 
     snprintf(text, sizeof text, "%s: %s", server, what);
     redis_say_trouble(l->shared, text);
@@ -174,18 +174,6 @@ static void came_up(struct redis_link *l)
     log_info("store: redis %s is fit for use", l->server);
     if (l->events.up != NULL)
         l->events.up(l->events.arg);
-}
-
-static unsigned fit_at(const struct redis_link *l, const char *server)
-{
-    unsigned n = 0;
-
-    LIST_FOREACH (link, &l->lanes) {
-        const struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
-
-        n += lane->state == LANE_FIT && strcmp(lane->server, server) == 0;
-    }
-    return n;
 }
 
 void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)

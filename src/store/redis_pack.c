@@ -2,19 +2,63 @@
  */
 #include "store/redis.h"
 
+#include <endian.h>
+
 #include "base/panic.h"
 
 enum { FIGURE_MAX = 20 }; /* digits */
 
-struct pack {
-    char *p;
-    size_t n;
-};
+#define WHOLE_MAX 9007199254740992.0 /* up to here a double is exact */
 
-static void put(struct pack *p, const void *bytes, size_t n)
+void redis_put_bytes(struct redis_scratch *s, const void *p, size_t n)
 {
-    memcpy(p->p + p->n, bytes, n);
-    p->n += n;
+    assert(n <= (size_t)(s->end - s->at));
+    if (n > 0)
+        memcpy(s->at, p, n);
+    s->at += n;
+}
+
+void redis_put_u8(struct redis_scratch *s, uint8_t n)
+{
+    redis_put_bytes(s, &n, sizeof n);
+}
+
+void redis_put_u16(struct redis_scratch *s, uint16_t n)
+{
+    uint16_t be = htobe16(n);
+
+    redis_put_bytes(s, &be, sizeof be);
+}
+
+void redis_put_u32(struct redis_scratch *s, uint32_t n)
+{
+    uint32_t be = htobe32(n);
+
+    redis_put_bytes(s, &be, sizeof be);
+}
+
+void redis_put_number(struct redis_scratch *s, int64_t n)
+{
+    double d = (double)n;
+    uint64_t bits;
+
+    memcpy(&bits, &d, sizeof bits);
+    bits = htobe64(bits);
+    redis_put_bytes(s, &bits, sizeof bits);
+}
+
+bool redis_unpack_number(const char *p, int64_t *ret)
+{
+    uint64_t bits;
+    double d;
+
+    memcpy(&bits, p, sizeof bits);
+    bits = be64toh(bits);
+    memcpy(&d, &bits, sizeof d);
+    if (!(d >= 0 && d <= WHOLE_MAX)) /* NaN is not, either */
+        return false;
+    *ret = (int64_t)d;
+    return (double)*ret == d;
 }
 
 static size_t bytes_of(unsigned prefix)
@@ -22,30 +66,30 @@ static size_t bytes_of(unsigned prefix)
     return (prefix + 7) / 8;
 }
 
-static void put_net(struct pack *p, const struct ip_net *net)
+static void put_net(struct redis_scratch *s, const struct ip_net *net)
 {
-    put(p, &net->base.family, 1);
-    put(p, &net->prefix, 1);
-    put(p, net->base.bytes, bytes_of(net->prefix));
+    redis_put_u8(s, net->base.family);
+    redis_put_u8(s, net->prefix);
+    redis_put_bytes(s, net->base.bytes, bytes_of(net->prefix));
 }
 
 struct str redis_pack_net(const struct ip_net *net, char room[REDIS_NET_MAX])
 {
-    struct pack p = {.p = room};
+    struct redis_scratch s = {room, room + REDIS_NET_MAX};
 
-    put_net(&p, net);
-    return (struct str){room, p.n};
+    put_net(&s, net);
+    return str_range(room, s.at);
 }
 
 struct str redis_pack_field(bool is_static, const struct ip_net *net, const uint8_t *ua_hash,
                             char room[REDIS_FIELD_MAX])
 {
-    struct pack p = {.p = room};
+    struct redis_scratch s = {room, room + REDIS_FIELD_MAX};
 
-    put(&p, is_static ? "s" : "k", 1);
-    put_net(&p, net);
-    put(&p, ua_hash, STORE_UA_LEN);
-    return (struct str){room, p.n};
+    redis_put_u8(&s, is_static ? 's' : 'k');
+    put_net(&s, net);
+    redis_put_bytes(&s, ua_hash, STORE_UA_LEN);
+    return str_range(room, s.at);
 }
 
 static bool is_prefix(uint8_t family, uint8_t prefix)

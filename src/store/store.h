@@ -36,6 +36,7 @@ enum {
     STORE_VIEWER_LEN = 22, /* access/viewer.h: id */
     STORE_USE_ID_LEN = 16,
     STORE_SESSION_ID_LEN = 22, /* characters: 16 random bytes as base64url */
+    STORE_PREFIX_MAX = 64,     /* of the keys in Redis */
     STORE_MAX_USES = 2,        /* use limits one admission may take: the token's or key's, and the
                                   browser-adaptive one */
 };
@@ -328,7 +329,7 @@ struct store_redis_options {
     struct str sentinel_user, sentinel_password;
     struct str user, password; /* "" = none; "" user = the default one */
     unsigned database;
-    struct str prefix;      /* of every key and channel */
+    struct str prefix;      /* of every key and channel; STORE_PREFIX_MAX */
     unsigned connections;   /* of each worker, 1 or more */
     usec_t timeout;         /* of a call, of each step of connecting */
     usec_t verdict_ttl;     /* how long an admission that takes no use may be reused; 0: never */
@@ -338,8 +339,11 @@ struct store_redis_options {
  */
 int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,
                      struct store **ret, struct buf *error) MUST_CHECK;
-/* Blocks until a connection has proved fit for use or has failed; a sentence that names the server
- * and what it said. Embedded: always 0. For `hlsgate check`. */
+/*
+ * Blocks, for some steps of connecting at most, until a connection has proved fit for use and the
+ * revocations are in memory; else -EAGAIN with a sentence that names the server and what it said.
+ * To be called before the workers begin, and for `hlsgate check`. Embedded: 0 at once.
+ */
 int store_try(struct store *s, struct buf *error) MUST_CHECK;
 
 void store_set_rules(struct store *s, const struct store_rules *rules); /* thread-safe */

@@ -179,6 +179,26 @@ class TestFull:
         assert gate.api("GET", "/whitelist-info").json["total_entries"] == stored + 1
         v.gets(url)
 
+    def test_a_signature_stands_in_for_it(self, make_gate):
+        """access.on_store_failure, taken over by a reload: the whole stream plays, also for whom no grant can be looked
+        up; who has nothing signed stays outside."""
+        gate = make_gate(store={"embedded": {"size": "1MiB"}})
+        v, stranger = gate.admitted(), gate.viewer(ua="Stranger/1")
+        self.fill(gate)
+        bindings = (sign(MASTER, ttl=4000 + i) for i in range(100_000))
+        url = next(url for url in bindings if v.get(url).status == 503)
+        v.is_refused(url, "store_full")
+        gate.reload(access={"on_store_failure": "allow_signed"})
+        until(lambda: v.get(url).status == 200, "the new rule is in force")
+        before = gate.counters()["let_in_unchecked"]
+        assert len(v.play(url)) == 11
+        until(lambda: gate.counters()["let_in_unchecked"] == before + 1, "the children by their gate tokens alone")
+        assert f'let_in_unchecked: GET "{MASTER}", status 200' in gate.log
+        stranger.is_refused(MASTER, "token_missing")
+        stranger.is_refused(SEGMENT, "no_credential")
+        gate.reload(access={"on_store_failure": "deny"})
+        until(lambda: v.get(url).status == 503, "the old rule is in force again")
+
     def test_disk_at_its_limit(self, make_gate):
         """A disk of the daemon's own, 2 MiB of it, in a mount namespace of its own."""
         gate = make_gate(start=False, store={"embedded": {"size": "1GiB"}})

@@ -1,22 +1,27 @@
 -- Admission: the steps of store/store.h in their order, each only reading; what is to be written waits until all have passed, so
 -- a refusal spends nothing.
 --
--- ARGV: prefix, now, flags, viewer, ua, family, address, uid, stream key, session id, id for a new session, session_ttl,
--- session_max, grain, sessions ahead; then for each use limit: mode, id, max, expires, retry, is_continuation
+-- ARGV: prefix, now, what admit() packs: now, flags, session_ttl, grain, session_max, sessions ahead; the key of the viewer's place,
+-- client (family, address, ua), session id, id for a new session; then for each use limit its key, and mode, max, expires, retry,
+-- is_continuation, packed. Answers 1 if it wrote, else 0; the verdict; is there a session, is it new, did a grant match; the count
+-- of the use, which one refused; the session's id, uid, start and end; the grant's uid.
 local GRANT, GRANT_IP, SESSION, USE = 1, 2, 4, 8
 local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT = 16, 32, 64, 128
-local FIRST_USE, USE_ARGS = 16, 6 -- in ARGV
-local NONE, BIND = '0', '1'
+local FIRST_USE, USE_ARGS = 8, 2 -- in ARGV
+local NONE, BIND = 0, 1
 local LOOK_UP_MAX = 256
 local USE_HEAD, USE_VIEWER, USE_MAX_VIEWERS = 12, VIEWER_LEN + 8, 32
 local USE_TTL_MAX = 1e9
 -- enum admit_verdict
 local ADMITTED, EXPIRED, NO_GRANT, GRANT_KEY, NO_SESSION, OTHER_VIEWER, USED_UP, TOO_FAST = 0, 1, 2, 3, 4, 5, 6, 7
 
-local flags = tonumber(ARGV[3])
-local viewer, ua, family, address = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local uid, stream_key = ARGV[8], ARGV[9]
-local session_ttl, session_max = tonumber(ARGV[12]), tonumber(ARGV[13])
+local _, flags, session_ttl, grain, session_max, ahead = struct.unpack('>dI2dddI4', ARGV[3])
+local place = ARGV[4]
+local viewer = string.sub(place, #P + 3, #P + 2 + VIEWER_LEN)
+local uid_end = #P + 3 + VIEWER_LEN + string.byte(place, #P + 3 + VIEWER_LEN)
+local uid, stream_key = string.sub(place, #P + 4 + VIEWER_LEN, uid_end), string.sub(place, uid_end + 1)
+local client = ARGV[5]
+local family, address, ua = string.byte(client, 1), string.sub(client, 2, 17), string.sub(client, 18)
 
 local function has(flag)
     return bit.band(flags, flag) ~= 0
@@ -24,37 +29,37 @@ end
 
 -- ---- session ----
 
-local session -- {name, uid, ends, last, started, id}
+local session -- {uid, ends, last, started, id}
 
-local function take_if_live(owner, ends)
-    local name = viewer .. ends .. ':' .. owner
-    local s = call('HMGET', P .. 's:' .. name, 'last', 'started', 'id', 'key')
-    if not s[3] or s[4] ~= stream_key or tonumber(ends) <= now or s[1] + session_ttl <= now then
+local function take_if_live(owner)
+    local ends, last, started, id = session_at(owner == uid and place or place_key(viewer, owner, stream_key))
+    if not ends or ends <= now or last + session_ttl <= now then
         return false
     end
-    session = {name = name, uid = owner, ends = tonumber(ends), last = tonumber(s[1]), started = tonumber(s[2]), id = s[3]}
+    session = {uid = owner, ends = ends, last = last, started = started, id = id}
     return true
 end
 
--- A session id is no credential: presented by another viewer, or for another stream, it is not there.
+-- A session id is no credential: it says who is meant when the request does not, and counts for its own viewer and stream alone.
 local function find_by_id()
-    local name = ARGV[10] ~= '' and call('GET', P .. 'i:' .. ARGV[10])
+    local name = ARGV[6] ~= '' and call('GET', P .. 'i:' .. ARGV[6])
     if not name or string.sub(name, 1, VIEWER_LEN) ~= viewer then
         return false
     end
     local ends, owner = string.match(string.sub(name, VIEWER_LEN + 1), '^(%d+):(.*)$')
-    return (uid == '' or owner == uid) and take_if_live(owner, ends)
+    return take_if_live(owner) and session.ends == tonumber(ends)
 end
 
-local function find_by_place()
-    local place = P .. 'p:' .. viewer .. stream_key
+local function find_session()
     if uid ~= '' then
-        local ends = call('ZSCORE', place, uid)
-        return ends and take_if_live(uid, ends)
+        return take_if_live(uid)
     end
-    local found = call('ZREVRANGE', place, 0, LOOK_UP_MAX - 1, 'WITHSCORES')
-    for i = 1, #found, 2 do
-        if take_if_live(found[i], found[i + 1]) then
+    if find_by_id() then
+        return true
+    end
+    session = nil
+    for _, owner in ipairs(call('ZREVRANGE', P .. 'v:' .. viewer .. stream_key, 0, LOOK_UP_MAX - 1)) do
+        if take_if_live(owner) then
             return true
         end
     end
@@ -80,13 +85,13 @@ local function networks_of_client()
     local lengths = {}
     for i = 1, #used, 2 do
         local of, prefix = string.match(used[i], '^(%d+)/(%d+)$')
-        if of == family and tonumber(used[i + 1]) > now then
+        if tonumber(of) == family and tonumber(used[i + 1]) > now then
             lengths[#lengths + 1] = tonumber(prefix)
         end
     end
     table.sort(lengths)
     for i, prefix in ipairs(lengths) do
-        networks[i] = string.char(tonumber(family), prefix) .. mask(address, prefix) .. ua
+        networks[i] = string.char(family, prefix) .. mask(address, prefix) .. ua
     end
     return networks
 end
@@ -139,7 +144,7 @@ local begins, renews = false, false
 
 local function judge_session()
     if has(GRANT) or has(SESSION) or has(TOKEN_EXPIRED) then
-        local _ = find_by_id() or find_by_place()
+        find_session()
     end
     return ADMITTED
 end
@@ -196,7 +201,7 @@ local function judge_session_life()
     end
     if session then
         local idle = now - session.last
-        renews = idle > 0 and idle >= tonumber(ARGV[14])
+        renews = idle > 0 and idle >= grain
         return ADMITTED
     end
     if not has(MAY_BEGIN) then
@@ -204,11 +209,11 @@ local function judge_session_life()
     end
     local owner = uid ~= '' and uid or grant_uid or ''
     local started = free_start(owner)
-    if started - now > tonumber(ARGV[15]) then
+    if started - now > ahead then
         return TOO_FAST
     end
     local ends = started + session_max
-    session = {name = viewer .. ends .. ':' .. owner, uid = owner, ends = ends, started = started, id = ARGV[11]}
+    session = {uid = owner, ends = ends, started = started, id = ARGV[7]}
     begins = true
     return ADMITTED
 end
@@ -279,10 +284,13 @@ local function judge_count(u)
 end
 
 local function judge_use(at)
-    local u = {key = P .. 't:' .. ARGV[at + 1], max = tonumber(ARGV[at + 2]), until_time = tonumber(ARGV[at + 3]),
-               retry = tonumber(ARGV[at + 4]), is_continuation = ARGV[at + 5] == '1'}
+    local mode, max, until_time, retry, is_continuation = struct.unpack('>BI4dI4B', ARGV[at + 1])
+    if mode == NONE then
+        return ADMITTED
+    end
+    local u = {key = ARGV[at], max = max, until_time = until_time, retry = retry, is_continuation = is_continuation == 1}
     use_load(u)
-    local verdict = ARGV[at] == BIND and judge_bind(u) or judge_count(u)
+    local verdict = mode == BIND and judge_bind(u) or judge_count(u)
     use_count = u.count
     uses[#uses + 1] = u
     return verdict
@@ -292,7 +300,7 @@ local function judge_uses()
     local verdict = ADMITTED
     for at = FIRST_USE, has(USE) and #ARGV or 0, USE_ARGS do
         refused_use = (at - FIRST_USE) / USE_ARGS
-        verdict = ARGV[at] ~= NONE and judge_use(at) or ADMITTED
+        verdict = judge_use(at)
         if verdict ~= ADMITTED then
             break
         end
@@ -304,19 +312,20 @@ end
 
 local function begin_session()
     local s, life = session, session.ends - now
-    local place, of_uid = P .. 'p:' .. viewer .. stream_key, P .. 'u:' .. s.uid
-    call('ZADD', P .. 'sessions', s.ends, s.name)
+    local name = viewer .. s.ends .. ':' .. s.uid
+    local at, of_viewer, of_uid = place_key(viewer, s.uid, stream_key), P .. 'v:' .. viewer .. stream_key, P .. 'u:' .. s.uid
+    call('ZADD', P .. 'sessions', s.ends, name)
     keep(P .. 'sessions', life)
-    call('HSET', P .. 's:' .. s.name, 'last', now, 'started', s.started, 'id', s.id, 'ip', string.char(tonumber(family)) .. address,
-         'ua', ua, 'key', stream_key)
-    call('EXPIRE', P .. 's:' .. s.name, life)
-    call('SET', P .. 'i:' .. s.id, s.name, 'EX', life)
-    call('ZREMRANGEBYSCORE', place, '-inf', now)
-    call('ZADD', place, s.ends, s.uid)
-    keep(place, life)
+    call('ZREMRANGEBYSCORE', of_viewer, '-inf', now)
+    call('ZADD', of_viewer, s.ends, s.uid)
+    keep(of_viewer, life)
     call('ZREMRANGEBYSCORE', of_uid, '-inf', now - 1)
     call('ZADD', of_uid, s.ends, viewer .. s.ends)
     keep(of_uid, life + 1)
+    call('HSET', P .. 's:' .. name, 'started', s.started, 'id', s.id, 'ip', string.sub(client, 1, 17), 'ua', ua, 'key', stream_key)
+    call('EXPIRE', P .. 's:' .. name, life)
+    call('SET', P .. 'i:' .. s.id, name, 'EX', life)
+    call('SET', at, struct.pack('>ddd', s.ends, now, s.started) .. s.id, 'EX', life)
 end
 
 -- How many there are is counted by the minute in which they expire.
@@ -343,7 +352,7 @@ local function carry_out()
     if begins then
         begin_session()
     elseif renews then
-        call('HSET', P .. 's:' .. session.name, 'last', now)
+        call('SETRANGE', place_key(viewer, session.uid, stream_key), 8, struct.pack('>d', now))
     end
     return take_uses() or begins or renews
 end

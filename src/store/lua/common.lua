@@ -68,9 +68,10 @@ local function grant_erase(uid, field)
 end
 
 -- ---- sessions: named by VIEWER ENDS ':' UID, as gate tokens name them ----
---   s:NAME             last, started, id, ip, ua, key
+--   p:VIEWER UID KEY   ends, last, started (numbers of 8 bytes), id: of the session begun last in this place
+--   s:NAME             started, id, ip, ua, key: what does not change
 --   i:ID               NAME
---   p:VIEWER KEY       uid by the end of the session it began last there
+--   v:VIEWER KEY       uid by the end of the session in its place
 --   u:UID              VIEWER ENDS by end, also of those that were ended: no end is given out twice
 --   sessions           NAME by end
 --   revoked            NAME by number; revoked:ends NAME by end
@@ -79,15 +80,30 @@ local function session_ends(name)
     return tonumber(string.match(name, '^%d+', VIEWER_LEN + 1))
 end
 
+local function place_key(viewer, uid, key)
+    return P .. 'p:' .. viewer .. string.char(#uid) .. uid .. key
+end
+
+-- ends, last, started, id
+local function session_at(place)
+    local record = call('GET', place)
+    if record then
+        local ends, last, started, at = struct.unpack('>ddd', record)
+        return ends, last, started, string.sub(record, at)
+    end
+end
+
 -- Forgets it; its gate tokens are refused from now on, for who keeps the list.
 local function session_end(name, uid, id, key, revoked)
     local ends = session_ends(name)
-    local place = P .. 'p:' .. string.sub(name, 1, VIEWER_LEN) .. key
+    local viewer = string.sub(name, 1, VIEWER_LEN)
+    local place = place_key(viewer, uid, key)
+    if session_at(place) == ends then
+        call('DEL', place)
+        call('ZREM', P .. 'v:' .. viewer .. key, uid)
+    end
     call('DEL', P .. 's:' .. name, P .. 'i:' .. id)
     call('ZREM', P .. 'sessions', name)
-    if tonumber(call('ZSCORE', place, uid)) == ends then
-        call('ZREM', place, uid)
-    end
     if ends >= now then -- a gate token is good in its last second
         call('ZADD', P .. 'revoked', next_number('revocations'), name)
         call('ZADD', P .. 'revoked:ends', ends, name)

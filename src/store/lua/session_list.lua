@@ -6,18 +6,17 @@ local ret = {0, 0}
 local count, seen = 0, 0
 
 local function add(name)
-    local s = call('HMGET', P .. 's:' .. name, 'last', 'started', 'id', 'ip', 'ua', 'key')
-    if not s[3] then
+    local s = call('HMGET', P .. 's:' .. name, 'started', 'id', 'ip', 'ua', 'key')
+    if not s[2] then
         return
     end
     seen = seen + 1
-    if count == limit or session_ends(name) <= now or s[1] + session_ttl <= now then
-        return
-    end
-    count = count + 1
-    ret[#ret + 1] = name
-    for _, value in ipairs(s) do
-        ret[#ret + 1] = value
+    local viewer, ends, owner = string.sub(name, 1, VIEWER_LEN), string.match(string.sub(name, VIEWER_LEN + 1), '^(%d+):(.*)$')
+    local of_place, last = session_at(place_key(viewer, owner, s[5]))
+    if count < limit and of_place == tonumber(ends) and of_place > now and last + session_ttl > now then
+        count = count + 1
+        append(ret, {name, last})
+        append(ret, s)
     end
 end
 

@@ -3,11 +3,10 @@
 local session_ttl, grain = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local function touch(viewer, uid, key, at)
-    local ends = call('ZSCORE', P .. 'p:' .. viewer .. key, uid)
-    local name = ends and P .. 's:' .. viewer .. ends .. ':' .. uid
-    local last = name and tonumber(call('HGET', name, 'last'))
-    if last and tonumber(ends) > at and last + session_ttl > at and at > last and at - last >= grain then
-        call('HSET', name, 'last', at)
+    local place = place_key(viewer, uid, key)
+    local ends, last = session_at(place)
+    if ends and ends > at and last + session_ttl > at and at > last and at - last >= grain then
+        call('SETRANGE', place, 8, struct.pack('>d', at))
     end
 end
 
