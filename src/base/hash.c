@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/panic.h"
+
+enum { DRAWN_AT_ONCE = 256 };
 
 struct sip {
     uint64_t v0, v1, v2, v3;
@@ -98,7 +101,7 @@ const struct hash_key *hash_process_key(void)
     return &process_key;
 }
 
-void random_bytes(void *p, size_t n)
+static void draw(void *p, size_t n)
 {
     char *at = p;
 
@@ -111,4 +114,26 @@ void random_bytes(void *p, size_t n)
         at += got;
         n -= (size_t)got;
     }
+}
+
+/* A system call for each session id would cost more than all else of it. What was given out is
+ * wiped. */
+void random_bytes(void *p, size_t n)
+{
+    static _Thread_local struct {
+        size_t left;
+        uint8_t bytes[DRAWN_AT_ONCE];
+    } drawn;
+
+    if (n > sizeof drawn.bytes) {
+        draw(p, n);
+        return;
+    }
+    if (drawn.left < n) {
+        draw(drawn.bytes, sizeof drawn.bytes);
+        drawn.left = sizeof drawn.bytes;
+    }
+    drawn.left -= n;
+    memcpy(p, drawn.bytes + drawn.left, n);
+    explicit_bzero(drawn.bytes + drawn.left, n);
 }

@@ -30,7 +30,8 @@ struct hash_wide hash_content(struct str s);
 /* The key of this process, for tables that live and die with it. Thread-safe. */
 const struct hash_key *hash_process_key(void);
 
-/* `n` bytes from the kernel's generator; aborts when there are none. */
+/* `n` bytes of the kernel's generator; aborts when there are none. Not for a child of fork(): it
+ * would hand out what its parent does. */
 void random_bytes(void *p, size_t n);
 
 #endif

@@ -2,7 +2,8 @@
  * The process's log: lines to stderr, one write each, from any thread, never blocking it: lines
  * wait in a bounded buffer for a thread that writes them; what does not fit is dropped and counted,
  * and the count is logged. Control characters and bytes that are not UTF-8 are written as \xHH, so
- * no input can forge a line. Only gate, admin and server log; the modules below return.
+ * no input can forge a line. Only gate, admin and server log; the modules below return, but for the
+ * store's connections to Redis, which come and go by themselves and have nobody to tell.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

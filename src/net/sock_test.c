@@ -364,7 +364,7 @@ static void wishes_reach_the_kernel_only_when_they_last(void **state)
     sock_want(s, SOCK_READ);
     assert_int_equal(s->armed, 0);
     loop_turn(p->loop);
-    assert_int_equal(s->armed, SOCK_READ);
+    assert_int_equal(s->armed, SOCK_READ | SOCK_HANGUP);
 
     sock_want(s, SOCK_WRITE); /* and back within the turn */
     sock_want(s, SOCK_READ);
@@ -373,7 +373,7 @@ static void wishes_reach_the_kernel_only_when_they_last(void **state)
 
     sock_want(s, 0); /* costs nothing until something comes */
     loop_turn(p->loop);
-    assert_int_equal(s->armed, SOCK_READ);
+    assert_int_equal(s->armed, SOCK_READ | SOCK_HANGUP);
     assert_int_equal(write(p->fd, "x", 1), 1);
     TURN_UNTIL(p->loop, s->armed == 0);
     assert_int_equal(p->echo.readable, 0);
@@ -382,6 +382,25 @@ static void wishes_reach_the_kernel_only_when_they_last(void **state)
     TURN_UNTIL(p->loop, p->echo.readable == 1);
     sock_want(s, SOCK_READ | SOCK_WRITE);
     TURN_UNTIL(p->loop, p->echo.writable > 0);
+}
+
+static void a_reader_that_waits_in_between_costs_the_kernel_nothing(void **state)
+{
+    struct pair *p = *state;
+    struct sock *s = &p->echo.sock;
+
+    sock_want(s, SOCK_READ);
+    loop_turn(p->loop);
+    for (int i = 0; i < 3; i++) {
+        sock_want(s, SOCK_HANGUP); /* for a store, an origin */
+        assert_true(list_is_empty(&s->end_of_turn.link));
+        sock_want(s, SOCK_READ);
+        assert_true(list_is_empty(&s->end_of_turn.link));
+    }
+    sock_want(s, SOCK_HANGUP);
+    assert_int_equal(write(p->fd, "x", 1), 1);
+    TURN_UNTIL(p->loop, s->armed == SOCK_HANGUP); /* the byte is not told again and again */
+    assert_int_equal(p->echo.readable, 0);
 }
 
 static void files_are_sent_by_range(void **state)
@@ -477,7 +496,8 @@ TEST_MAIN(T(what_comes_goes_back), T(what_is_peeked_at_stays),
           T(sending_to_nobody_is_an_error_not_a_signal), T(shutdown_lets_what_was_sent_arrive),
           T(no_callback_after_close), T(closed_comes_in_a_later_turn),
           T(closing_before_the_first_turn_is_fine), T(wishes_reach_the_kernel_only_when_they_last),
-          T(files_are_sent_by_range), T(a_hangup_is_told_to_who_wants_it),
-          T(what_is_lent_arrives_whole), T(what_is_lent_outlives_its_memory),
-          T(nothing_lent_goes_astray), cmocka_unit_test(a_reset_is_told_to_whoever_waits),
+          T(a_reader_that_waits_in_between_costs_the_kernel_nothing), T(files_are_sent_by_range),
+          T(a_hangup_is_told_to_who_wants_it), T(what_is_lent_arrives_whole),
+          T(what_is_lent_outlives_its_memory), T(nothing_lent_goes_astray),
+          cmocka_unit_test(a_reset_is_told_to_whoever_waits),
           cmocka_unit_test(a_close_can_be_a_reset), cmocka_unit_test(a_bad_descriptor_is_refused))

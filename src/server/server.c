@@ -335,8 +335,6 @@ static int prepare(struct server *s)
         r = open_disk(s->snapshot, &s->disk, &error);
     if (r < 0)
         log_lines(buf_str(&error));
-    else if (store_try(s->store, &error) < 0) /* it may come later: workers go on trying */
-        log_warn("%.*s; starting without it", STR_FMT(buf_str(&error)));
     buf_done(&error);
     return r;
 }

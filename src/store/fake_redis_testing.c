@@ -221,15 +221,17 @@ static bool act(struct fake_conn *c)
 {
     struct fake *f = c->fake;
     struct words w;
-    size_t n;
+    size_t n, at = 0;
 
-    while (!f->is_held && !c->is_silent && (n = take_command(buf_str(&c->in), &w)) > 0) {
+    while (!f->is_held && !c->is_silent &&
+           (n = take_command(str_skip(buf_str(&c->in), at), &w)) > 0) {
         assert_true(f->command_count < COMMANDS_MAX);
         f->commands[f->command_count++] = joined(&w);
         if (!answer(c, &w, f->commands[f->command_count - 1]))
             return false;
-        buf_consume(&c->in, n);
+        at += n;
     }
+    buf_consume(&c->in, at);
     send_out(c);
     return true;
 }
@@ -357,28 +359,35 @@ void fake_answer(struct fake *f, const char *command, int times, const char *tex
     fake_answer_bytes(f, command, times, str_of(text));
 }
 
-void fake_say(struct fake *f, struct str bytes)
+static void say(struct fake *f, bool to_all, struct str bytes)
 {
     LIST_FOREACH (link, &f->conns) {
         struct fake_conn *c = LIST_ENTRY(link, struct fake_conn, link);
 
+        if (!to_all && !c->is_subscribed)
+            continue;
         buf_add(&c->out, bytes);
         send_out(c);
     }
 }
 
+void fake_say_to_all(struct fake *f, struct str bytes)
+{
+    say(f, true, bytes);
+}
+
+void fake_say_to_listeners(struct fake *f, struct str bytes)
+{
+    say(f, false, bytes);
+}
+
 void fake_publish(struct fake *f, const char *channel, const char *text)
 {
-    LIST_FOREACH (link, &f->conns) {
-        struct fake_conn *c = LIST_ENTRY(link, struct fake_conn, link);
+    char message[512];
 
-        if (!c->is_subscribed)
-            continue;
-        buf_add(&c->out, STR("*3\r\n$7\r\nmessage\r\n"));
-        bulk(c, str_of(channel));
-        bulk(c, str_of(text));
-        send_out(c);
-    }
+    snprintf(message, sizeof message, "*3\r\n$7\r\nmessage\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
+             strlen(channel), channel, strlen(text), text);
+    fake_say_to_listeners(f, str_of(message));
 }
 
 void fake_hold(struct fake *f)

@@ -18,9 +18,10 @@
 enum { FAKE_ALWAYS = -1, FAKE_RULES = 16 };
 
 /* Instead of an answer, or behind it. */
-#define FAKE_SILENCE "\x01" /* neither this nor anything behind it is answered on this connection \
-                             */
-#define FAKE_CLOSE "\x02"   /* the connection is closed */
+#define FAKE_SILENCE                                                                            \
+    "\x01"                /* neither this nor anything behind it is answered on this connection \
+                           */
+#define FAKE_CLOSE "\x02" /* the connection is closed */
 
 struct fake;
 
@@ -31,7 +32,9 @@ const char *fake_server(const struct fake *f);
 /* Commands that begin with `command` (words with a space between); the newest rule goes first. */
 void fake_answer(struct fake *f, const char *command, int times, const char *answer);
 void fake_answer_bytes(struct fake *f, const char *command, int times, struct str answer);
-void fake_say(struct fake *f, struct str bytes); /* to all who are connected, unasked */
+/* Unasked: to those who are connected, to those of them who have subscribed. */
+void fake_say_to_all(struct fake *f, struct str bytes);
+void fake_say_to_listeners(struct fake *f, struct str bytes);
 void fake_publish(struct fake *f, const char *channel, const char *text);
 
 unsigned fake_heard(const struct fake *f, const char *command); /* since the start */

@@ -67,8 +67,11 @@ static void housekeep(struct store_worker *worker)
 static void say(struct redis_shared *s, struct buf *error)
 {
     pthread_mutex_lock(&s->lock);
-    buf_printf(error, "store: Redis at %s: %s", s->server[0] != '\0' ? s->server : "-",
-               s->trouble[0] != '\0' ? s->trouble : "no answer in time");
+    if (s->trouble[0] != '\0')
+        buf_printf(error, "store: redis %s", s->trouble);
+    else
+        buf_printf(error, "store: redis%s%s: no answer in time", s->server[0] != '\0' ? " " : "",
+                   s->server);
     pthread_mutex_unlock(&s->lock);
 }
 

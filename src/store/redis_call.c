@@ -39,20 +39,6 @@ static bool send_script(struct redis_ticket *t, struct redis_lane *lane)
     return redis_conn_send(&lane->conn, &a);
 }
 
-/* Redis holds all that follows on this connection until WAIT is over: so it gets half the time that
- * a call has. */
-static bool send_wait(struct redis_ticket *t, struct redis_lane *lane)
-{
-    const struct store_redis_options *o = &t->link->shared->o;
-    struct redis_args a;
-
-    a.count = 0;
-    redis_add_text(&a, "WAIT");
-    redis_add_number(&a, o->wait_replicas);
-    redis_add_number(&a, (int64_t)MAX(o->timeout / 2 / USEC_PER_MSEC, (usec_t)1));
-    return redis_conn_send(&lane->conn, &a);
-}
-
 static bool waits_for_replicas(const struct redis_ticket *t)
 {
     return t->link->shared->o.wait_replicas > 0;
@@ -60,18 +46,16 @@ static bool waits_for_replicas(const struct redis_ticket *t)
 
 bool redis_ticket_send(struct redis_ticket *t, struct redis_lane *lane)
 {
+    if (waits_for_replicas(t))
+        loop_defer(t->link->loop, &lane->ask_replicas); /* before the connection is flushed */
     t->is_eval = needs_source(t, lane);
     if (!send_script(t, lane))
         return false;
-    if (waits_for_replicas(t) && !send_wait(t, lane)) {
-        redis_conn_break(&lane->conn, "reads too slowly"); /* half of it is under way */
-        return false;
-    }
     t->lane = lane;
     t->tries++;
     t->sent = loop_now(t->link->loop);
     lane->evals[t->script] += t->is_eval;
-    t->pending.due = waits_for_replicas(t) ? 2 : 1;
+    t->pending.due = 1;
     redis_conn_expect(&lane->conn, &t->pending);
     redis_count(t->is_eval ? &t->link->shared->counters.reloads : &t->link->shared->counters.calls);
     return true;
@@ -114,7 +98,7 @@ static void count(struct redis_link *l, int err)
 void redis_ticket_end(struct redis_ticket *t, int err, const redisReply *reply)
 {
     list_remove(&t->pending.link);
-    if (t->call != NULL)
+    if (t->call != NULL && t->answer == NULL) /* a held one has been counted */
         count(t->link, err);
     answer(t, err, reply);
     redis_ticket_drop(t);
@@ -122,12 +106,19 @@ void redis_ticket_end(struct redis_ticket *t, int err, const redisReply *reply)
 
 /* ---- replies ---- */
 
+static void wait_again(struct redis_ticket *t)
+{
+    t->lane = NULL;
+    list_prepend(&t->link->waiting, &t->pending.link);
+    deadline_set(t->link->calls, &t->pending.deadline);
+}
+
 static void again(struct redis_ticket *t)
 {
     if (t->call == NULL)
         redis_ticket_drop(t);
-    else if (t->tries >= TRIES_MAX)
-        redis_ticket_end(t, -EIO, NULL);
+    else if (!redis_lane_is_free(t->lane))
+        wait_again(t);
     else if (!redis_ticket_send(t, t->lane))
         redis_ticket_end(t, -EAGAIN, NULL);
     else
@@ -161,48 +152,24 @@ static bool has_changed_something(const redisReply *r)
            r->element[0]->integer == 1;
 }
 
-static bool is_acknowledged(const struct redis_ticket *t, const redisReply *wait)
-{
-    return wait->type == REDIS_REPLY_INTEGER &&
-           wait->integer >= (long long)t->link->shared->o.wait_replicas;
-}
-
-static void settle(struct redis_ticket *t, const redisReply *r, const redisReply *wait)
-{
-    if (r->type == REDIS_REPLY_ERROR) {
-        said_error(t, r);
-    } else if (wait != NULL && has_changed_something(r) && !is_acknowledged(t, wait)) {
-        redis_count(&t->link->shared->counters.unacknowledged);
-        redis_link_trouble(t->link, t->lane->server, "too few replicas have acknowledged a write");
-        answer(t, -ETIMEDOUT, NULL);
-        redis_ticket_drop(t);
-    } else {
-        redis_link_well(t->link);
-        redis_ticket_end(t, 0, r);
-    }
-}
-
 static void on_reply(struct redis_pending *p, redisReply **reply)
 {
     struct redis_ticket *t = container_of(p, struct redis_ticket, pending);
-    redisReply *first;
 
     if (*reply == NULL) {
         redis_ticket_end(t, -ETIMEDOUT, NULL);
         return;
     }
-    if (redis_pending_is_under_way(p)) { /* WAIT's comes, too */
-        t->answer = TAKE(*reply);
-        return;
-    }
     t->lane->evals[t->script] -= t->is_eval;
-    if (t->answer == NULL) {
-        settle(t, *reply, NULL);
-        return;
+    if ((*reply)->type == REDIS_REPLY_ERROR) {
+        said_error(t, *reply);
+    } else if (waits_for_replicas(t) && has_changed_something(*reply)) {
+        t->answer = TAKE(*reply);
+        list_append(&t->lane->held, &t->pending.link);
+    } else {
+        redis_link_well(t->link);
+        redis_ticket_end(t, 0, *reply);
     }
-    first = TAKE(t->answer);
-    settle(t, first, *reply);
-    freeReplyObject(first);
 }
 
 /* ---- deadlines ---- */
@@ -227,23 +194,6 @@ void redis_ticket_expired(struct deadline *d)
 
 /* ---- redis_link.h ---- */
 
-static struct redis_lane *choose(struct redis_link *l)
-{
-    struct redis_lane *best = NULL;
-
-    LIST_FOREACH (link, &l->lanes) {
-        struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
-
-        if (lane->state != LANE_FIT || lane->conn.state != CONN_OPEN)
-            continue;
-        if (lane->conn.out.n > 0) /* it is going to send in this turn anyhow */
-            return lane;
-        if (best == NULL || lane->conn.under_way < best->conn.under_way)
-            best = lane;
-    }
-    return best;
-}
-
 static struct redis_ticket *new_ticket(struct redis_link *l, struct redis_call *c)
 {
     struct redis_ticket *t = stock_zalloc(sizeof *t);
@@ -266,7 +216,7 @@ static int refuse(struct redis_link *l)
 
 int redis_link_call(struct redis_link *l, struct redis_call *c)
 {
-    struct redis_lane *lane = choose(l);
+    struct redis_lane *lane = redis_link_choose(l);
     struct redis_ticket *t;
 
     assert(c->ticket == NULL);

@@ -6,6 +6,7 @@
  *     redis_resolve.c     from "host:port" to addresses, on the pool
  *     redis_conn.c        one connection: bytes, and replies in the order of their commands
  *     redis_lane.c        a connection to the primary that proves itself, then carries scripts
+ *     redis_replicas.c    which of its writes the replicas have
  *     redis_call.c        a script under way: sent, sent again, answered
  *     redis_link.c        lanes, the calls that wait for one, the breaker
  *     redis_sentinel.c    which address the Sentinels name
@@ -154,15 +155,30 @@ struct redis_lane {
     unsigned replies;          /* of this step, so far */
     usec_t asked, fit_since;
     unsigned evals[REDIS_SCRIPT_COUNT]; /* under way: they load what those behind them need */
+
+    struct redis_pending wait;     /* while it is under way, no script is sent */
+    struct loop_task ask_replicas; /* at the end of the turn */
+    struct list held; /* of redis_ticket.pending.link: what was changed and not yet acknowledged */
 };
 struct redis_lane *redis_lane_new(struct redis_link *l, struct redis_resolve *r, struct str server);
 void redis_lane_free(struct redis_lane **lane);
 void redis_lane_ping(struct redis_lane *lane);
+static inline bool redis_lane_is_free(const struct redis_lane *lane) /* to take a script */
+{
+    return lane->state == LANE_FIT && lane->conn.state == CONN_OPEN &&
+           !redis_pending_is_under_way(&lane->wait);
+}
+
+/* ---- redis_replicas.c ---- */
+
+void redis_replicas_init(struct redis_lane *lane);
+void redis_replicas_done(struct redis_lane *lane); /* the held are dropped */
 
 /* ---- redis_call.c ---- */
 
 struct redis_ticket {
-    struct redis_pending pending; /* `link` is in redis_link.waiting before it is sent */
+    struct redis_pending pending; /* `link` is in redis_link.waiting before it is sent, in
+                                     redis_lane.held after it was answered */
     struct redis_link *link;
     struct redis_lane *lane; /* NULL: not sent */
     struct redis_call *call; /* NULL: cancelled, or answered */
@@ -170,7 +186,7 @@ struct redis_ticket {
     unsigned tries;
     bool is_eval;
     usec_t sent;
-    redisReply *answer; /* owned; kept until WAIT has answered too */
+    redisReply *answer; /* owned; kept while it is held */
 };
 bool redis_ticket_send(struct redis_ticket *t, struct redis_lane *lane) MUST_CHECK;
 /* Answers the call, unless it was cancelled, and frees the ticket. */
@@ -220,10 +236,13 @@ struct redis_link {
 void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane);
 void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane);
 void redis_link_lane_proved(struct redis_link *l);
-void redis_link_asked(struct redis_link *l, const char *server); /* NULL: nobody knows */
+void redis_link_asked(struct redis_link *l, const char *server, const char *why); /* or NULL, why */
 /* The primary is at this address from now on. */
 void redis_link_switched(struct redis_link *l, const char *server);
 void redis_link_ticket_gone(struct redis_link *l);
+/* The one that is to take the next script; NULL: none may now. */
+struct redis_lane *redis_link_choose(struct redis_link *l);
+void redis_link_serve_waiting(struct redis_link *l);
 /* What a server said, or what was wrong with it: remembered, and logged, a line a second at most.
  */
 void redis_link_trouble(struct redis_link *l, const char *server, const char *what);
@@ -241,8 +260,7 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 
 struct redis_ask *redis_ask_new(struct redis_link *l);
 void redis_ask_free(struct redis_ask **a);
-void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later */
-void redis_ask_stop(struct redis_ask *a);
+void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later; begins anew */
 /* What SENTINEL get-master-addr-by-name answers, as "host:port"; false: that it knows none. */
 bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX]);
 

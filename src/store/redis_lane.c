@@ -232,6 +232,7 @@ struct redis_lane *redis_lane_new(struct redis_link *l, struct redis_resolve *r,
 
     lane->link = l;
     list_init(&lane->member);
+    redis_replicas_init(lane);
     snprintf(lane->server, sizeof lane->server, "%.*s", STR_FMT(server));
     redis_conn_dial(&lane->conn, l->loop, r, server, on_lost);
     greet(lane);
@@ -245,6 +246,7 @@ void redis_lane_free(struct redis_lane **lane)
     if (gone == NULL)
         return;
     list_remove(&gone->member);
+    redis_replicas_done(gone);
     redis_conn_done(&gone->conn);
     xfree_p(&gone);
 }

@@ -13,6 +13,7 @@
 #include "store/redis_internal.h"
 
 #define SAME_TROUBLE_AGAIN (10 * USEC_PER_SEC) /* in the log */
+#define SPREAD (20 * USEC_PER_MSEC)            /* all workers lose their primary in one moment */
 
 static void begin(struct redis_link *l);
 
@@ -22,13 +23,6 @@ usec_t redis_random(usec_t below)
 
     random_bytes(&n, sizeof n);
     return n % (below + 1);
-}
-
-static const char *place(const struct redis_link *l)
-{
-    const struct store_redis_options *o = &l->shared->o;
-
-    return l->newcomer != NULL ? l->newcomer->server : o->server.n > 0 ? o->server.p : o->primary.p;
 }
 
 /* ---- trouble ---- */
@@ -69,14 +63,32 @@ void redis_link_well(struct redis_link *l)
 
 /* ---- the breaker ---- */
 
-static void serve_waiting(struct redis_link *l)
+struct redis_lane *redis_link_choose(struct redis_link *l)
 {
+    struct redis_lane *best = NULL;
+
+    LIST_FOREACH (link, &l->lanes) {
+        struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
+
+        if (!redis_lane_is_free(lane))
+            continue;
+        if (lane->conn.out.n > 0) /* it is going to send in this turn anyhow */
+            return lane;
+        if (best == NULL || lane->conn.under_way < best->conn.under_way)
+            best = lane;
+    }
+    return best;
+}
+
+void redis_link_serve_waiting(struct redis_link *l)
+{
+    struct redis_lane *lane;
     struct list *link;
 
-    while (l->newcomer != NULL && (link = list_take_first(&l->waiting)) != NULL) {
+    while ((lane = redis_link_choose(l)) != NULL && (link = list_take_first(&l->waiting)) != NULL) {
         struct redis_ticket *t = LIST_ENTRY(link, struct redis_ticket, pending.link);
 
-        if (!redis_ticket_send(t, l->newcomer))
+        if (!redis_ticket_send(t, lane))
             redis_ticket_end(t, -EAGAIN, NULL);
     }
 }
@@ -142,6 +154,13 @@ static void on_retry(void *arg)
     begin(arg);
 }
 
+/* "At once", but not all workers in one moment. */
+static void begin_soon(struct redis_link *l)
+{
+    l->attempt = ATTEMPT_RESTING;
+    alarm_set(l->retry, redis_random(SPREAD));
+}
+
 /* Half of the time is fixed, half is left to chance. */
 static void rest(struct redis_link *l)
 {
@@ -160,10 +179,10 @@ static void failed(struct redis_link *l, const char *server, const char *why)
     rest(l);
 }
 
-void redis_link_asked(struct redis_link *l, const char *server)
+void redis_link_asked(struct redis_link *l, const char *server, const char *why)
 {
     if (server == NULL)
-        failed(l, place(l), "no Sentinel names its address");
+        failed(l, l->shared->o.primary.p, why);
     else
         try_server(l, str_of(server));
 }
@@ -186,7 +205,7 @@ void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)
     redis_link_well(l);
     if (l->state != LINK_UP)
         came_up(l);
-    serve_waiting(l);
+    redis_link_serve_waiting(l);
     l->newcomer = NULL;
     l->attempt = ATTEMPT_NONE;
     redis_followers_up(l->followers);
@@ -220,7 +239,7 @@ static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
     if (l->attempt == ATTEMPT_ASKING || l->attempt == ATTEMPT_CONNECTING)
         return;
     if (is_proved) {
-        begin(l);
+        begin_soon(l);
         return;
     }
     if (l->fit == 0)
@@ -240,18 +259,19 @@ void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane)
     redis_lane_free(&lane);
 }
 
-/* The Sentinels need a moment, and so do a thousand workers. */
 void redis_link_switched(struct redis_link *l, const char *server)
 {
     LIST_FOREACH (link, &l->lanes) {
         struct redis_lane *lane = LIST_ENTRY(link, struct redis_lane, member);
 
-        if (strcmp(lane->server, server) != 0)
-            redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
+        if (strcmp(lane->server, server) == 0)
+            continue;
+        lane->fit_since = 0; /* young as it may be, it is lost by no fault of its own */
+        redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
     }
     l->backoff = 0;
     if (l->attempt == ATTEMPT_RESTING)
-        alarm_set(l->retry, redis_random(REDIS_RETRY_MIN));
+        begin_soon(l);
 }
 
 /* ---- life ---- */
@@ -308,11 +328,12 @@ static void drop_tickets(struct redis_link *l, struct list *pending)
         redis_ticket_drop(LIST_ENTRY(link, struct redis_ticket, pending.link));
 }
 
-/* All that a lane owes besides its step are tickets. */
+/* All that a lane owes besides its step and WAIT are tickets. */
 static void drop_lane(struct redis_link *l, struct redis_lane *lane)
 {
     list_remove(&lane->step.link);
     deadline_clear(&lane->step.deadline);
+    redis_replicas_done(lane);
     drop_tickets(l, &lane->conn.pending);
     redis_lane_free(&lane);
 }

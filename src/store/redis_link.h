@@ -5,15 +5,17 @@
  *
  * A connection is fit for use when it has said AUTH and SELECT, ROLE has answered "master", all
  * scripts are loaded, and `hello` (below) had no objection. ROLE is asked again every second: it
- * measures the round trip too. A connection that answers READONLY, LOADING, MASTERDOWN or NOAUTH,
- * whose ROLE is another, that leaves a call unanswered past its deadline or sends more than
- * REDIS_REPLY_MAX of one reply is closed; its calls fail.
+ * measures the round trip too. A connection that answers READONLY, LOADING, MASTERDOWN, NOAUTH or
+ * BUSY, whose ROLE is another, that leaves a call unanswered past its deadline, says what nothing
+ * has asked for or sends more than REDIS_REPLY_MAX of one reply is closed; its calls fail.
  *
  * The breaker: closed while a connection is fit for use. When the last one is lost a new one is
- * begun at once, and calls that come meanwhile wait for it within their own deadline; when that has
- * failed too it is open, and calls are answered -EAGAIN at once, until one of the attempts that go
- * on in the background succeeds: REDIS_RETRY_MIN apart, doubling to REDIS_RETRY_MAX, each with a
- * random share, so that a thousand workers do not come back in one moment.
+ * begun within 20 ms, and calls that come meanwhile wait for it within their own deadline; when
+ * that has failed too it is open, and calls are answered -EAGAIN at once, until one of the attempts
+ * that go on in the background succeeds: REDIS_RETRY_MIN apart, doubling to REDIS_RETRY_MAX, up to
+ * half of each left to chance, so that a thousand workers do not come back in one moment. A
+ * connection that is lost in its first second counts as an attempt that has failed: what has closed
+ * it would close the next, too.
  *
  * With Sentinels: before each attempt all are asked at once; the address that more than half of
  * them name is taken, or, when their time is up, the one that most of those who answered name.
@@ -60,11 +62,13 @@ void redis_add_number(struct redis_args *a, int64_t n);
  *     err 0           `reply`, borrowed, is of any type but an error
  *     -ETIMEDOUT      no answer in time, or the connection broke after it was sent: whether it was
  *                     done nobody knows
- *     -EAGAIN         not sent: there was no connection in time
+ *     -EAGAIN         not done: there was no connection in time, or what there was is not fit for
+ *                     use any longer (READONLY, LOADING and the like)
  *     -ENOSPC, -EIO   Redis said OOM, or another error
  *
  * A script that changed something answers an array whose first element is 1 (else 0); with
  * wait_replicas it is then answered only when WAIT has counted enough replicas, else -ETIMEDOUT.
+ * While one WAIT is under way on a connection, the calls that come wait for it and share the next.
  */
 struct redis_call {
     enum redis_script script;

@@ -40,6 +40,12 @@ static void open_up(void)
     TURN_UNTIL(loop, redis_link_is_up(world->link));
 }
 
+static void open_impatient(void)
+{
+    open_with((struct store_redis_options){.timeout = WORLD_IMPATIENT});
+    TURN_UNTIL(loop, redis_link_is_up(world->link));
+}
+
 static void must_send(struct probe *p, const char *argument)
 {
     assert_int_equal(probe_send(world, p, argument), 0);
@@ -165,7 +171,7 @@ static void several_connections_are_made(void **state)
 {
     struct probe a, b;
 
-    open_with((struct store_redis_options){.connections = 3});
+    open_with((struct store_redis_options){.connections = 3, .timeout = WORLD_IMPATIENT});
     TURN_UNTIL(loop, world_count(&world->shared.counters.connects) == 3);
     assert_int_equal(fake_connections(fake), 3);
     fake_answer(fake, "EVALSHA", 1, FAKE_SILENCE);
@@ -372,7 +378,10 @@ static void nonsense_breaks_the_connection(void **state)
     for (size_t i = 0; i < ARRAY_LEN(nonsense); i++) {
         struct probe a, b;
 
-        open_up();
+        if (strstr(nonsense[i], FAKE_SILENCE) != NULL)
+            open_impatient();
+        else
+            open_up();
         fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", 1, nonsense[i]);
         must_send(&a, "a");
         must_send(&b, "b");
@@ -395,8 +404,7 @@ static void a_reply_has_a_cap(void **state)
     static char zeros[REDIS_REPLY_MAX + 100000] = "$99999999\r\n";
     struct probe p;
 
-    open_with((struct store_redis_options){.timeout = 10 * USEC_PER_SEC});
-    TURN_UNTIL(loop, is_up());
+    open_up();
     fake_answer_bytes(fake, "EVALSHA", 1, (struct str){zeros, sizeof zeros});
     must_send(&p, "x");
     TURN_UNTIL(loop, p.answers > 0);
@@ -409,8 +417,7 @@ static void a_reply_below_it_is_taken(void **state)
     static char zeros[8 << 20] = "$8388590\r\n";
     struct probe p;
 
-    open_with((struct store_redis_options){.timeout = 10 * USEC_PER_SEC});
-    TURN_UNTIL(loop, is_up());
+    open_up();
     memcpy(zeros + 10 + 8388590, "\r\n", 2);
     fake_answer_bytes(fake, "EVALSHA", 1, (struct str){zeros, 10 + 8388590 + 2});
     must_send(&p, "x");
@@ -421,7 +428,7 @@ static void a_reply_below_it_is_taken(void **state)
 static void what_nothing_has_asked_for_breaks_it_too(void **state)
 {
     open_up();
-    fake_say(fake, STR("+OK\r\n"));
+    fake_say_to_all(fake, STR("+OK\r\n"));
     TURN_UNTIL(loop, !is_up());
     must_say("nothing has asked for");
     TURN_UNTIL(loop, is_up());
@@ -448,7 +455,7 @@ static void role_measures_and_counts(void **state)
 
 static void silence_while_nothing_is_asked_is_noticed(void **state)
 {
-    open_up();
+    open_impatient();
     fake_hold(fake);
     TURN_UNTIL(loop, !is_up());
     must_say("in time");
@@ -463,14 +470,14 @@ static void a_slow_answer_fails_all_that_wait_for_it(void **state)
     struct probe a, b;
     usec_t begun = clock_monotonic();
 
-    open_up();
+    open_impatient();
     fake_hold(fake);
     must_send(&a, "a");
     must_send(&b, "b");
     TURN_UNTIL(loop, a.answers > 0);
     assert_int_equal(a.err, -ETIMEDOUT);
     assert_int_equal(b.err, -ETIMEDOUT);
-    assert_true(clock_monotonic() - begun >= WORLD_TIMEOUT);
+    assert_true(clock_monotonic() - begun >= WORLD_IMPATIENT);
     assert_int_equal(world_count(&world->shared.counters.timeouts), 2);
     assert_false(is_up());
     fake_let_go(fake); /* its late answers are nobody's */
@@ -494,7 +501,7 @@ static void but_not_for_ever(void **state)
     struct probe p;
 
     fake_hold(fake);
-    open_with((struct store_redis_options){0});
+    open_with((struct store_redis_options){.timeout = WORLD_IMPATIENT});
     must_send(&p, "x");
     TURN_UNTIL(loop, p.answers > 0);
     assert_int_equal(p.err, -EAGAIN);
@@ -517,7 +524,7 @@ static void a_call_that_waited_long_is_not_the_fault_of_the_connection(void **st
     TURN_UNTIL(loop, late.answers > 0);
     assert_int_equal(late.err, -ETIMEDOUT);
     assert_true(is_up());
-    fake_say(fake, STR("*2\r\n:0\r\n$4\r\nlate\r\n"));
+    fake_say_to_all(fake, STR("*2\r\n:0\r\n$4\r\nlate\r\n"));
     must_send(&next, "next");
     TURN_UNTIL(loop, next.answers > 0);
     assert_int_equal(next.err, 0);
@@ -558,6 +565,7 @@ static void an_answer_may_call_and_cancel(void **state)
     struct probe p, others[2];
 
     open_up();
+    probe_init(&others[1], "");
     must_send(&p, "p");
     p.then = call_again;
     p.arg = others;
@@ -725,32 +733,104 @@ static void replicas_have_their_say(void **state)
         fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", 1, c->script);
         assert_int_equal(probe_ask(world, "x"), c->err);
         assert_int_equal(world_count(&world->shared.counters.unacknowledged), c->unacknowledged);
-        assert_string_equal(fake_last(fake, "WAIT"), "WAIT 2 125");
+        assert_int_equal(world_count(&world->shared.counters.timeouts), 0);
+        assert_string_equal(fake_last(fake, "WAIT"), "WAIT 2 4000");
         assert_true(is_up());
         world_free(&world);
     }
 }
 
+static void open_with_replicas(usec_t timeout)
+{
+    fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", FAKE_ALWAYS,
+                "*2\r\n:1\r\n$1\r\nx\r\n");
+    fake_answer(fake, "WAIT", FAKE_ALWAYS, ":2\r\n");
+    open_with((struct store_redis_options){.wait_replicas = 2, .timeout = timeout});
+    TURN_UNTIL(loop, is_up());
+}
+
 static void a_forgotten_script_waits_too(void **state)
 {
-    fake_answer(fake, "WAIT", FAKE_ALWAYS, ":2\r\n");
-    open_with((struct store_redis_options){.wait_replicas = 2});
-    TURN_UNTIL(loop, is_up());
+    open_with_replicas(WORLD_PATIENT);
     fake_answer(fake, "EVALSHA", 1, NOSCRIPT);
     assert_int_equal(probe_ask(world, "x"), 0);
+    assert_int_equal(fake_heard(fake, "EVAL "), 1);
     assert_int_equal(fake_heard(fake, "WAIT"), 2);
+}
+
+/* What comes while WAIT is under way leaves when it is over, together. */
+static void many_share_one_wait(void **state)
+{
+    struct probe first, many[100];
+    unsigned reads;
+
+    open_with_replicas(WORLD_PATIENT);
+    fake_answer(fake, "WAIT", 1, ""); /* later */
+    must_send(&first, "x");
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    reads = fake_reads(fake);
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+        must_send(&many[i], "x");
+    for (int i = 0; i < 20; i++)
+        loop_turn(loop);
+    assert_int_equal(fake_reads(fake), reads);
+    assert_int_equal(first.answers, 0);
+    fake_say_to_all(fake, STR(":2\r\n"));
+    TURN_UNTIL(loop, many[ARRAY_LEN(many) - 1].answers > 0);
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++)
+        assert_int_equal(many[i].err, 0);
+    assert_int_equal(first.err, 0);
+    assert_int_equal(fake_reads(fake), reads + 1);
+    assert_int_equal(fake_heard(fake, "WAIT"), 2);
+}
+
+static void what_has_changed_nothing_waits_for_nobody(void **state)
+{
+    struct probe reads, writes;
+
+    open_with_replicas(WORLD_PATIENT);
+    fake_answer(fake, "EVALSHA 0000000000000000000000000000000000000001", 1,
+                "*2\r\n:0\r\n$1\r\nx\r\n");
+    fake_answer(fake, "WAIT", 1, "");
+    must_send(&reads, "x");
+    must_send(&writes, "x");
+    TURN_UNTIL(loop, reads.answers > 0);
+    assert_int_equal(reads.err, 0);
+    assert_int_equal(writes.answers, 0);
+    fake_say_to_all(fake, STR(":0\r\n"));
+    TURN_UNTIL(loop, writes.answers > 0);
+    assert_int_equal(writes.err, -ETIMEDOUT);
 }
 
 static void one_answer_and_silence_is_no_answer(void **state)
 {
-    struct probe p;
+    struct probe p, waiting;
 
-    open_with((struct store_redis_options){.wait_replicas = 1});
-    TURN_UNTIL(loop, is_up());
+    open_with_replicas(WORLD_IMPATIENT);
     fake_answer(fake, "WAIT", 1, FAKE_SILENCE);
     must_send(&p, "x");
-    TURN_UNTIL(loop, p.answers > 0);
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    must_send(&waiting, "x");
+    TURN_UNTIL(loop, p.answers > 0 && waiting.answers > 0);
     assert_int_equal(p.err, -ETIMEDOUT);
+    assert_int_equal(waiting.err, -EAGAIN);
+    assert_int_equal(world_count(&world->shared.counters.unacknowledged), 0); /* nobody knows */
+}
+
+static void what_is_held_is_dropped_with_the_link(void **state)
+{
+    struct probe p, waiting;
+
+    open_with_replicas(WORLD_PATIENT);
+    fake_answer(fake, "WAIT", 1, FAKE_SILENCE);
+    must_send(&p, "x");
+    TURN_UNTIL(loop, fake_heard(fake, "WAIT") == 1);
+    for (int i = 0; i < 5; i++)
+        loop_turn(loop);
+    must_send(&waiting, "x");
+    world_free(&world);
+    assert_int_equal(p.answers + waiting.answers, 0);
+    assert_null(p.call.ticket);
 }
 
 /* ---- draining ---- */
@@ -774,8 +854,7 @@ static void draining_ends_when_time_is_up(void **state)
     usec_t begun = clock_monotonic();
     struct probe p;
 
-    open_with((struct store_redis_options){.timeout = 10 * USEC_PER_SEC});
-    TURN_UNTIL(loop, is_up());
+    open_up();
     fake_hold(fake);
     must_send(&p, "x");
     redis_link_drain(world->link, 50 * USEC_PER_MSEC);
@@ -825,7 +904,7 @@ static void a_listener_that_hears_nonsense_begins_anew(void **state)
         TURN_UNTIL(loop, world->heard == 2 * i + 1);
         fake_publish(fake, "hg:revoked", "1");
         TURN_UNTIL(loop, world->heard == 2 * i + 2);
-        fake_say(fake, str_of(nonsense[i]));
+        fake_say_to_listeners(fake, str_of(nonsense[i]));
     }
     TURN_UNTIL(loop, world->heard == 2 * ARRAY_LEN(nonsense) + 1);
 }
@@ -859,7 +938,8 @@ TEST_MAIN(T(a_script_is_answered), T(it_greets_before_it_asks), T(the_default_us
           T(an_open_breaker_answers_at_once), T(attempts_are_further_and_further_apart),
           T(a_lost_connection_is_replaced_at_once), T(one_that_never_lasts_is_no_busy_loop),
           T(too_many_are_refused), T(replicas_have_their_say), T(a_forgotten_script_waits_too),
-          T(one_answer_and_silence_is_no_answer), T(draining_ends_when_all_is_answered),
-          T(draining_ends_when_time_is_up), T(messages_are_heard),
-          T(a_listener_that_hears_nonsense_begins_anew),
+          T(many_share_one_wait), T(what_has_changed_nothing_waits_for_nobody),
+          T(what_is_held_is_dropped_with_the_link), T(one_answer_and_silence_is_no_answer),
+          T(draining_ends_when_all_is_answered), T(draining_ends_when_time_is_up),
+          T(messages_are_heard), T(a_listener_that_hears_nonsense_begins_anew),
           T(a_listener_that_is_left_in_silence_begins_anew))

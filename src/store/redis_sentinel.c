@@ -27,9 +27,8 @@ struct redis_ask {
     struct alarm *patience;
     struct loop_task ending; /* no connection is closed from within its own reply */
     char found[STORE_SERVER_MAX];
+    char why[STORE_TROUBLE_MAX]; /* what the last of them said that did not answer */
 };
-
-static void ask_one(struct asked *one);
 
 /* ---- counting ---- */
 
@@ -81,7 +80,7 @@ static void end(struct redis_ask *a)
 {
     snprintf(a->found, sizeof a->found, "%s", leading(a));
     close_all(a);
-    redis_link_asked(a->link, a->found[0] != '\0' ? a->found : NULL);
+    redis_link_asked(a->link, a->found[0] != '\0' ? a->found : NULL, a->why);
 }
 
 static void on_ending(struct loop_task *task)
@@ -89,9 +88,25 @@ static void on_ending(struct loop_task *task)
     end(container_of(task, struct redis_ask, ending));
 }
 
+static void trouble_with(struct asked *one, const char *what)
+{
+    struct redis_ask *a = one->ask;
+    char text[sizeof a->why + STORE_SERVER_MAX];
+
+    snprintf(text, sizeof text, "no Sentinel names its address; %s %s", one->resolve.text, what);
+    snprintf(a->why, sizeof a->why, "%.*s", (int)sizeof a->why - 1, text);
+    redis_link_trouble(a->link, one->resolve.text, what);
+}
+
 static void on_time_up(void *arg)
 {
-    end(arg);
+    struct redis_ask *a = arg;
+
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->each[i].is_open)
+            trouble_with(&a->each[i], "did not answer in time");
+    }
+    end(a);
 }
 
 /* ---- asking ---- */
@@ -114,11 +129,6 @@ bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX])
     return true;
 }
 
-static void trouble_with(struct asked *one, const char *why)
-{
-    redis_link_trouble(one->ask->link, one->resolve.text, why);
-}
-
 static void on_reply(struct redis_pending *p, redisReply **reply)
 {
     struct asked *one = container_of(p, struct asked, pending);
@@ -130,7 +140,8 @@ static void on_reply(struct redis_pending *p, redisReply **reply)
         redis_error_show(redis_str(*reply), why);
         redis_conn_break(&one->conn, why);
     } else if (!redis_pending_is_under_way(p)) {
-        (void)redis_address_of_reply(*reply, one->answer); /* nil: it knows no such primary */
+        if (!redis_address_of_reply(*reply, one->answer))
+            trouble_with(one, "knows no such primary");
         one_is_through(one);
     }
 }
@@ -169,14 +180,10 @@ void redis_ask_start(struct redis_ask *a)
     close_all(a);
     a->is_under_way = true;
     a->open = a->count;
+    a->why[0] = '\0';
     for (unsigned i = 0; i < a->count; i++)
         ask_one(&a->each[i]);
     alarm_set(a->patience, a->link->shared->o.timeout);
-}
-
-void redis_ask_stop(struct redis_ask *a)
-{
-    close_all(a);
 }
 
 struct redis_ask *redis_ask_new(struct redis_link *l)

@@ -119,9 +119,9 @@ static void two_of_three_decide_at_once(void **state)
     name(sentinels[0], b);
     name(sentinels[1], b);
     fake_answer(sentinels[2], "SENTINEL", FAKE_ALWAYS, FAKE_SILENCE);
-    open_with((struct store_redis_options){.timeout = 8 * USEC_PER_SEC});
+    open_with((struct store_redis_options){0});
     TURN_UNTIL(loop, is_at(b));
-    assert_true(clock_monotonic() - begun < 4 * USEC_PER_SEC);
+    assert_true(clock_monotonic() - begun < WORLD_PATIENT);
 }
 
 static void one_of_yesterday_is_outvoted(void **state)
@@ -141,7 +141,7 @@ static void the_one_that_answers_is_believed_when_time_is_up(void **state)
     fake_answer(sentinels[0], "SENTINEL", FAKE_ALWAYS, FAKE_SILENCE);
     fake_down(sentinels[1]);
     name(sentinels[2], a);
-    open_with((struct store_redis_options){0});
+    open_with((struct store_redis_options){.timeout = WORLD_IMPATIENT});
     TURN_UNTIL(loop, is_at(a));
 }
 
@@ -162,7 +162,7 @@ static void what_no_sentinel_knows_is_said(void **state)
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         for (int s = 0; s < SENTINELS; s++)
             fake_answer(sentinels[s], "SENTINEL", FAKE_ALWAYS, answers[i]);
-        open_with((struct store_redis_options){0});
+        open_with((struct store_redis_options){.timeout = WORLD_IMPATIENT});
         assert_int_equal(probe_ask(world, "x"), -EAGAIN);
         assert_non_null(strstr(world_trouble(world), "no Sentinel names its address"));
         assert_non_null(strstr(world_trouble(world), "mymaster"));
@@ -175,6 +175,7 @@ static void all_may_be_away_for_a_while(void **state)
     all_name(a);
     for (int i = 0; i < SENTINELS; i++)
         fake_down(sentinels[i]);
+    loop_turn(loop); /* until the last listener is closed */
     open_with((struct store_redis_options){0});
     assert_int_equal(probe_ask(world, "x"), -EAGAIN);
     for (int i = 0; i < SENTINELS; i++)

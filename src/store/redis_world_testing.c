@@ -19,7 +19,7 @@ struct world *world_new(struct loop *l, struct store_redis_options o)
     struct redis_link_events events = {.up = on_up, .arg = w};
 
     if (o.timeout == 0)
-        o.timeout = WORLD_TIMEOUT;
+        o.timeout = WORLD_PATIENT;
     if (o.connections == 0)
         o.connections = 1;
     if (o.prefix.p == NULL)
