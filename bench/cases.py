@@ -56,17 +56,17 @@ def hot_segment(settings):
     return [Result("Hot segment of 3 000 000 bytes, 32 connections", USEC, rounds, (Target(0.75, "nginx"),))]
 
 
-def viewer_requests(count):
-    """VIEWERS tokens spread over the viewers that fill_store made: uid u<n>, User-Agent bench/<n>."""
+def viewer_requests(count, viewers=VIEWERS, turn=0):
+    """As many tokens, spread over the viewers that fill_store made: uid u<n>, User-Agent bench/<n>. Others in each turn."""
     now = int(time.time())
-    for i in range(VIEWERS):
-        n = i * count // VIEWERS if count > VIEWERS else i % count
+    for i in range(viewers):
+        n = i * count // viewers + turn if count > viewers else i % count
         yield hlsgate_target(media.SMALL, f"u{n}", now + 3600 + i), f"bench/{n}"
 
 
 def fill(count, *where):
-    """`count` grants and sessions, of the viewers that viewer_requests() asks for. `where`: as fill_store.c takes it."""
-    subprocess.run([f"{TOOLS}/fill_store", str(count), media.SMALL.split("/")[-2], *where], check=True, timeout=600)
+    """As fill_store.c does it, for the viewers that viewer_requests() asks for."""
+    subprocess.run([f"{TOOLS}/fill_store", str(count), media.SMALL.split("/")[-2], *where], check=True, timeout=1200)
 
 
 def viewers_file(folder, name, requests):

@@ -8,7 +8,7 @@ import urllib.parse
 
 import load
 import media
-from cases import VIEWERS, fill, viewer_requests, viewers_file
+from cases import fill, viewer_requests, viewers_file
 from harness import TOOLS, USEC, Result, Servers, Target, in_turn
 
 CONNECTIONS = 64
@@ -137,33 +137,52 @@ def hot_segment(settings):
                    (Target(1.1, "hlsgate, embedded", "hlsgate, state in Redis"),))]
 
 
-def _filled(settings, servers, count):
-    """A gateway whose Redis holds `count` grants and sessions."""
-    redis = servers.redis()
-    fill(count, "redis", f"127.0.0.1:{redis.port}", PREFIX)
-    return Subject(servers.hlsgate_over(redis, PREFIX), "", redis, "evalsha")
+class _Crowd:
+    """Redis with `count` grants, and in each turn FEW_GRANTS viewers of them who have not begun."""
+
+    def __init__(self, settings, servers, count):
+        self._settings, self._servers, self._count, self._turn = settings, servers, count, 0
+        self._fill()
+
+    def _fill(self):
+        redis = self._servers.redis()
+        fill(self._count, "redis", f"127.0.0.1:{redis.port}", PREFIX)
+        self._subject = Subject(self._servers.hlsgate_over(redis, PREFIX), "", redis, "evalsha")
+
+    def begin(self):
+        """One at a time."""
+        if self._turn > 0 and self._count == FEW_GRANTS:
+            self._fill()  # all have begun
+        requests = list(viewer_requests(self._count, FEW_GRANTS, self._turn))
+        self._turn += 1
+        self._viewers = viewers_file(self._settings.folder, f"viewers-{self._count}", requests)
+        return self._subject.costs(lambda: load.fetch_one_by_one(self._subject.server, requests))
+
+    def again(self):
+        """Those who began last."""
+        server = self._subject.server
+        return self._subject.costs(
+            lambda: load.run_wrk(server, server.base, CONNECTIONS, self._settings.seconds, self._viewers))
+
+    def memory(self):
+        return f"{self._subject.redis.process.resident_bytes() / (1 << 20):.0f} MiB of Redis"
 
 
 def admission(settings):
     if not settings.wants("hlsgate"):
         return []
-    first, again, notes = {}, {}, []
     with Servers(settings) as servers:
-        for count in (settings.store_counts[-1], FEW_GRANTS):
-            subject = f"{count:,} grants and sessions".replace(",", " ")
-            s, requests = _filled(settings, servers, count), list(viewer_requests(count))
-            notes.append(f"{subject}: {s.redis.process.resident_bytes() / (1 << 20):.0f} MiB of Redis")
-            first[subject] = [s.costs(lambda s=s, r=requests: load.fetch_one_by_one(s.server, r))]
-            viewers = viewers_file(settings.folder, f"viewers-{count}", requests)
-            again[subject] = lambda s=s, v=viewers: s.costs(
-                lambda: load.run_wrk(s.server, s.server.base, CONNECTIONS, settings.seconds, v))
-        again = in_turn(settings, again)
-    many, few = again
+        crowds = {f"{count:,} grants".replace(",", " "): _Crowd(settings, servers, count)
+                  for count in (settings.store_counts[-1], FEW_GRANTS)}
+        notes = tuple(f"{subject}: {crowd.memory()}" for subject, crowd in crowds.items())
+        first = in_turn(settings, {subject: crowd.begin for subject, crowd in crowds.items()})
+        again = in_turn(settings, {subject: crowd.again for subject, crowd in crowds.items()})
+    many, few = crowds
+    target = Target(1.1, few, many)
     return [
-        Result(f"State in Redis: admission among many, {VIEWERS} viewers in turn, {CONNECTIONS} connections, gateway and Redis "
-               "together", USEC, _with_parts(again), (Target(1.1, few, many),), tuple(notes)),
-        Result("The same, first use of each token (writes), one request at a time", USEC, _with_parts(first),
-               (Target(1.1, few, many),)),
+        Result(f"State in Redis: {FEW_GRANTS} viewers begin, one at a time: grant found, session begun, token bound; gateway and "
+               "Redis together", USEC, _with_parts(first), (target,), notes),
+        Result(f"The same viewers again, in turn, {CONNECTIONS} connections", USEC, _with_parts(again), (target,)),
     ]
 
 
