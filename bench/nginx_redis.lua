@@ -11,10 +11,10 @@ binary address, and connections are kept alive. Redis is asked once for each req
   second.
 - "script": a Lua script decides in one atomic step and writes the log entry, too.
 
-    GATE:g:NET:UA:UID         set of stream keys, lives as long as the grant
-    GATE:s:NET:UA:UID:KEY     a session's id
-    GATE:u:TOKEN              the viewer the token belongs to
-    GATE:recent, GATE:denied  the newest LOG_ENTRIES of each
+    WAY:g:NET:UA:UID        set of stream keys, lives as long as the grant
+    WAY:s:NET:UA:UID:KEY    a session's id
+    WAY:u:TOKEN             the viewer the token belongs to
+    WAY:recent, WAY:denied  the newest LOG_ENTRIES of each
 ]]
 local ffi = require "ffi"
 local redis = require "nginx.redis"
@@ -27,6 +27,7 @@ local null = ngx.null
 
 local gate = {}
 local settings -- host, port, secret, way
+local prefix -- of all keys: WAY:
 local inner, outer -- SHA-256 states behind the padded secret
 
 ffi.cdef [[
@@ -53,7 +54,7 @@ end
 
 --- `options`: host, port, secret (at most 64 bytes), way ("pipeline" or "script").
 function gate.configure(options)
-    settings = options
+    settings, prefix = options, options.way .. ":"
     inner, outer = padded(options.secret, 0x36), padded(options.secret, 0x5c)
 end
 
@@ -113,8 +114,8 @@ local gathered = { recent = {}, denied = {} }
 local function write_entries(red)
     for list, entries in pairs(gathered) do
         if #entries > 0 then
-            red:lpush("GATE:" .. list, unpack(entries, math.max(1, #entries - LOG_ENTRIES + 1)))
-            red:ltrim("GATE:" .. list, 0, LOG_ENTRIES - 1)
+            red:lpush(prefix .. list, unpack(entries, math.max(1, #entries - LOG_ENTRIES + 1)))
+            red:ltrim(prefix .. list, 0, LOG_ENTRIES - 1)
             gathered[list] = {}
         end
     end
@@ -174,14 +175,14 @@ local function by_pipeline(red, r)
     if session == null and seen[1] ~= 1 then
         return true, gather(r, "no grant")
     end
-    if user == null or session == null then
+    if user == null or (session == null and user == r.viewer) then
         local written, faster = write(red, r, session == null, user == null)
         if not written then
             return false
         end
-        user = faster or user
+        user = faster or r.viewer
     end
-    return true, gather(r, user ~= null and user ~= r.viewer and "another viewer's token" or nil)
+    return true, gather(r, user ~= r.viewer and "another viewer's token" or nil)
 end
 
 -- ---- script ----
@@ -211,7 +212,7 @@ return why
 local sha = ngx.sha1_bin(SCRIPT):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
 
 local function run_script(red, command, script, r)
-    return red[command](red, script, 5, r.grant, r.session, r.use, "GATE:recent", "GATE:denied", r.stream_key, r.viewer,
+    return red[command](red, script, 5, r.grant, r.session, r.use, prefix .. "recent", prefix .. "denied", r.stream_key, r.viewer,
                         SESSION_SECONDS, r.life, ngx.var.request_id, r.entry, LOG_ENTRIES - 1)
 end
 
@@ -235,9 +236,9 @@ local function request_of(var, uid, expires, token)
     return {
         viewer = viewer,
         stream_key = stream_key,
-        grant = "GATE:g:" .. viewer .. ":" .. uid,
-        session = "GATE:s:" .. viewer .. ":" .. uid .. ":" .. stream_key,
-        use = "GATE:u:" .. token,
+        grant = prefix .. "g:" .. viewer .. ":" .. uid,
+        session = prefix .. "s:" .. viewer .. ":" .. uid .. ":" .. stream_key,
+        use = prefix .. "u:" .. token,
         life = math.max(1, expires - now),
         entry = now .. " " .. var.remote_addr .. " " .. uid .. " " .. var.uri .. " ",
     }

@@ -46,9 +46,14 @@ class Subject:
 
 
 def _admitted(server, redis, command):
-    server.grant(media.SMALL)
+    """A gateway that has refused what it must, and admitted a viewer."""
     url = server.signed(media.SMALL)
+    load.must_refuse(url)  # no grant
+    server.grant(media.SMALL)
+    load.must_refuse(url[:-1] + ("0" if url[-1] != "0" else "1"))
+    load.must_refuse(url, "another viewer")
     load.fetch(url)
+    load.must_refuse(url, "another viewer")
     return Subject(server, url, redis, command)
 
 

@@ -83,7 +83,7 @@ def in_redis(redis, prefix):
 
 class NginxRedis(NginxServer):
     def __init__(self, folder, root, redis, way):
-        self._redis = redis
+        self._redis, self._way = redis, way
         super().__init__(folder, NGINX_REDIS_CONF, root=root, redis_port=redis.port, secret=HLSGATE_SECRET, way=way,
                          here=HERE, lua_module=LUA_MODULE)
 
@@ -94,6 +94,6 @@ class NginxRedis(NginxServer):
     def grant(self, path, uid="bench"):
         """What the site's back end would do."""
         agent = hashlib.md5(USER_AGENT.encode()).hexdigest()[:8].encode()
-        key = b"GATE:g:\x7f\x00\x00:" + agent + b":" + uid.encode()
+        key = self._way.encode() + b":g:\x7f\x00\x00:" + agent + b":" + uid.encode()
         self._redis.command("SADD", key, path.split("/")[-2])
         self._redis.command("EXPIRE", key, GRANT_SECONDS)
