@@ -21,7 +21,7 @@ local redis = require "nginx.redis"
 
 local LOG_ENTRIES, LOG_SECONDS = 1000, 0.1
 local SESSION_SECONDS = 7200
-local POOL_SIZE, POOL_IDLE_MS, TIMEOUT_MS = 128, 60000, 1000
+local POOL_SIZE, POOL_IDLE_MS, TIMEOUT_MS = 128, 60000, 5000
 local BLOCK, DIGEST = 64, 32 -- bytes of SHA-256
 local null = ngx.null
 

@@ -77,8 +77,11 @@ class Redis:
 
 
 def in_redis(redis, prefix):
-    """The store of hlsgate's configuration. No verdict is used twice: each admission is to be Redis' own."""
-    return f'redis: {{ server: "127.0.0.1:{redis.port}", prefix: "{prefix}", verdict_ttl: 0s }}'
+    """
+    The store of hlsgate's configuration. No verdict is used twice: each admission is to be Redis' own. As patient as the peer:
+    a busy machine is no failure.
+    """
+    return f'redis: {{ server: "127.0.0.1:{redis.port}", prefix: "{prefix}", verdict_ttl: 0s, timeout: 5s }}'
 
 
 class NginxRedis(NginxServer):

@@ -28,7 +28,7 @@ def _judged(result, target, subject):
 
 def _verdict(result, target, subject, values):
     reached = statistics.median(values) <= target.at_most
-    many = len([s for s in result.rounds if s.startswith(target.of)]) > 1
+    many = len([s for s in result.rounds if s.startswith(tuple(t.of for t in result.targets))]) > 1
     what = f"{subject.partition(',')[0]}: " if many else ""
     what += "" if target.over is None else "ratio " if len(result.targets) == 1 else f"ratio to {target.over} "
     return f"{what}{spread(values)}, target at most {target.at_most:g}: {'reached' if reached else 'MISSED'}", reached
