@@ -100,9 +100,9 @@ static struct str protocol_of(const struct req *r)
 static struct str cache_of(const struct req *r)
 {
     static const struct str words[] = {
-        [CACHE_WORD_NONE] = STR(""),         [CACHE_WORD_HIT] = STR("hit"),
-        [CACHE_WORD_MISS] = STR("miss"),     [CACHE_WORD_JOIN] = STR("join"),
-        [CACHE_WORD_STALE] = STR("stale"),   [CACHE_WORD_BYPASS] = STR("bypass"),
+        [CACHE_WORD_NONE] = STR(""),       [CACHE_WORD_HIT] = STR("hit"),
+        [CACHE_WORD_MISS] = STR("miss"),   [CACHE_WORD_JOIN] = STR("join"),
+        [CACHE_WORD_STALE] = STR("stale"), [CACHE_WORD_BYPASS] = STR("bypass"),
     };
 
     return words[r->cache_word];

@@ -13,10 +13,10 @@
 #include "logs/writer.h"
 
 enum access_log_to { /* the first is that of SPEC's `path` alone */
-    ACCESS_LOG_FILE,
-    ACCESS_LOG_STDOUT,
-    ACCESS_LOG_SYSLOG,
-    ACCESS_LOG_JOURNALD
+                     ACCESS_LOG_FILE,
+                     ACCESS_LOG_STDOUT,
+                     ACCESS_LOG_SYSLOG,
+                     ACCESS_LOG_JOURNALD
 };
 
 enum access_log_format { ACCESS_LOG_JSON, ACCESS_LOG_COMBINED };

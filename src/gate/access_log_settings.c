@@ -3,7 +3,7 @@
 #include "gate/access_log.h"
 
 static const char *const places[] = {"file", "stdout", "syslog", "journald",
-                                     NULL};                             /* enum access_log_to */
+                                     NULL};                      /* enum access_log_to */
 static const char *const formats[] = {"json", "combined", NULL}; /* enum access_log_format */
 
 const struct conf_field access_log_fields[] = {

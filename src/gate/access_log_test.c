@@ -46,10 +46,11 @@ static void test_usual(void **state)
                "\"path\":\"/v/movie1/s0.ts\",\"class\":\"segment\",\"uid\":\"u1\","
                "\"stream\":\"movie1\",\"cache\":\"hit\",\"range\":\"bytes=0-9\","
                "\"user_agent\":\"Player/1.0\"}\n");
-    assert_str(line(l, &r, ACCESS_LOG_COMBINED),
-               "192.0.2.7 - u1 [15/Jan/2027:08:00:00 +0000] \"GET /v/movie1/s0.ts HTTP/1.1\" 206 10 "
-               "\"-\" \"Player/1.0\" outcome=partial class=segment stream=\"movie1\" tls=1 "
-               "first_byte=0.000123 total=1.045678 cache=hit range=\"bytes=0-9\"\n");
+    assert_str(
+        line(l, &r, ACCESS_LOG_COMBINED),
+        "192.0.2.7 - u1 [15/Jan/2027:08:00:00 +0000] \"GET /v/movie1/s0.ts HTTP/1.1\" 206 10 "
+        "\"-\" \"Player/1.0\" outcome=partial class=segment stream=\"movie1\" tls=1 "
+        "first_byte=0.000123 total=1.045678 cache=hit range=\"bytes=0-9\"\n");
 }
 
 /* Not even a request: nothing is known but the client. */

@@ -10,21 +10,22 @@
 #include "base/counter.h"
 
 /*    measure      bounds        name in /metrics         text */
-#define MEASURES(X)                                                                             \
-    X(FIRST_BYTE, TIME_BOUNDS, "request_first_byte_seconds",                                    \
-      "time from a request to the head of its answer")                                          \
-    X(DURATION, TIME_BOUNDS, "request_duration_seconds",                                        \
-      "time from a request to the last byte of its answer that was handed to the socket")       \
-    X(SIZE, SIZE_BOUNDS, "response_size_bytes", "body bytes that were handed to sockets, for each " \
-                                                "request")
+#define MEASURES(X)                                                                       \
+    X(FIRST_BYTE, TIME_BOUNDS, "request_first_byte_seconds",                              \
+      "time from a request to the head of its answer")                                    \
+    X(DURATION, TIME_BOUNDS, "request_duration_seconds",                                  \
+      "time from a request to the last byte of its answer that was handed to the socket") \
+    X(SIZE, SIZE_BOUNDS, "response_size_bytes",                                           \
+      "body bytes that were handed to sockets, for each "                                 \
+      "request")
 
 /* Microseconds: 100 us to 2 minutes. */
-#define TIME_BOUNDS                                                                           \
-    100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,    \
+#define TIME_BOUNDS                                                                        \
+    100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, \
         2500000, 5000000, 10000000, 30000000, 120000000
 /* Bytes: 1 KiB to 1 GiB. */
-#define SIZE_BOUNDS                                                                            \
-    1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20,     \
+#define SIZE_BOUNDS                                                                        \
+    1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, \
         256 << 20, 1 << 30
 
 enum measure {
@@ -60,7 +61,8 @@ struct measure_sums {
                                         all */
     uint64_t sum;
 };
-/* Of all threads. A request that ends meanwhile is in all buckets that it belongs to, or in none. */
+/* Of all threads. A request that ends meanwhile is in all buckets that it belongs to, or in none.
+ */
 void measure_read(const struct counter_registry *r, size_t first, enum measure m, unsigned kind,
                   struct measure_sums *ret);
 

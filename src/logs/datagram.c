@@ -59,8 +59,7 @@ static size_t frame(const struct datagram_target *d, char ret[FRAME_MAX])
     size_t n;
 
     if (d->is_journald)
-        return (size_t)snprintf(ret, FRAME_MAX,
-                                "PRIORITY=6\nSYSLOG_IDENTIFIER=hlsgate\nMESSAGE=");
+        return (size_t)snprintf(ret, FRAME_MAX, "PRIORITY=6\nSYSLOG_IDENTIFIER=hlsgate\nMESSAGE=");
     localtime_r(&now, &t);
     n = (size_t)snprintf(ret, FRAME_MAX, "<%d>", PRIORITY);
     n += strftime(ret + n, FRAME_MAX - n, "%b %e %H:%M:%S", &t);

@@ -11,13 +11,13 @@ enum { IN_JSON = 1, IN_QUOTES = 2, IN_BARE = 4 };
 
 /* RFC 3986 3.3: pchar, "/", without "%", which is what escapes here. */
 static const uint8_t harmless[256] = {
-    [' '] = SEEN,       ['#'] = SEEN, ['%'] = SEEN, ['<'] = SEEN, ['>'] = SEEN, ['?'] = SEEN,
-    ['['] = SEEN,       [']'] = SEEN, ['^'] = SEEN, ['`'] = SEEN, ['{'] = SEEN, ['|'] = SEEN,
-    ['}'] = SEEN,       ['!'] = BARE, ['$'] = BARE, ['&'] = BARE, ['\''] = BARE, ['('] = BARE,
-    [')'] = BARE,       ['*'] = BARE, ['+'] = BARE, [','] = BARE, ['-'] = BARE, ['.'] = BARE,
-    ['/'] = BARE,       [':'] = BARE, [';'] = BARE, ['='] = BARE, ['@'] = BARE, ['_'] = BARE,
-    ['~'] = BARE,       ['0' ... '9'] = BARE,       ['A' ... 'Z'] = BARE,
-    ['a' ... 'z'] = BARE,
+    [' '] = SEEN, ['#'] = SEEN,         ['%'] = SEEN,         ['<'] = SEEN,         ['>'] = SEEN,
+    ['?'] = SEEN, ['['] = SEEN,         [']'] = SEEN,         ['^'] = SEEN,         ['`'] = SEEN,
+    ['{'] = SEEN, ['|'] = SEEN,         ['}'] = SEEN,         ['!'] = BARE,         ['$'] = BARE,
+    ['&'] = BARE, ['\''] = BARE,        ['('] = BARE,         [')'] = BARE,         ['*'] = BARE,
+    ['+'] = BARE, [','] = BARE,         ['-'] = BARE,         ['.'] = BARE,         ['/'] = BARE,
+    [':'] = BARE, [';'] = BARE,         ['='] = BARE,         ['@'] = BARE,         ['_'] = BARE,
+    ['~'] = BARE, ['0' ... '9'] = BARE, ['A' ... 'Z'] = BARE, ['a' ... 'z'] = BARE,
 };
 
 static const char hex[] = "0123456789abcdef";

@@ -31,7 +31,7 @@ char *line_bare(char *to, struct str s);
 char *line_raw(char *to, struct str s); /* of our own making */
 char *line_u64(char *to, uint64_t n);
 char *line_fraction(char *to, usec_t at); /* ".045": the milliseconds of its second */
-char *line_msec(char *to, usec_t usec); /* "0.123" */
-char *line_sec(char *to, usec_t usec);  /* "0.000123" */
+char *line_msec(char *to, usec_t usec);   /* "0.123" */
+char *line_sec(char *to, usec_t usec);    /* "0.000123" */
 
 #endif

@@ -31,9 +31,9 @@ static void test_json(void **state)
         {STR("a\nb\rc\td\x1b[2Je\x7f"), "a\\u000ab\\u000dc\\u0009d\\u001b[2Je\\u007f"},
         {STR("\0"), "\\u0000"},
         {STR("\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x8e\xac"), "\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x8e\xac"},
-        {STR("\xc2\x85|\xc2\x9b"), "\\u0085|\\u009b"},             /* next line, CSI */
-        {STR("\xe2\x80\xa8\xe2\x80\xa9"), "\\u2028\\u2029"},       /* line, paragraph separator */
-        {STR("\xe2\x80\xae\xe2\x81\xa6"), "\\u202e\\u2066"},       /* right-to-left */
+        {STR("\xc2\x85|\xc2\x9b"), "\\u0085|\\u009b"},       /* next line, CSI */
+        {STR("\xe2\x80\xa8\xe2\x80\xa9"), "\\u2028\\u2029"}, /* line, paragraph separator */
+        {STR("\xe2\x80\xae\xe2\x81\xa6"), "\\u202e\\u2066"}, /* right-to-left */
         {STR("\xff\xc3\xa9\xe4\xb8"), "\\\\xff\xc3\xa9\\\\xe4\\\\xb8"}, /* not UTF-8 */
     };
 

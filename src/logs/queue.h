@@ -28,8 +28,8 @@ bool line_queue_put(struct line_queue *q, struct str line);
 /* Is there more in it than its half? On the producer's thread. */
 bool line_queue_is_filling(const struct line_queue *q);
 
-/* On the consumer's thread: moves whole lines to `to`, as many as `room` (at least LINE_BYTES_MAX) holds.
- * How many bytes. */
+/* On the consumer's thread: moves whole lines to `to`, as many as `room` (at least LINE_BYTES_MAX)
+ * holds. How many bytes. */
 size_t line_queue_take(struct line_queue *q, char *to, size_t room);
 bool line_queue_is_empty(const struct line_queue *q);
 

@@ -20,8 +20,8 @@ struct line_target {
     enum line_target_kind kind;
     int fd;
     bool is_regular, is_socket;
-    bool is_torn;       /* the last byte that was taken is not a line's end */
-    bool must_end_line; /* ... and the rest of that line never comes */
+    bool is_torn;                    /* the last byte that was taken is not a line's end */
+    bool must_end_line;              /* ... and the rest of that line never comes */
     struct datagram_target datagram; /* syslog and journald */
 };
 

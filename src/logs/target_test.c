@@ -84,7 +84,8 @@ static void test_full_pipe_is_waited_for(void **state)
     close(saved);
 }
 
-/* The file system takes half of a line and then no more: the next one begins on a line of its own. */
+/* The file system takes half of a line and then no more: the next one begins on a line of its own.
+ */
 static void test_torn_line_is_ended(void **state)
 {
     struct test_place p;

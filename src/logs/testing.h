@@ -30,8 +30,7 @@ static inline void place_remove(struct test_place *p)
 
 static inline struct line_target *target_at(enum line_target_kind kind, const char *path)
 {
-    struct line_target_options o = {
-        .kind = kind, .path = str_of(path), .socket = str_of(path)};
+    struct line_target_options o = {.kind = kind, .path = str_of(path), .socket = str_of(path)};
     struct line_target *t = NULL;
     struct buf error;
 

@@ -261,10 +261,10 @@ static void say(struct line_writer *w, uint64_t now_dropped, uint64_t now_lost)
     else if (now_dropped == w->told_dropped)
         snprintf(text, sizeof text, "access log: it is written again");
     if (now_dropped > w->told_dropped)
-        snprintf(text + n, sizeof text - (size_t)n,
-                 "%s%llu lines are dropped: it is written more slowly than they come",
-                 n > 0 ? "; " : "access log: ",
-                 (unsigned long long)(now_dropped - w->told_dropped));
+        snprintf(
+            text + n, sizeof text - (size_t)n,
+            "%s%llu lines are dropped: it is written more slowly than they come",
+            n > 0 ? "; " : "access log: ", (unsigned long long)(now_dropped - w->told_dropped));
     w->tell(text);
 }
 

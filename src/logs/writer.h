@@ -23,13 +23,15 @@ struct line_writer_options {
 struct line_writer *line_writer_new(const struct line_writer_options *o);
 int line_writer_start(struct line_writer *w) MUST_CHECK; /* -errno: no thread */
 
-/* On the one thread that has this queue. `line` ends in its only line feed; at most LINE_BYTES_MAX. */
+/* On the one thread that has this queue. `line` ends in its only line feed; at most LINE_BYTES_MAX.
+ */
 void line_writer_put(struct line_writer *w, unsigned queue, struct str line);
 
 /*
- * From any thread but the writer's: lines go to `t` from now on, which is taken; NULL: nowhere. What
- * has been written of a batch stays where it is, the rest follows to `t`, whole lines only: none is
- * in both, or in neither. To reopen a file that was renamed, open it again and hand it over.
+ * From any thread but the writer's: lines go to `t` from now on, which is taken; NULL: nowhere.
+ * What has been written of a batch stays where it is, the rest follows to `t`, whole lines only:
+ * none is in both, or in neither. To reopen a file that was renamed, open it again and hand it
+ * over.
  */
 void line_writer_turn_to(struct line_writer *w, struct line_target *t);
 

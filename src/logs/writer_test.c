@@ -175,7 +175,7 @@ static void test_turned_to_another_target_while_stuck(void **state)
     put(w, 0, "last\n");
     s = end(&w);
     text = text_of_file(file.path);
-    assert_true(str_ends(text, STR("\nlast\n")) || str_eq(text, STR("last\n")));
+    assert_true(str_find(text, STR("last\n")) >= 0);
     assert_int_equal((text.n - strlen("last\n")) % LINE_BYTES_MAX, 0);
     assert_true(s.lost <= 1);
     free((void *)(uintptr_t)text.p);
