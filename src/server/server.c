@@ -265,6 +265,7 @@ static void block_signals(sigset_t *ret)
         sigaddset(ret, signals[i]);
     pthread_sigmask(SIG_BLOCK, ret, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of that write, no reason to die */
 }
 
 static int next_signal(const sigset_t *set)
