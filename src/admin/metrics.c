@@ -1,7 +1,7 @@
 /*
- * GET /metrics: everything that is counted, for Prometheus. Counters of all workers are summed here,
- * when somebody looks. What labels may say is bounded by the configuration and the tables of the
- * source: no uid, no path, no client.
+ * GET /metrics: everything that is counted, for Prometheus. Counters of all workers are summed
+ * here, when somebody looks. What labels may say is bounded by the configuration and the tables of
+ * the source: no uid, no path, no client.
  */
 #include "admin/endpoints.h"
 

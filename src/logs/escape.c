@@ -72,15 +72,6 @@ char *line_bare(char *to, struct str s)
 
 /* ---- JSON ---- */
 
-/* Bytes of the character that `s` begins with; 0: it begins with none. */
-static size_t utf8_char(struct str s)
-{
-    for (size_t n = 1; n <= MIN(s.n, (size_t)4); n++)
-        if (str_is_utf8(str_first(s, n)))
-            return n;
-    return 0;
-}
-
 /* Of valid UTF-8; only those of two and three bytes matter here. */
 static uint32_t code_point(struct str c)
 {
@@ -127,7 +118,7 @@ char *line_json(char *to, struct str s)
         s = str_skip(s, run.n);
         if (s.n == 0)
             break;
-        n = utf8_char(s);
+        n = str_utf8_char(s);
         to = n > 0 ? json_char(to, str_first(s, n)) : hex_byte(to, "\\\\x", (uint8_t)s.p[0]);
         s = str_skip(s, MAX(n, (size_t)1));
     }
