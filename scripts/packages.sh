@@ -50,6 +50,7 @@ test    php-cli             runs the PHP example of the documents
 test    redis-server        the store of several instances, killed and started again
 test    redis-sentinel      watches it
 test    haproxy             in front of several instances
+test    prometheus          promtool: checks metrics, alerts and their tests
 cluster redis-server        make run-cluster: the state that the instances share
 cluster redis-sentinel      watches it
 cluster haproxy             in front of the instances

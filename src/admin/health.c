@@ -9,6 +9,7 @@
 #include "admin/store_json.h"
 #include "base/log.h"
 #include "gate/coded.h"
+#include "logs/writer.h"
 
 static int64_t counted(const struct req *r, int stat)
 {
@@ -203,6 +204,18 @@ static void put_disk(json_t *o, struct disk *disk)
     json_put(o, "disk", d);
 }
 
+static void put_access_log(const struct line_writer *lines, json_t *o)
+{
+    struct line_writer_stats s;
+    json_t *log = json_object();
+
+    line_writer_stats(lines, &s);
+    json_put_int(log, "lines", (int64_t)s.accepted);
+    json_put_int(log, "dropped", (int64_t)s.dropped);
+    json_put_int(log, "lost", (int64_t)s.lost);
+    json_put(o, "access_log", log);
+}
+
 const struct step *run_stats(struct req *r)
 {
     json_t *o = json_object();
@@ -218,5 +231,6 @@ const struct step *run_stats(struct req *r)
     put_disk(o, r->worker->gate->disk);
     json_put(o, "store", json_of_store(&store));
     json_put_int(o, "log_dropped", (int64_t)log_dropped());
+    put_access_log(r->worker->gate->lines, o);
     return api_answer(r, OUT_OK, o);
 }

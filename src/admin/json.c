@@ -44,15 +44,6 @@ void json_put_bool(json_t *object, const char *name, bool value)
     json_put(object, name, json_boolean(value));
 }
 
-/* Bytes of the character that `s` begins with; 0: it begins with none. */
-static size_t utf8_char(struct str s)
-{
-    for (size_t n = 1; n <= MIN(s.n, (size_t)4); n++)
-        if (str_is_utf8(str_first(s, n)))
-            return n;
-    return 0;
-}
-
 static json_t *escaped(struct str s)
 {
     struct buf b;
@@ -60,7 +51,7 @@ static json_t *escaped(struct str s)
 
     buf_init(&b, s.n * strlen("\\xff") + 1); /* and the NUL of printf */
     while (s.n > 0) {
-        size_t n = utf8_char(s);
+        size_t n = str_utf8_char(s);
 
         if (n > 0)
             buf_add(&b, str_first(s, n));

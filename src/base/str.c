@@ -169,3 +169,8 @@ bool str_is_utf8(struct str s)
     }
     return true;
 }
+
+size_t str_utf8_char(struct str s)
+{
+    return s.n > 0 ? utf8_sequence((const unsigned char *)s.p, s.n) : 0;
+}

@@ -83,5 +83,7 @@ bool str_eq_secret(struct str a, struct str b);
 
 /* Well-formed UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool str_is_utf8(struct str s);
+/* Bytes of the character that `s` begins with; 0: it begins with none. */
+size_t str_utf8_char(struct str s);
 
 #endif

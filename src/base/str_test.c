@@ -65,6 +65,17 @@ static void test_numbers(void **state)
     }
 }
 
+static void test_utf8_char(void **state)
+{
+    assert_int_equal(str_utf8_char(STR("")), 0);
+    assert_int_equal(str_utf8_char(STR("ab")), 1);
+    assert_int_equal(str_utf8_char(STR("\xc3\xa9z")), 2);
+    assert_int_equal(str_utf8_char(STR("\xe4\xb8\xad\xff")), 3);
+    assert_int_equal(str_utf8_char(STR("\xf0\x9f\x8e\xac")), 4);
+    assert_int_equal(str_utf8_char(STR("\xe4\xb8")), 0);
+    assert_int_equal(str_utf8_char(STR("\xffz")), 0);
+}
+
 static void test_utf8(void **state)
 {
     assert_true(str_is_utf8(STR("plain \xc3\xa9 \xe4\xb8\xad \xf0\x9f\x8e\xac")));
@@ -76,4 +87,5 @@ static void test_utf8(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_compare), cmocka_unit_test(test_find), cmocka_unit_test(test_split),
-          cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8))
+          cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
+          cmocka_unit_test(test_utf8_char))

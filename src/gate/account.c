@@ -1,7 +1,9 @@
-/* The end of every request: counted, remembered, and, when it was refused, logged. */
+/* The end of every request: counted, measured, remembered, written to the access log, and, when it
+ * was refused, said on stderr. */
 #include "gate/steps.h"
 
 #include "base/log.h"
+#include "gate/access_log.h"
 #include "gate/journal.h"
 
 static uint8_t copy_cut(char *to, size_t room, struct str from)
@@ -13,12 +15,13 @@ static uint8_t copy_cut(char *to, size_t room, struct str from)
     return (uint8_t)n;
 }
 
-static void fill_record(const struct req *r, usec_t now, struct journal_record *rec)
+static void fill_record(const struct req *r, const struct access_times *t,
+                        struct journal_record *rec)
 {
     const struct http_head *h = &r->head;
 
-    rec->at = clock_unix_usec();
-    rec->duration = now - r->began;
+    rec->at = t->at;
+    rec->duration = t->total;
     rec->bytes = r->sent;
     rec->client = r->client;
     rec->status = outcome_row(r->outcome)->status;
@@ -36,12 +39,12 @@ static bool is_replay(enum outcome o)
     return o == OUT_TOKEN_OTHER_VIEWER || o == OUT_TOKEN_USED_UP || o == OUT_BROWSER_LIMIT;
 }
 
-static void remember(struct req *r, const struct outcome_row *row)
+static void remember(struct req *r, const struct outcome_row *row, const struct access_times *t)
 {
     struct journal *j = r->worker->journal;
     struct journal_record rec;
 
-    fill_record(r, clock_monotonic(), &rec);
+    fill_record(r, t, &rec);
     journal_add(j, JOURNAL_RECENT, &rec);
     if (row->class == DENIED)
         journal_add(j, JOURNAL_DENIED, &rec);
@@ -67,6 +70,26 @@ static void log_request(struct req *r, const struct outcome_row *row)
              STR_FMT(uid), STR_FMT(user_agent));
 }
 
+/* The loop's time may be older than that of a request's own clock, never younger. */
+static struct access_times times_of(const struct req *r)
+{
+    struct access_times t = {.at = clock_unix_usec(), .total = clock_monotonic() - r->began};
+
+    t.first_byte = r->answered > 0 ? r->answered - r->began : ACCESS_NEVER;
+    return t;
+}
+
+static void measure(struct req *r, const struct access_times *t)
+{
+    struct counters *c = r->worker->counters;
+    unsigned kind = r->endpoint != NULL ? MEASURE_API : (unsigned)r->class;
+
+    if (t->first_byte != ACCESS_NEVER)
+        measure_take(c, STAT_FIRST_MEASURE, MEASURE_FIRST_BYTE, kind, t->first_byte);
+    measure_take(c, STAT_FIRST_MEASURE, MEASURE_DURATION, kind, t->total);
+    measure_take(c, STAT_FIRST_MEASURE, MEASURE_SIZE, kind, r->sent);
+}
+
 static void count(struct req *r)
 {
     struct gate_worker *w = r->worker;
@@ -83,11 +106,15 @@ static void count(struct req *r)
 const struct step *step_account(struct req *r)
 {
     const struct outcome_row *row = outcome_row(r->outcome);
+    struct access_times times;
 
     if (r->is_dry)
         return STEP(END);
+    times = times_of(r);
     count(r);
-    remember(r, row);
+    measure(r, &times);
+    remember(r, row, &times);
+    access_log_add(r->worker->access_log, r, &times);
     if ((row->class != SERVED || r->is_unchecked) && log_wants(LOG_INFO))
         log_request(r, row);
     return STEP(END);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "gate/access_log.h"
 #include "gate/compress.h"
 #include "gate/fill.h"
 #include "gate/journal.h"
@@ -75,6 +76,7 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->scratch = token_scratch_new();
     w->viewers = viewer_cache_new();
     w->journal = journal_new();
+    w->access_log = access_log_new(g->lines, number);
     w->compressor = compressor_new();
     w->counters = counters_new(&g->counters, STAT_COUNT);
     list_init(&w->requests);
@@ -117,6 +119,7 @@ void gate_worker_free(struct gate_worker **w)
     token_scratch_free(&old->scratch);
     viewer_cache_free(&old->viewers);
     journal_free(&old->journal);
+    access_log_free(&old->access_log);
     compressor_free(&old->compressor);
     free(old);
 }

@@ -22,7 +22,9 @@
 
 struct req;
 struct step;
+struct access_log;
 struct journal;
+struct line_writer;
 struct viewer_cache;
 struct compressor;
 
@@ -43,11 +45,13 @@ struct api {
 };
 
 struct gate {
-    struct cache *cache;   /* not owned */
-    struct disk *disk;     /* not owned; NULL: no disk tier */
-    struct store *store;   /* not owned */
-    const struct api *api; /* not owned; NULL: no API */
-    atomic_uint purges;    /* so far (purge.h) */
+    struct cache *cache;       /* not owned */
+    struct disk *disk;         /* not owned; NULL: no disk tier */
+    struct store *store;       /* not owned */
+    const struct api *api;     /* not owned; NULL: no API */
+    struct line_writer *lines; /* of the access log, a queue for each worker; not owned; NULL: none.
+                                  Set before the workers are made */
+    atomic_uint purges;        /* so far (purge.h) */
     struct counter_registry counters;
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
@@ -77,6 +81,7 @@ struct gate_worker {
     struct token_scratch *scratch;
     struct viewer_cache *viewers;
     struct journal *journal;
+    struct access_log *access_log;
     struct compressor *compressor;
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */

@@ -179,6 +179,7 @@ const struct step *step_send(struct req *r)
 
     if (r->door != NULL && r->door->hsts.n > 0)
         req_add_field(r, STR("Strict-Transport-Security"), r->door->hsts); /* RFC 6797 7.1 */
+    r->answered = clock_monotonic();
     n = r->transport->respond(r);
     if (n == 0)
         return STEP(WAIT);

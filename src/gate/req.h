@@ -152,7 +152,8 @@ struct req {
     struct buf content_buf; /* filled by the transport; at most REQ_CONTENT_MAX */
     struct str content;     /* complete */
     usec_t began;
-    unix_t now; /* one time for all checks */
+    usec_t answered; /* when its answer's head was handed to the transport; 0: not yet */
+    unix_t now;      /* one time for all checks */
 
     /* route, classify */
     const struct endpoint *endpoint; /* NULL: not the API */

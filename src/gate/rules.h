@@ -57,6 +57,7 @@ struct proxy_rules {
 };
 
 struct api_settings; /* admin's */
+struct access_log_settings;
 
 struct rules {
     struct class_rules classes;
@@ -79,6 +80,7 @@ struct rules {
     uint64_t max_in_memory, max_playlist; /* bytes */
     struct cache_rules cache;
     struct compress_rules compression;
+    const struct access_log_settings *access_log; /* borrowed from the snapshot; NULL: none */
     const struct api_settings *api; /* for admin; borrowed from the snapshot; NULL: no API */
 };
 

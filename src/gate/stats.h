@@ -1,11 +1,13 @@
 /*
  * Counters and gauges of the gate: one row each, summed over the workers when somebody looks
- * (base/counter.h). After them stand one counter for each outcome and each path class.
+ * (base/counter.h). After them stand one counter for each outcome and each path class, and the
+ * histograms.
  */
 #ifndef GATE_STATS_H
 #define GATE_STATS_H
 
 #include "access/policy.h"
+#include "gate/measures.h"
 #include "gate/outcome.h"
 
 /* clang-format off */
@@ -66,7 +68,8 @@ enum gate_stat {
         STAT_FIRST_OUTCOME,
     STAT_FIRST_CLASS = STAT_FIRST_OUTCOME + OUTCOME_COUNT, /* requests by class */
     STAT_FIRST_CLASS_BYTES = STAT_FIRST_CLASS + CLASS_COUNT,
-    STAT_COUNT = STAT_FIRST_CLASS_BYTES + CLASS_COUNT
+    STAT_FIRST_MEASURE = STAT_FIRST_CLASS_BYTES + CLASS_COUNT, /* histograms (measures.h) */
+    STAT_COUNT = STAT_FIRST_MEASURE + MEASURE_CELLS
 };
 
 enum stat_kind { STAT_IS_GAUGE, STAT_IS_COUNTER };

@@ -23,7 +23,8 @@ struct server {
     const char *config;
     struct store *store;
     struct cache *cache;
-    struct disk *disk; /* NULL: none */
+    struct disk *disk;         /* NULL: none */
+    struct line_writer *lines; /* of the access log */
     struct gate gate;
     struct connection_limit limit;
     struct tls_tickets *tickets; /* not owned: entrances use them */
@@ -62,6 +63,59 @@ static int open_disk(const struct snapshot *snapshot, struct disk **ret, struct 
                               .max_index = DISK_MAX_INDEX};
 
     return c->disk.path.n > 0 ? disk_open(&s, ret, error) : 0;
+}
+
+/* ---- the access log ---- */
+
+static void tell(const char *sentence)
+{
+    log_warn("%s", sentence);
+}
+
+/* 0 with NULL when there is none. */
+static int open_access_log(const struct snapshot *s, struct line_target **ret, struct buf *error)
+{
+    const struct access_log_settings *a = &s->settings.log.access;
+    struct line_target_options o;
+
+    *ret = NULL;
+    if (!access_log_is_on(a))
+        return 0;
+    o = access_log_target(a);
+    return line_target_open(&o, ret, error);
+}
+
+static int start_access_log(struct server *s, struct buf *error)
+{
+    struct line_writer_options o = {.queues = s->worker_count,
+                                    .queue_bytes = s->snapshot->settings.log.access.queue,
+                                    .tell = tell};
+    struct line_target *target;
+    int r = open_access_log(s->snapshot, &target, error);
+
+    if (r < 0)
+        return r;
+    s->lines = line_writer_new(&o);
+    line_writer_turn_to(s->lines, target);
+    r = line_writer_start(s->lines);
+    if (r < 0)
+        buf_printf(error, "cannot start a thread: %s", strerror(-r));
+    return r;
+}
+
+/* Opened anew: after a rotation the lines go to the new file. What cannot be opened leaves all as
+ * it is. */
+static void turn_access_log(struct server *s, const struct snapshot *to, const char *signal)
+{
+    struct line_target *target;
+    struct buf error;
+
+    buf_init(&error, ERRORS_CAP);
+    if (open_access_log(to, &target, &error) == 0)
+        line_writer_turn_to(s->lines, target);
+    else
+        log_error("%s: %.*s; it goes on where it was", signal, STR_FMT(buf_str(&error)));
+    buf_done(&error);
 }
 
 /* ---- listening ---- */
@@ -200,8 +254,8 @@ static void log_certificates(const struct snapshot *s)
 
 /* ---- signals ---- */
 
-/* Blocked in every thread, taken by this one. SIGUSR1 is how the joining thread says that it is
- * done. */
+/* Blocked in every thread, taken by this one. SIGUSR1 is also how the joining thread says that it
+ * is done. */
 static void block_signals(sigset_t *ret)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -211,6 +265,7 @@ static void block_signals(sigset_t *ret)
         sigaddset(ret, signals[i]);
     pthread_sigmask(SIG_BLOCK, ret, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of that write, no reason to die */
 }
 
 static int next_signal(const sigset_t *set)
@@ -234,6 +289,7 @@ static void reload(struct server *s)
         log_lines(buf_str(&errors));
     } else {
         log_set_level((enum log_level)next->settings.log.level);
+        turn_access_log(s, next, "SIGHUP");
         store_set_rules(s->store, &next->rules->store);
         rules_inherit(next->rules, s->snapshot->rules);
         for (unsigned i = 0; i < s->started_count; i++)
@@ -258,6 +314,8 @@ static int next_order(struct server *s, const sigset_t *set, const atomic_bool *
             return 0;
         if (sig == SIGHUP && !s->is_ending)
             reload(s);
+        if (sig == SIGUSR1)
+            turn_access_log(s, s->snapshot, "SIGUSR1");
     }
 }
 
@@ -333,6 +391,8 @@ static int prepare(struct server *s)
         r = open_store(s, &error);
     if (r == 0)
         r = open_disk(s->snapshot, &s->disk, &error);
+    if (r == 0)
+        r = start_access_log(s, &error);
     if (r < 0)
         log_lines(buf_str(&error));
     buf_done(&error);
@@ -345,6 +405,9 @@ static void unmake(struct server *s)
         worker_free(&s->workers[i]);
     free(s->workers);
     free(s->gate.workers);
+    if (s->lines != NULL)
+        line_writer_stop(s->lines);
+    line_writer_free(&s->lines);
     gate_done(&s->gate);
     cache_free(&s->cache);
     disk_close(&s->disk);
@@ -394,6 +457,7 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
         s.api = admin_api();
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
+        s.gate.lines = s.lines;
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);
@@ -424,6 +488,7 @@ static int try_store(const struct snapshot *s, struct buf *error)
 int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
 {
     struct disk *disk = NULL;
+    struct line_target *lines = NULL;
     int result = check_addresses(snapshot, ret_errors);
 
     if (try_store(snapshot, ret_errors) < 0) {
@@ -435,5 +500,10 @@ int server_try(const struct snapshot *snapshot, struct buf *ret_errors)
         result = -1;
     }
     disk_close(&disk);
+    if (open_access_log(snapshot, &lines, ret_errors) < 0) {
+        buf_add_char(ret_errors, '\n');
+        result = -1;
+    }
+    line_target_close(&lines);
     return result;
 }

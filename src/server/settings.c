@@ -154,6 +154,8 @@ static const struct conf_field log_fields[] = {
            .reload = true,
            .doc = "How much goes to stderr. From `info` on, every refused request is a line with "
                   "its reason."),
+    CONF_SECTION(struct log_settings, access, access_log_fields,
+                 .doc = "The access log: a line for every request that is over."),
     CONF_END,
 };
 
@@ -197,6 +199,6 @@ const struct conf_field settings_fields[] = {
     CONF_SECTION_AS(struct settings, gate.cors, "cors", cors_fields,
                     .doc = "Cross-origin resource sharing."),
     CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),
-    CONF_SECTION(struct settings, log, log_fields, .doc = "The log on stderr."),
+    CONF_SECTION(struct settings, log, log_fields, .doc = "The logs."),
     CONF_END,
 };

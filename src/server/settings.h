@@ -5,6 +5,7 @@
 #include "admin/settings.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "gate/access_log.h"
 #include "gate/rules.h"
 #include "net/listener.h"
 #include "server/store_settings.h"
@@ -45,6 +46,7 @@ struct http_settings {
 
 struct log_settings {
     int level; /* enum log_level */
+    struct access_log_settings access;
 };
 
 struct settings {

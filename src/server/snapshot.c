@@ -59,8 +59,10 @@ static int load(struct snapshot *s, const char *path, struct tls_tickets *ticket
     if (tickets != NULL && make_entrances(s, tickets, report) < 0)
         return -1;
     r = rules_new(&s->arena, &s->settings.gate, &s->settings.proxies, report, s->source, &s->rules);
-    if (r == 0)
+    if (r == 0) {
         s->rules->api = &s->settings.api;
+        s->rules->access_log = &s->settings.log.access;
+    }
     return r;
 }
 
