@@ -5,8 +5,10 @@
 
 #include "base/log.h"
 #include "gate/compress.h"
+#include "gate/delay.h"
 #include "gate/fill.h"
 #include "gate/journal.h"
+#include "gate/transfers.h"
 #include "gate/viewer_cache.h"
 
 void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
@@ -76,6 +78,8 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->viewers = viewer_cache_new();
     w->journal = journal_new();
     w->compressor = compressor_new();
+    w->transfers = transfers_new();
+    w->delays = delay_queue_new(loop);
     w->counters = counters_new(&g->counters, STAT_COUNT);
     list_init(&w->requests);
     list_init(&w->fills);
@@ -118,5 +122,6 @@ void gate_worker_free(struct gate_worker **w)
     viewer_cache_free(&old->viewers);
     journal_free(&old->journal);
     compressor_free(&old->compressor);
+    transfers_free(&old->transfers);
     free(old);
 }

@@ -25,6 +25,7 @@ struct step;
 struct journal;
 struct viewer_cache;
 struct compressor;
+struct transfers;
 
 /* One path of the API. The table and what stands behind it are admin's. */
 struct endpoint {
@@ -32,6 +33,7 @@ struct endpoint {
     unsigned methods; /* 1 << HTTP_GET | ... ; HEAD comes with GET, OPTIONS with all */
     int scope;        /* enum api_scope: what the key must at least allow */
     const struct step *(*run)(struct req *r);
+    bool asks_origin; /* it waits for an origin, where others wait for the store */
 };
 
 struct api {
@@ -78,8 +80,10 @@ struct gate_worker {
     struct viewer_cache *viewers;
     struct journal *journal;
     struct compressor *compressor;
-    struct counters *counters; /* enum gate_stat */
-    struct list requests;      /* live ones */
+    struct transfers *transfers;   /* answers on their way (transfers.h) */
+    struct deadline_queue *delays; /* the loop's (delay.h) */
+    struct counters *counters;     /* enum gate_stat */
+    struct list requests;          /* live ones */
     struct origin_worker origins;
     struct list fetches; /* objects on their way from HTTP origins (fetch.h) */
     struct list fills;   /* files on their way into the cache */
