@@ -54,6 +54,8 @@ const struct step *api_answer(struct req *r, enum outcome o, json_t *value)
     if (text.p == NULL)
         return req_fail(r, OUT_INTERNAL);
     req_add_field(r, STR("Cache-Control"), STR("no-store"));
+    /* What peers sent is in there: no browser may take it for anything but JSON. */
+    req_add_field(r, STR("X-Content-Type-Options"), STR("nosniff"));
     return compress_reply(r, o, STR("application/json"), text);
 }
 

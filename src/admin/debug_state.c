@@ -18,22 +18,17 @@ static json_t *json_of_viewer(const struct question *q)
     return o;
 }
 
-static const struct step *ask(struct req *r, unsigned checks_of_stream, unsigned checks_of_any,
-                              const struct step *(*answer)(struct question *q))
+/* What is asked of the store is the caller's to say. False: `ret_refusal` is the answer. */
+static bool take(struct req *r, struct question *q, const struct step **ret_refusal)
 {
-    struct question *q = ARENA_NEW(&r->arena, struct question);
     struct input in;
 
-    if (q == NULL)
-        return req_fail(r, OUT_INTERNAL);
     q->req = r;
-    q->answer = answer;
     input_from_query(&in, &r->arena, r->url.query);
     question_take(q, &in);
     if (input_is_wrong(&in))
-        return api_error(r, OUT_API_BAD_REQUEST, in.error);
-    q->a.checks = q->a.stream_key.n > 0 ? checks_of_stream : checks_of_any;
-    return question_ask(q);
+        *ret_refusal = api_error(r, OUT_API_BAD_REQUEST, in.error);
+    return !input_is_wrong(&in);
 }
 
 /* ---- GET /debug/ip-whitelist ---- */
@@ -52,7 +47,18 @@ static const struct step *answer_grant(struct question *q)
 
 const struct step *run_ip_whitelist(struct req *r)
 {
-    return ask(r, ADMIT_GRANT, ADMIT_GRANT_IP, answer_grant);
+    static const uint8_t nobody[VIEWER_ID_LEN]; /* no live session is to speak for the grant */
+    struct question *q = ARENA_NEW(&r->arena, struct question);
+    const struct step *refusal;
+
+    if (q == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    if (!take(r, q, &refusal))
+        return refusal;
+    q->a.viewer = nobody;
+    q->a.checks = q->a.stream_key.n > 0 ? ADMIT_GRANT : ADMIT_GRANT_IP;
+    q->answer = answer_grant;
+    return question_ask(q);
 }
 
 /* ---- GET /debug/session ---- */
@@ -82,5 +88,14 @@ static const struct step *answer_session(struct question *q)
 
 const struct step *run_debug_session(struct req *r)
 {
-    return ask(r, ADMIT_SESSION, ADMIT_SESSION, answer_session);
+    struct question *q = ARENA_NEW(&r->arena, struct question);
+    const struct step *refusal;
+
+    if (q == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    if (!take(r, q, &refusal))
+        return refusal;
+    q->a.checks = ADMIT_SESSION;
+    q->answer = answer_session;
+    return question_ask(q);
 }

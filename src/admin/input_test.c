@@ -61,7 +61,7 @@ static void test_fields_of_json(void **state)
         {STR("{\"uid\": \"a\", " REST ", \"x\": [{\"y\": 1, \"y\": 1}]}"), "y: stands twice"},
         {STR("{\"uid\": \"a\",\n \"a name longer than twenty\": 1, \"a name longer than twenty\": "
              "1}"),
-         "content: a name stands twice, at line 2, column 59"},
+         "content: a name stands twice, at line 2, column 60"},
         {STR("{\"uid\": \"\\u0000\", " REST "}"), NO_OBJECT},
         {STR("{\"uid\": \"\xc3\x28\", " REST "}"), NO_OBJECT},
         {STR("{\"uid\": \"u\", " REST "} x"), NO_OBJECT},

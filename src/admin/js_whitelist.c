@@ -75,14 +75,15 @@ static struct ip_net whole_net(const struct ip *ip)
     return ip_mask(ip, ip->family == IP_V4 ? 32 : 128);
 }
 
-/* Both spellings are in use: `js_path` by pages, `jsPath` by back ends. */
+/* Both spellings are in use: `js_path` by pages, `jsPath` by back ends. One must be there: "" means
+ * every static file, and so must not a word that was spelt wrong. */
 static struct str take_js_path(struct input *in)
 {
-    struct str path = input_str(in, "js_path", INPUT_OPTIONAL, INPUT_PATH_MAX);
+    struct str path = input_str(in, "jsPath", INPUT_OPTIONAL, INPUT_PATH_MAX);
 
     if (path.p == NULL)
-        path = input_str(in, "jsPath", INPUT_OPTIONAL, INPUT_PATH_MAX);
-    return path.p != NULL ? path : STR("");
+        path = input_str(in, "js_path", INPUT_PRESENT, INPUT_PATH_MAX);
+    return path;
 }
 
 /* For the one who asks. */
@@ -120,9 +121,9 @@ static const struct step *put_signed(struct js_put *p, struct input *in)
     unix_t expires;
     struct str sign;
 
-    take_grant(in, p);
-    expires = input_unix_time(in, "expires", INPUT_NOT_EMPTY);
     sign = input_str(in, "sign", INPUT_NOT_EMPTY, JS_SIGN_MAX);
+    expires = input_unix_time(in, "expires", INPUT_NOT_EMPTY);
+    take_grant(in, p);
     if (input_is_wrong(in))
         return api_error(r, OUT_API_BAD_REQUEST, in->error);
     v = js_verify(&r->arena, settings_of(r)->secret.bytes, p->g.uid, p->js_path, expires, sign,
@@ -161,7 +162,7 @@ const struct step *run_js_whitelist(struct req *r)
 {
     AUTO(input_done) struct input in;
     struct js_put *p = ARENA_NEW(&r->arena, struct js_put);
-    bool is_post = r->head.method == HTTP_POST;
+    bool is_post = r->head.method == HTTP_POST, is_signed;
 
     if (is_post)
         input_from_json(&in, &r->arena, r->content);
@@ -170,7 +171,8 @@ const struct step *run_js_whitelist(struct req *r)
     if (p == NULL)
         return req_fail(r, OUT_INTERNAL);
     p->r = r;
-    if (is_post && r->head.known[FIELD_AUTHORIZATION].n > 0)
+    is_signed = input_str(&in, "sign", INPUT_OPTIONAL, INPUT_PATH_MAX).p != NULL;
+    if (is_post && (!is_signed || r->head.known[FIELD_AUTHORIZATION].n > 0))
         return put_by_key(p, &in);
     return put_signed(p, &in);
 }
