@@ -207,7 +207,8 @@ bool req_is_fed_by_origin(const struct req *r)
 {
     const struct flight *f = r->reader.flight;
 
-    return (f != NULL && flight_state(f) < FLIGHT_LANDED) || r->alone != NULL || r->is_passing;
+    return (f != NULL && flight_state(f) < FLIGHT_LANDED) || r->alone != NULL || r->is_passing ||
+           (r->endpoint != NULL && r->endpoint->asks_origin);
 }
 
 void req_expire(struct req *r)
