@@ -14,7 +14,8 @@
 enum {
     LIST_DEFAULT = 100,
     LIST_MAX = 1000,
-    /* looked through for the one to be ended; with its uid nobody has so many */
+    /* looked through for the one to be ended, or a request could keep the store at work for long;
+     * with its uid nobody has so many */
     SEARCH_MAX = 5000,
 };
 
@@ -144,7 +145,10 @@ static const struct step *after_search(struct ending *e, int err)
         e->end.id = str_of(s->id);
         return start_end(e);
     }
-    return api_error(e->r, OUT_NOT_FOUND, STR("session: no live session is named so"));
+    return api_error(e->r, OUT_NOT_FOUND,
+                     e->search.count < SEARCH_MAX
+                         ? STR("session: no live session is named so")
+                         : STR("session: there are too many to look through, give its uid, too"));
 }
 
 static void on_searched(struct op *op, int err)

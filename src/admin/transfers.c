@@ -7,12 +7,6 @@
 
 enum { SHOWN_DEFAULT = 100 };
 
-static const struct str method_names[] = {
-#define X(name, text) STR(text),
-    HTTP_METHODS(X)
-#undef X
-};
-
 static double msec(usec_t t)
 {
     return (double)t / (double)USEC_PER_MSEC;
@@ -37,7 +31,7 @@ static json_t *json_of_transfer(const struct transfer_view *v)
     json_put(o, "client_ip", json_of_ip(&v->client));
     json_put(o, "viewer", json_of_hex(v->viewer, sizeof v->viewer));
     json_put_str(o, "user_agent", (struct str){v->ua, v->ua_n});
-    json_put_str(o, "method", method_names[v->method]);
+    json_put_str(o, "method", http_method_name(v->method));
     json_put_str(o, "path", (struct str){v->path, v->path_n});
     json_put_str(o, "stream_key", (struct str){v->stream_key, v->key_n});
     json_put_str(o, "class", class_word(v->class));

@@ -36,11 +36,6 @@ static uint64_t slot_of_key(const struct embedded *e, enum grant_kind kind, stru
     return kind == GRANT_STATIC_KEYS ? record_static_slot(hash) : hash;
 }
 
-static enum grant_kind kind_of(const struct grant_put *g)
-{
-    return !g->is_static ? GRANT_KEYED : g->stream_key.n == 0 ? GRANT_STATIC : GRANT_STATIC_KEYS;
-}
-
 struct ip_net grant_widen(const struct store_rules *rules, const struct ip_net *net)
 {
     uint8_t widest = net->base.family == IP_V4 ? rules->ipv4_prefix : rules->ipv6_prefix;
@@ -357,8 +352,9 @@ static int write_grant(struct embedded_worker *w, struct db_tx *tx, struct op *o
 {
     struct grant_put *g = container_of(op, struct grant_put, op);
     const struct store_rules *rules = store_rules(w->base.store);
-    struct grant_name name = {
-        .uid = g->uid, .kind = kind_of(g), .net = grant_widen(rules, &g->net)};
+    struct grant_name name = {.uid = g->uid,
+                              .kind = grant_kind_of(g->is_static, g->stream_key.n > 0),
+                              .net = grant_widen(rules, &g->net)};
     struct grant_record record;
     unsigned others;
     int r;

@@ -64,7 +64,12 @@ bool network_unpack(struct str key, enum ip_family *ret_family, uint8_t *ret_pre
 
 /* ---- grants ---- */
 
-enum grant_kind { GRANT_KEYED = SLOT_KEYED, GRANT_STATIC, GRANT_STATIC_KEYS };
+enum grant_kind { GRANT_KEYED, GRANT_STATIC, GRANT_STATIC_KEYS };
+
+static inline enum grant_kind grant_kind_of(bool is_static, bool has_keys)
+{
+    return !is_static ? GRANT_KEYED : has_keys ? GRANT_STATIC_KEYS : GRANT_STATIC;
+}
 
 struct grant_name { /* which grant: its key */
     struct str uid;

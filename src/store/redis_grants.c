@@ -15,11 +15,6 @@ static struct ip_net widen(const struct store_rules *rules, const struct ip_net 
 
 /* ---- POST ---- */
 
-static enum grant_kind kind_of(const struct grant_put *g)
-{
-    return !g->is_static ? GRANT_KEYED : g->stream_key.n == 0 ? GRANT_STATIC : GRANT_STATIC_KEYS;
-}
-
 static void encode_put(struct redis_ask *q, struct redis_args *args)
 {
     const struct store_rules *rules = store_rules(q->w->base.store);
@@ -28,7 +23,8 @@ static void encode_put(struct redis_ask *q, struct redis_args *args)
     g->stored_net = widen(rules, &g->net);
     redis_add_number(args, g->now);
     redis_add(args, g->uid);
-    redis_add(args, redis_pack_field(kind_of(g), &g->stored_net, g->ua_hash, q->scratch));
+    redis_add(args, redis_pack_field(grant_kind_of(g->is_static, g->stream_key.n > 0),
+                                     &g->stored_net, g->ua_hash, q->scratch));
     redis_add(args, g->stream_key);
     redis_add_number(args, g->ttl > 0 ? g->ttl : rules->grant_ttl);
     redis_add_number(args, rules->grant_max_keys);
@@ -143,11 +139,6 @@ static int read_grant(struct redis_reader *r, struct arena *arena, struct grant_
     return r->is_bad ? -EIO : arena->is_full ? -ENOMEM : 0;
 }
 
-static enum grant_kind kind_of_info(const struct grant_info *g)
-{
-    return !g->is_static ? GRANT_KEYED : g->key_count == 0 ? GRANT_STATIC : GRANT_STATIC_KEYS;
-}
-
 /* By uid as the embedded store has them: the shorter first; then by what they are for. */
 static int by_name(const void *left, const void *right)
 {
@@ -156,7 +147,8 @@ static int by_name(const void *left, const void *right)
                                  : str_cmp(a->uid, b->uid);
 
     if (d == 0)
-        d = (int)kind_of_info(a) - (int)kind_of_info(b);
+        d = (int)grant_kind_of(a->is_static, a->key_count > 0) -
+            (int)grant_kind_of(b->is_static, b->key_count > 0);
     if (d == 0)
         d = memcmp(&a->net, &b->net, sizeof a->net);
     return d != 0 ? d : memcmp(a->ua_hash, b->ua_hash, STORE_UA_LEN);
