@@ -17,7 +17,7 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 {
     struct redis_args a;
 
-    if (password.n == 0)
+    if (user.n == 0 && password.n == 0)
         return 0;
     a.count = 0;
     redis_add_text(&a, "AUTH");
@@ -105,7 +105,8 @@ static bool is_primary(struct redis_lane *lane, const redisReply *r)
         return false;
     }
     if (!redis_is_string(r->element[0], STR("master"))) {
-        fail(lane, "is no primary");
+        fail(lane, redis_is_string(r->element[0], STR("slave")) ? "is a replica, not the primary"
+                                                                : "is no primary");
         return false;
     }
     if (redis_is_array(r, 3) && r->element[2]->type == REDIS_REPLY_ARRAY)

@@ -1,7 +1,8 @@
 /*
  * The lanes of a worker, the calls that wait for one, and the breaker. One lane at a time is begun
  * (the newcomer); when it is fit the next is, until there are as many as there should be. What is
- * begun when, is decided in begin(), succeeded(), failed() and redis_link_lane_lost() alone.
+ * begun when, is decided in failed(), redis_link_lane_fit(), redis_link_lane_lost() and
+ * redis_link_switched() alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,6 @@
 
 #define SAME_TROUBLE_AGAIN (10 * USEC_PER_SEC) /* in the log */
 #define SPREAD (20 * USEC_PER_MSEC)            /* all workers lose their primary in one moment */
-
-static void begin(struct redis_link *l);
 
 usec_t redis_random(usec_t below)
 {
@@ -31,7 +30,7 @@ static bool is_worth_a_line(const struct redis_link *l, const char *what)
 {
     usec_t gap = strcmp(l->said, what) == 0 ? SAME_TROUBLE_AGAIN : USEC_PER_SEC;
 
-    return l->said_at == 0 || loop_now(l->loop) - l->said_at >= gap;
+    return !l->events.is_quiet && (l->said_at == 0 || loop_now(l->loop) - l->said_at >= gap);
 }
 
 static void remember(struct redis_link *l, const char *server, const char *what)
@@ -119,7 +118,8 @@ static void set_state(struct redis_link *l, enum link_state state)
 static void open_breaker(struct redis_link *l, const char *server, const char *why)
 {
     remember(l, server, why);
-    log_error("store: redis %s is out of reach: %s", server, why);
+    if (!l->events.is_quiet)
+        log_error("store: redis %s is out of reach: %s", server, why);
     set_state(l, LINK_OPEN);
     refuse_waiting(l);
 }
@@ -143,7 +143,7 @@ static void begin(struct redis_link *l)
     alarm_clear(l->retry);
     if (l->ask != NULL) {
         l->attempt = ATTEMPT_ASKING;
-        redis_ask_start(l->ask);
+        redis_inquiry_start(l->ask);
     } else {
         try_server(l, l->shared->o.server);
     }
@@ -190,7 +190,8 @@ void redis_link_asked(struct redis_link *l, const char *server, const char *why)
 static void came_up(struct redis_link *l)
 {
     set_state(l, LINK_UP);
-    log_info("store: redis %s is fit for use", l->server);
+    if (!l->events.is_quiet)
+        log_info("store: redis %s is fit for use", l->server);
     if (l->events.up != NULL)
         l->events.up(l->events.arg);
 }
@@ -213,9 +214,11 @@ void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)
         begin(l);
 }
 
+/* One that lasts says nothing of another that cannot be made. */
 void redis_link_lane_proved(struct redis_link *l)
 {
-    l->backoff = 0;
+    if (l->attempt == ATTEMPT_NONE)
+        l->backoff = 0;
 }
 
 static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
@@ -223,14 +226,15 @@ static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
     l->server[0] = '\0';
     set_state(l, LINK_TRYING);
     remember(l, lane->server, lane->conn.why);
-    log_warn("store: redis %s is lost: %s", lane->server, lane->conn.why);
+    if (!l->events.is_quiet)
+        log_warn("store: redis %s is lost: %s", lane->server, lane->conn.why);
 }
 
 /* One that was fit is replaced at once, unless it was lost in its first second: then what has
  * closed it would close the next, as fast as they can be made. */
 static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 {
-    bool is_proved = loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
+    bool is_proved = lane->is_left || loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
 
     if (--l->fit == 0)
         last_one_lost(l, lane);
@@ -250,11 +254,14 @@ static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 
 void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane)
 {
-    if (lane == l->newcomer) {
-        failed(l, lane->server, lane->conn.why);
-        l->newcomer = NULL;
-    } else {
+    if (lane != l->newcomer) {
         fit_lane_lost(l, lane);
+    } else {
+        l->newcomer = NULL;
+        if (lane->is_left)
+            begin_soon(l);
+        else
+            failed(l, lane->server, lane->conn.why);
     }
     redis_lane_free(&lane);
 }
@@ -266,7 +273,7 @@ void redis_link_switched(struct redis_link *l, const char *server)
 
         if (strcmp(lane->server, server) == 0)
             continue;
-        lane->fit_since = 0; /* young as it may be, it is lost by no fault of its own */
+        lane->is_left = true;
         redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
     }
     l->backoff = 0;
@@ -311,7 +318,7 @@ struct redis_link *redis_link_new(struct redis_shared *shared, struct loop *l,
     link->steps = deadline_queue_new(l, shared->o.timeout, step_expired);
     redis_resolve_init(&link->resolve, l);
     if (shared->o.sentinel_count > 0)
-        link->ask = redis_ask_new(link);
+        link->ask = redis_inquiry_new(link);
     link->followers = redis_followers_new(link);
     link->retry = alarm_new(l, on_retry, link);
     link->ticker = ticker_new(l, USEC_PER_SEC, on_second, link);
@@ -346,7 +353,7 @@ void redis_link_free(struct redis_link **link)
     if (l == NULL)
         return;
     redis_followers_free(&l->followers);
-    redis_ask_free(&l->ask);
+    redis_inquiry_free(&l->ask);
     drop_tickets(l, &l->waiting);
     while ((lane = list_first(&l->lanes)) != NULL)
         drop_lane(l, LIST_ENTRY(lane, struct redis_lane, member));

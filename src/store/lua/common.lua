@@ -6,6 +6,7 @@ local call = redis.call
 local VERSION = '1'
 local META_TTL = 30 * 86400
 local VIEWER_LEN = 22
+local TOLD_MAX = 2000 -- names of revoked sessions in one answer: the rest comes with the feed, as it does to all others
 
 -- A life of at least so many seconds.
 local function keep(key, seconds)
@@ -20,12 +21,29 @@ local function next_number(field)
     return n
 end
 
+-- Revocations are numbered so that those who know all up to one ask for those behind it. The numbers are the server's time where
+-- it is ahead of them: a primary that took over, and never had the last ones, gives none out twice.
+local function next_revocation()
+    local time = call('TIME')
+    local last = tonumber(call('HGET', P .. 'meta', 'revocations')) or 0
+    local number = math.max(last + 1, time[1] * 1e6 + time[2])
+    call('HSET', P .. 'meta', 'revocations', string.format('%d', number))
+    keep(P .. 'meta', META_TTL)
+    return number
+end
+
 -- Names this state of the database: another one, and whoever follows it begins anew.
 local function ensure_meta()
     local time = call('TIME')
     call('HSETNX', P .. 'meta', 'version', VERSION)
     call('HSETNX', P .. 'meta', 'epoch', time[1] .. '.' .. time[2])
     call('EXPIRE', P .. 'meta', META_TTL)
+end
+
+-- Uids in the order in which the embedded store has them: where any will do, all take the same.
+local function sort_uids(uids)
+    table.sort(uids, function(a, b) return #a < #b or (#a == #b and a < b) end)
+    return uids
 end
 
 -- ---- networks: family, prefix, and as many bytes as the prefix needs ----
@@ -61,10 +79,11 @@ local function grant_get(uid, field)
     return value and {cmsgpack.unpack(value)}
 end
 
+-- The grant itself last: what fails half way leaves something to revoke again.
 local function grant_erase(uid, field)
-    call('HDEL', P .. 'g:' .. uid, field)
-    call('HDEL', P .. 'n:' .. field, uid)
     call('ZREM', P .. 'grants', grant_member(uid, field))
+    call('HDEL', P .. 'n:' .. field, uid)
+    call('HDEL', P .. 'g:' .. uid, field)
 end
 
 -- ---- sessions: named by VIEWER ENDS ':' UID, as gate tokens name them ----
@@ -93,9 +112,19 @@ local function session_at(place)
     end
 end
 
--- Forgets it; its gate tokens are refused from now on, for who keeps the list.
+-- Its gate tokens are refused from now on, by whoever keeps the list; and it is forgotten. In this order: what fails half way leaves
+-- no gate token that nobody can revoke any more.
 local function session_end(name, uid, id, key, revoked)
     local ends = session_ends(name)
+    if ends >= now then -- a gate token is good in its last second
+        call('ZADD', P .. 'revoked', next_revocation(), name)
+        call('ZADD', P .. 'revoked:ends', ends, name)
+        keep(P .. 'revoked', ends - now + 2)
+        keep(P .. 'revoked:ends', ends - now + 2)
+        if #revoked < TOLD_MAX then
+            revoked[#revoked + 1] = name
+        end
+    end
     local viewer = string.sub(name, 1, VIEWER_LEN)
     local place = place_key(viewer, uid, key)
     if session_at(place) == ends then
@@ -104,13 +133,6 @@ local function session_end(name, uid, id, key, revoked)
     end
     call('DEL', P .. 's:' .. name, P .. 'i:' .. id)
     call('ZREM', P .. 'sessions', name)
-    if ends >= now then -- a gate token is good in its last second
-        call('ZADD', P .. 'revoked', next_number('revocations'), name)
-        call('ZADD', P .. 'revoked:ends', ends, name)
-        keep(P .. 'revoked', ends - now + 2)
-        keep(P .. 'revoked:ends', ends - now + 2)
-        revoked[#revoked + 1] = name
-    end
     return ends > now and 1 or 0
 end
 
