@@ -29,11 +29,15 @@ def resolve(node):
     return node
 
 
-def schema_of(method, path, status):
-    """Of an answer's JSON; fails where that status is not described."""
-    responses = operations()[method, path]["responses"]
-    assert str(status) in responses, f"{method} {path} answers {status}, which is not described"
-    return resolve(responses[str(status)])["content"]["application/json"]["schema"]
+def check_answer(method, path, response):
+    """Its status, its type and its JSON are as they are described."""
+    responses, name = operations()[method, path]["responses"], f"{method} {path}"
+    assert str(response.status) in responses, f"{name} answers {response.status}, which is not described"
+    content = resolve(responses[str(response.status)])["content"]
+    kind = response["Content-Type"].split(";")[0]
+    assert kind in content, f"{name} answers with {kind}"
+    if kind == "application/json":
+        check(content[kind]["schema"], response.json, name)
 
 
 def body_schema(operation):
