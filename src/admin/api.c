@@ -11,7 +11,9 @@
 #include "admin/auth.h"
 #include "admin/endpoints.h"
 #include "admin/json.h"
+#include "admin/throttle.h"
 #include "gate/compress.h"
+#include "gate/delay.h"
 
 enum { GET = 1 << HTTP_GET, POST = 1 << HTTP_POST, DELETE = 1 << HTTP_DELETE };
 
@@ -19,9 +21,17 @@ static const struct endpoint endpoints[] = {
     {STR("/health"), GET, SCOPE_NONE, run_health},
     {STR("/stats"), GET, SCOPE_VIEWER, run_stats},
     {STR("/metrics"), GET, SCOPE_VIEWER, run_metrics},
+    {STR("/active-transfers"), GET, SCOPE_VIEWER, run_transfers},
     {STR("/api/whitelist"), POST | DELETE, SCOPE_OPERATOR, run_whitelist},
     {STR("/api/static-whitelist"), POST, SCOPE_OPERATOR, run_static_whitelist},
     {STR("/whitelist-info"), GET, SCOPE_VIEWER, run_whitelist_info},
+    {STR("/api/js-whitelist"), GET | POST, SCOPE_NONE, run_js_whitelist},
+    {STR("/api/js-whitelist/check"), GET, SCOPE_NONE, run_js_check},
+    {STR("/api/js-whitelist/stats"), GET, SCOPE_VIEWER, run_js_stats},
+    {STR("/api/sessions"), GET | DELETE, SCOPE_VIEWER, run_sessions},
+    {STR("/api/file/check"), POST, SCOPE_VIEWER, run_file_check, .asks_origin = true},
+    {STR("/api/file/check/batch"), POST, SCOPE_VIEWER, run_file_batch, .asks_origin = true},
+    {STR("/probe/backend"), GET, SCOPE_VIEWER, run_probe, .asks_origin = true},
     {STR("/api/access-logs/denied"), GET, SCOPE_VIEWER, run_denied_log},
     {STR("/api/access-logs/recent"), GET, SCOPE_VIEWER, run_recent_log},
     {STR("/api/access-logs/summary"), GET, SCOPE_VIEWER, run_log_summary},
@@ -32,6 +42,9 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/explain"), GET, SCOPE_VIEWER, run_explain},
     {STR("/debug/browser"), GET, SCOPE_VIEWER, run_browser},
     {STR("/debug/cidr"), GET, SCOPE_VIEWER, run_cidr},
+    {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
+    {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
+    {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
 };
 
 const struct step *api_answer(struct req *r, enum outcome o, json_t *value)
@@ -42,6 +55,8 @@ const struct step *api_answer(struct req *r, enum outcome o, json_t *value)
     if (text.p == NULL)
         return req_fail(r, OUT_INTERNAL);
     req_add_field(r, STR("Cache-Control"), STR("no-store"));
+    /* What peers sent is in there: no browser may take it for anything but JSON. */
+    req_add_field(r, STR("X-Content-Type-Options"), STR("nosniff"));
     return compress_reply(r, o, STR("application/json"), text);
 }
 
@@ -65,31 +80,69 @@ const struct step *api_store_failed(struct req *r, int err)
     }
 }
 
-static const struct step *refuse_scope(struct req *r)
-{
-    enum api_scope needed = (enum api_scope)r->endpoint->scope;
+/* ---- keys ---- */
 
+/* A wrong key's answer, after a while. */
+struct held_back {
+    struct delay delay;
+    struct req *r;
+};
+
+static void on_held_back(struct op *op, int err)
+{
+    struct held_back *h = container_of(op, struct held_back, delay.op);
+
+    req_resume(h->r, req_fail(h->r, OUT_API_KEY_WRONG));
+}
+
+/* The connection goes with it: the next try costs a new one. */
+static const struct step *refuse_key(struct req *r)
+{
+    struct held_back *h;
+
+    if (!throttle_wrong_key(admin_of(r)->throttle, &r->client, loop_now(r->worker->loop)))
+        return req_fail(r, OUT_API_KEY_WRONG);
+    r->must_close = true;
+    h = ARENA_NEW(&r->arena, struct held_back);
+    if (h == NULL)
+        return req_fail(r, OUT_INTERNAL);
+    gate_count(r->worker, STAT_API_KEYS_SLOWED, 1);
+    h->r = r;
+    op_init(&h->delay.op, on_held_back);
+    delay_start(r->worker, &h->delay);
+    return req_wait(r, &h->delay.op);
+}
+
+static const struct step *refuse_scope(struct req *r, enum api_scope needed)
+{
     return api_error(
         r, OUT_API_SCOPE,
         arena_printf(&r->arena, "this needs a key of scope %.*s", STR_FMT(scope_word(needed))));
 }
 
-static const struct step *authorize(struct req *r)
+const struct step *api_need_scope(struct req *r, enum api_scope needed)
 {
     struct str field = r->head.known[FIELD_AUTHORIZATION];
 
-    switch (auth_check(r->rules->api, field, (enum api_scope)r->endpoint->scope)) {
+    switch (auth_check(r->rules->api, field, needed)) {
     case AUTH_OK:
-        return STEP(content);
+        return NULL;
     case AUTH_NO_KEY:
         return req_fail(r, OUT_API_KEY_MISSING);
     case AUTH_UNKNOWN_KEY:
-        return req_fail(r, OUT_API_KEY_WRONG);
+        return refuse_key(r);
     case AUTH_LOW_SCOPE:
-        return refuse_scope(r);
+        return refuse_scope(r, needed);
     default:
         WRONG("verdict about a key without an answer");
     }
+}
+
+static const struct step *authorize(struct req *r)
+{
+    const struct step *refusal = api_need_scope(r, (enum api_scope)r->endpoint->scope);
+
+    return refusal != NULL ? refusal : STEP(content);
 }
 
 const struct api *admin_api(void)
@@ -99,6 +152,6 @@ const struct api *admin_api(void)
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */
-    admin = (struct admin){arena_live()};
+    admin = (struct admin){arena_live(), throttle_new()};
     return &api;
 }

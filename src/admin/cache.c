@@ -15,16 +15,9 @@
 /* "/a%20b.ts", a whole URL or a path: as the gate decodes it. */
 static struct str take_path(struct input *in, const char *name)
 {
-    struct str text = input_str(in, name, INPUT_SAYS_SOMETHING, INPUT_PATH_MAX), authority, target;
     struct url url;
 
-    if (text.p == NULL || text.n == 0)
-        return STR_NONE;
-    input_split_url(in->arena, text, &authority, &target);
-    if (url_parse(in->arena, target, &url) == URL_OK)
-        return url.path;
-    input_wrong(in, name, "not the path of a URL");
-    return STR_NONE;
+    return input_url(in, name, INPUT_SAYS_SOMETHING, &url) ? url.path : STR_NONE;
 }
 
 static bool take_purge(struct input *in, struct purge *p)

@@ -8,9 +8,12 @@
 #include "admin/settings.h"
 #include "gate/req.h"
 
+struct throttle;
+
 /* struct api.context */
 struct admin {
-    long arenas_at_start; /* those of the configuration */
+    long arenas_at_start;      /* those of the configuration */
+    struct throttle *throttle; /* owned, for the life of the process */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
@@ -34,6 +37,17 @@ const struct step *run_playlist_stats(struct req *r);
 const struct step *run_explain(struct req *r);
 const struct step *run_browser(struct req *r);
 const struct step *run_cidr(struct req *r);
+const struct step *run_ip_whitelist(struct req *r);
+const struct step *run_debug_session(struct req *r);
+const struct step *run_transfers(struct req *r);
+const struct step *run_sessions(struct req *r); /* GET and DELETE */
+const struct step *run_file_check(struct req *r);
+const struct step *run_file_batch(struct req *r);
+const struct step *run_probe(struct req *r);
+const struct step *run_js_whitelist(struct req *r); /* GET and POST */
+const struct step *run_js_check(struct req *r);
+const struct step *run_js_stats(struct req *r);
+const struct step *run_openapi(struct req *r);
 
 json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
 
@@ -42,6 +56,12 @@ const struct step *api_answer(struct req *r, enum outcome o, json_t *value);
 
 /* {"error": text} */
 const struct step *api_error(struct req *r, enum outcome o, struct str text);
+
+/*
+ * Where a key of this scope is needed, and the table does not say so for the whole endpoint: NULL,
+ * or the refusal.
+ */
+const struct step *api_need_scope(struct req *r, enum api_scope needed);
 
 /* When a call of the store went wrong: `err` is its negative errno. */
 const struct step *api_store_failed(struct req *r, int err);

@@ -7,9 +7,8 @@
 
 #include <unistd.h>
 
-#include "access/stream_key.h"
-#include "admin/input.h"
 #include "admin/json.h"
+#include "admin/question.h"
 #include "base/log.h"
 
 enum { LIST_DEFAULT = 100, LIST_MAX = 1000 };
@@ -32,21 +31,12 @@ struct list_grants {
 /* "" when `path` was left out. */
 static struct str take_stream_key(struct req *r, struct input *in, enum input_need need)
 {
-    struct str text = input_str(in, "path", need, INPUT_PATH_MAX), path, key;
+    struct str text = input_str(in, "path", need, INPUT_PATH_MAX), key;
 
     if (text.n == 0)
         return STR("");
-    path = input_stream_path(in->arena, text);
-    if (path.p == NULL) {
-        input_wrong(in, "path", "not the path of a URL");
-        return STR("");
-    }
-    key = stream_key_of(r->rules->stream_key, path);
-    if (key.n == 0)
-        input_wrong(in, "path", "has no stream key: it lies in no folder");
-    else if (key.n > STORE_KEY_MAX)
-        input_wrong(in, "path", "its stream key is too long");
-    return key;
+    key = input_stream_key(in, "path", r->rules, text);
+    return key.p != NULL ? key : STR("");
 }
 
 /* False when it was left out. */

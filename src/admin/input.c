@@ -1,9 +1,11 @@
 /* Content and queries of the API, checked field by field. */
 #include "admin/input.h"
 
+#include <stdio.h>
+
 #include "access/token.h"
 #include "admin/json.h"
-#include "http/url.h"
+#include "base/codec.h"
 
 void input_wrong(struct input *in, const char *name, const char *what)
 {
@@ -35,9 +37,28 @@ static unsigned nesting(struct str text)
     return deepest;
 }
 
+/* jansson says which: "duplicate object key near '"uid"'". Longer names it leaves out. */
+static void note_bad_json(struct input *in, const json_error_t *e)
+{
+    struct str text = str_of(e->text), name;
+    ptrdiff_t from = str_find(text, STR("near '\""));
+
+    in->error = STR("content: not a JSON object (RFC 8259) with unique names");
+    if (json_error_code(e) != json_error_duplicate_key)
+        return;
+    in->error = arena_printf(in->arena, "content: a name stands twice, at line %d, column %d",
+                             e->line, e->column);
+    name = from < 0 ? STR("") : str_skip(text, (size_t)from + strlen("near '\""));
+    if (str_ends(name, STR("\"'")))
+        in->error = arena_printf(in->arena, "%.*s: stands twice",
+                                 STR_FMT(str_first(name, name.n - strlen("\"'"))));
+    if (in->error.p == NULL)
+        in->error = STR("request too large");
+}
+
 void input_from_json(struct input *in, struct arena *a, struct str content)
 {
-    json_error_t e;
+    json_error_t e = {.line = 0};
 
     *in = (struct input){.arena = a, .error = STR("")};
     if (nesting(content) > INPUT_NESTING_MAX) {
@@ -47,7 +68,7 @@ void input_from_json(struct input *in, struct arena *a, struct str content)
     if (content.n > 0)
         in->root = json_loadb(content.p, content.n, JSON_REJECT_DUPLICATES, &e);
     if (in->root == NULL)
-        in->error = STR("content: not a JSON object (RFC 8259) with unique names");
+        note_bad_json(in, &e);
     else if (!json_is_object(in->root))
         in->error = STR("content: JSON, but not an object");
 }
@@ -87,20 +108,25 @@ static struct str form_decode(struct arena *a, struct str raw)
     return copy.p != NULL ? url_decode(a, copy) : STR_NONE;
 }
 
+/* Once at the most: whoever asks and whoever looks at the request must not mean different ones. */
 static struct str parameter(struct input *in, const char *name)
 {
-    struct str rest = in->query, value;
+    struct str rest = in->query, raw = STR_NONE, value;
     struct url_param p;
 
     while (url_next_param(&rest, &p)) {
         if (!str_eq(p.name, str_of(name)))
             continue;
-        value = form_decode(in->arena, p.value);
-        if (value.p == NULL)
-            input_wrong(in, name, "malformed percent-encoding");
-        return value;
+        if (raw.p != NULL)
+            input_wrong(in, name, "stands twice");
+        raw = p.value.p != NULL ? p.value : STR("");
     }
-    return STR_NONE;
+    if (raw.p == NULL)
+        return STR_NONE;
+    value = form_decode(in->arena, raw);
+    if (value.p == NULL)
+        input_wrong(in, name, "malformed percent-encoding");
+    return value;
 }
 
 struct str input_str(struct input *in, const char *name, enum input_need need, size_t max)
@@ -158,6 +184,73 @@ unsigned input_count(struct input *in, const char *name, unsigned absent, unsign
     if (text.p != NULL && (str_parse_u64(text, UINT64_MAX, &value) < 0 || value == 0))
         input_wrong(in, name, "must be a number above 0");
     return (unsigned)MIN(value, (uint64_t)max);
+}
+
+unix_t input_unix_time(struct input *in, const char *name, enum input_need need)
+{
+    const json_t *member = json_object_get(in->root, name);
+    uint64_t value = 0;
+    struct str text;
+
+    if (!input_is_wrong(in) && json_is_integer(member) && json_integer_value(member) >= 0)
+        return (unix_t)json_integer_value(member);
+    text = input_str(in, name, need, DECIMAL_MAX);
+    if (text.n > 0 && str_parse_u64(text, INT64_MAX, &value) < 0)
+        input_wrong(in, name, "must be a time in Unix seconds");
+    return (unix_t)value;
+}
+
+static struct str list_item(struct input *in, const char *name, const json_t *item, size_t each)
+{
+    struct str text = {json_string_value(item), json_string_length(item)};
+
+    if (!json_is_string(item))
+        input_wrong(in, name, "must be a string");
+    else if (text.n == 0)
+        input_wrong(in, name, "must not be empty");
+    else if (text.n > each)
+        input_wrong(in, name, "too long");
+    return input_is_wrong(in) ? STR_NONE : arena_copy(in->arena, text);
+}
+
+struct str *input_list(struct input *in, const char *name, unsigned max, size_t each,
+                       unsigned *ret_count)
+{
+    const json_t *list = json_object_get(in->root, name);
+    size_t count = json_array_size(list);
+    char item[INPUT_WORD_MAX + DECIMAL_MAX];
+    struct str *texts;
+
+    if (!json_is_array(list) || count == 0 || count > max) {
+        snprintf(item, sizeof item, "must be a list of 1 to %u strings", max);
+        input_wrong(in, name, item);
+        return NULL;
+    }
+    texts = arena_alloc(in->arena, count * sizeof *texts);
+    for (size_t i = 0; texts != NULL && i < count; i++) {
+        snprintf(item, sizeof item, "%s[%zu]", name, i);
+        texts[i] = list_item(in, item, json_array_get(list, i), each);
+    }
+    *ret_count = (unsigned)count;
+    return input_is_wrong(in) ? NULL : texts;
+}
+
+bool input_parse_url(struct input *in, const char *name, struct str text, struct url *ret)
+{
+    struct str authority, target;
+
+    input_split_url(in->arena, text, &authority, &target);
+    if (target.p != NULL && url_parse(in->arena, target, ret) == URL_OK)
+        return true;
+    input_wrong(in, name, "not the path of a URL");
+    return false;
+}
+
+bool input_url(struct input *in, const char *name, enum input_need need, struct url *ret)
+{
+    struct str text = input_str(in, name, need, INPUT_PATH_MAX);
+
+    return text.n > 0 && input_parse_url(in, name, text, ret);
 }
 
 static bool is_scheme(struct str s)

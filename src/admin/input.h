@@ -11,12 +11,15 @@
 #include <jansson.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/ip.h"
 #include "base/str.h"
+#include "http/url.h"
 
 enum {
     INPUT_NESTING_MAX = 16, /* jansson parses by recursion: bounds its stack */
     INPUT_PATH_MAX = 2048,
+    INPUT_WORD_MAX = 32,
     INPUT_UA_MAX = 16 * 1024, /* no longer User-Agent can reach the gate (HTTP_MAX_HEAD_BYTES) */
 };
 
@@ -51,6 +54,16 @@ struct ip_net input_net(struct input *in, const char *name, enum input_need need
 struct ip input_ip(struct input *in, const char *name, enum input_need need);
 /* A decimal of 1 to `max`. */
 unsigned input_count(struct input *in, const char *name, unsigned absent, unsigned max);
+
+/* Unix seconds, as a JSON number or a decimal text without a sign; 0 when it is absent. */
+unix_t input_unix_time(struct input *in, const char *name, enum input_need need);
+/* 1 to `max` texts, none empty or longer than `each`, in the arena; NULL when something is wrong.
+ */
+struct str *input_list(struct input *in, const char *name, unsigned max, size_t each,
+                       unsigned *ret_count);
+/* A path ("/a%20b.ts"), or a whole URL, decoded as the gate decodes it. False: absent, or wrong. */
+bool input_url(struct input *in, const char *name, enum input_need need, struct url *ret);
+bool input_parse_url(struct input *in, const char *name, struct str text, struct url *ret);
 
 /* Notes a mistake of the field `name`, unless there is one already. */
 void input_wrong(struct input *in, const char *name, const char *what);

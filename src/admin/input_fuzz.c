@@ -31,6 +31,22 @@ static void take_grant(struct input *in)
     input_done(in);
 }
 
+static void take_others(struct input *in)
+{
+    struct url url = {.path = STR("")};
+    unsigned count = 0;
+    struct str *paths = input_list(in, "paths", 100, INPUT_PATH_MAX, &count);
+
+    assert((paths == NULL) == input_is_wrong(in));
+    for (unsigned i = 0; paths != NULL && i < count; i++)
+        assert(paths[i].n > 0 && paths[i].n <= INPUT_PATH_MAX);
+    assert(input_unix_time(in, "expires", INPUT_OPTIONAL) >= 0);
+    if (input_url(in, "path", INPUT_OPTIONAL, &url))
+        assert(url.path.n > 0 && url.path.p[0] == '/');
+    check_shown(in->arena, in->error);
+    input_done(in);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size};
@@ -40,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&a, 16 << 20);
     input_from_json(&in, &a, text);
     take_grant(&in);
+    input_from_json(&in, &a, text);
+    take_others(&in);
     input_from_query(&in, &a, text);
     take_grant(&in);
     check_shown(&a, text);

@@ -57,7 +57,11 @@ static void test_fields_of_json(void **state)
         {STR("{\"uid\": \"u\", \"clientIp\": \"10.0.0.1\"}"), "UserAgent: missing"},
         {STR("{\"uid\": \"u\", \"clientIp\": \"10.0.0.1\", \"UserAgent\": \"123456789\"}"),
          "UserAgent: too long"},
-        {STR("{\"uid\": \"a\", \"uid\": \"b\", " REST "}"), NO_OBJECT},
+        {STR("{\"uid\": \"a\", \"uid\": \"b\", " REST "}"), "uid: stands twice"},
+        {STR("{\"uid\": \"a\", " REST ", \"x\": [{\"y\": 1, \"y\": 1}]}"), "y: stands twice"},
+        {STR("{\"uid\": \"a\",\n \"a name longer than twenty\": 1, \"a name longer than twenty\": "
+             "1}"),
+         "content: a name stands twice, at line 2, column 60"},
         {STR("{\"uid\": \"\\u0000\", " REST "}"), NO_OBJECT},
         {STR("{\"uid\": \"\xc3\x28\", " REST "}"), NO_OBJECT},
         {STR("{\"uid\": \"u\", " REST "} x"), NO_OBJECT},
@@ -141,7 +145,10 @@ static void test_parameters_of_a_query(void **state)
         const char *want;
     } rows[] = {
         {STR("ua=a"), "a"},
-        {STR("x=1&ua=a+b%2Bc%20d&ua=2"), "a b+c d"},
+        {STR("x=1&ua=a+b%2Bc%20d&u=2"), "a b+c d"},
+        {STR("ua=a&ua=b"), "ua: stands twice"},
+        {STR("ua=a&x&ua=a"), "ua: stands twice"},
+        {STR("ua&ua"), "ua: stands twice"},
         {STR("ua="), ""},
         {STR("ua"), ""},
         {STR("ua=%zz"), "ua: malformed percent-encoding"},
@@ -252,6 +259,72 @@ static void test_stream_paths(void **state)
     }
 }
 
+static void test_unix_times(void **state)
+{
+    static const struct {
+        const char *content, *want; /* of the mistake; "" none */
+        unix_t time;
+    } rows[] = {
+        {"{\"t\": 1800000000}", "", 1800000000},
+        {"{\"t\": \"1800000000\"}", "", 1800000000},
+        {"{\"t\": \"01\"}", "", 1},
+        {"{\"t\": 0}", "", 0},
+        {"{}", "t: missing", 0},
+        {"{\"t\": null}", "t: missing", 0},
+        {"{\"t\": \"\"}", "t: must not be empty", 0},
+        {"{\"t\": -1}", "t: must be a string", 0},
+        {"{\"t\": 1.5}", "t: must be a string", 0},
+        {"{\"t\": \"-1\"}", "t: must be a time in Unix seconds", 0},
+        {"{\"t\": \"1e9\"}", "t: must be a time in Unix seconds", 0},
+        {"{\"t\": \"9223372036854775808\"}", "t: must be a time in Unix seconds", 0},
+        {"{\"t\": \"999999999999999999999\"}", "t: too long", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(input_done) struct input in;
+
+        input_from_json(&in, &arena, str_of(rows[i].content));
+        assert_int_equal(input_unix_time(&in, "t", INPUT_NOT_EMPTY), rows[i].time);
+        assert_str(in.error, rows[i].want);
+    }
+}
+
+static struct str judged_list(struct str content)
+{
+    AUTO(input_done) struct input in;
+    unsigned count = 0;
+    struct str *texts;
+
+    input_from_json(&in, &arena, content);
+    texts = input_list(&in, "l", 3, 4, &count);
+    assert_int_equal(texts == NULL, input_is_wrong(&in));
+    return texts == NULL ? in.error : arena_printf(&arena, "%u %.*s", count, STR_FMT(texts[0]));
+}
+
+static void test_lists(void **state)
+{
+    static const struct {
+        struct str content;
+        const char *want;
+    } rows[] = {
+        {STR("{\"l\": [\"a\"]}"), "1 a"},
+        {STR("{\"l\": [\"b\", \"a\", \"1234\"]}"), "3 b"},
+        {STR("{\"l\": [\"a\", \"a\", \"a\", \"a\"]}"), "l: must be a list of 1 to 3 strings"},
+        {STR("{\"l\": []}"), "l: must be a list of 1 to 3 strings"},
+        {STR("{\"l\": {}}"), "l: must be a list of 1 to 3 strings"},
+        {STR("{\"l\": \"a\"}"), "l: must be a list of 1 to 3 strings"},
+        {STR("{}"), "l: must be a list of 1 to 3 strings"},
+        {STR("{\"l\": [\"a\", 1]}"), "l[1]: must be a string"},
+        {STR("{\"l\": [\"a\", \"b\", null]}"), "l[2]: must be a string"},
+        {STR("{\"l\": [\"\"]}"), "l[0]: must not be empty"},
+        {STR("{\"l\": [\"12345\"]}"), "l[0]: too long"},
+        {STR("[]"), "content: JSON, but not an object"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_str(judged_list(rows[i].content), rows[i].want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_split_url),
         cmocka_unit_test(test_stream_paths),
+        cmocka_unit_test(test_unix_times),
+        cmocka_unit_test(test_lists),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,12 +10,6 @@
 
 enum { TOP_REASONS = 5 };
 
-static const struct str method_names[] = {
-#define X(name, text) STR(text),
-    HTTP_METHODS(X)
-#undef X
-};
-
 static struct str class_of_record(const struct journal_record *rec)
 {
     return rec->is_api ? STR("api") : class_word((enum path_class)rec->class);
@@ -28,7 +22,7 @@ static json_t *json_of_record(const struct journal_record *rec)
 
     json_put(o, "time", json_of_time(rec->at));
     json_put(o, "client_ip", json_of_ip(&rec->client));
-    json_put_str(o, "method", method_names[rec->method]);
+    json_put_str(o, "method", http_method_name((enum http_method)rec->method));
     json_put_str(o, "path", (struct str){rec->path, rec->path_n});
     json_put_str(o, "uid", (struct str){rec->uid, rec->uid_n});
     json_put_str(o, "user_agent", (struct str){rec->ua, rec->ua_n});

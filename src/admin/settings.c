@@ -34,3 +34,14 @@ const struct conf_field api_fields[] = {
                   .doc = "Keys of the API. Without any, only the bare /health answers."),
     CONF_END,
 };
+
+const struct conf_field js_whitelist_fields[] = {
+    CONF_SECRET_FIELD(struct js_whitelist_settings, secret, .min = "16", .optional = true,
+                      .reload = true,
+                      .doc = "Signs what browsers ask of /api/js-whitelist; not one of "
+                             "`token.secrets`. Without it only back ends' keys are good there."),
+    CONF_F(struct js_whitelist_settings, ttl, conf_duration, .def = "1h", .min = "1s", .max = "30d",
+           .reload = true,
+           .doc = "Life of a grant for static files that is stored there; each call renews it."),
+    CONF_END,
+};

@@ -1,4 +1,4 @@
-/* The section `api` of the configuration. */
+/* The sections `api` and `js_whitelist` of the configuration. */
 #ifndef ADMIN_SETTINGS_H
 #define ADMIN_SETTINGS_H
 
@@ -11,10 +11,17 @@ struct api_key_setting {
     int scope; /* enum api_scope */
 };
 
-struct api_settings {
-    struct conf_list keys; /* struct api_key_setting */
+/* The section `js_whitelist`. */
+struct js_whitelist_settings {
+    struct conf_secret secret; /* STR_NONE: no signature is good */
+    usec_t ttl;
 };
 
-extern const struct conf_field api_fields[];
+struct api_settings {
+    struct conf_list keys; /* struct api_key_setting */
+    struct js_whitelist_settings js_whitelist;
+};
+
+extern const struct conf_field api_fields[], js_whitelist_fields[];
 
 #endif

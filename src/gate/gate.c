@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "gate/access_log.h"
 #include "gate/compress.h"
+#include "gate/delay.h"
 #include "gate/fill.h"
 #include "gate/journal.h"
+#include "gate/transfers.h"
 #include "gate/viewer_cache.h"
 
 void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
@@ -78,6 +80,8 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->journal = journal_new();
     w->access_log = access_log_new(g->lines, number);
     w->compressor = compressor_new();
+    w->transfers = transfers_new();
+    w->delays = delay_queue_new(loop);
     w->counters = counters_new(&g->counters, STAT_COUNT);
     list_init(&w->requests);
     list_init(&w->fills);
@@ -121,5 +125,6 @@ void gate_worker_free(struct gate_worker **w)
     journal_free(&old->journal);
     access_log_free(&old->access_log);
     compressor_free(&old->compressor);
+    transfers_free(&old->transfers);
     free(old);
 }

@@ -27,6 +27,7 @@ struct journal;
 struct line_writer;
 struct viewer_cache;
 struct compressor;
+struct transfers;
 
 /* One path of the API. The table and what stands behind it are admin's. */
 struct endpoint {
@@ -34,6 +35,7 @@ struct endpoint {
     unsigned methods; /* 1 << HTTP_GET | ... ; HEAD comes with GET, OPTIONS with all */
     int scope;        /* enum api_scope: what the key must at least allow */
     const struct step *(*run)(struct req *r);
+    bool asks_origin; /* it waits for an origin, where others wait for the store */
 };
 
 struct api {
@@ -83,8 +85,10 @@ struct gate_worker {
     struct journal *journal;
     struct access_log *access_log;
     struct compressor *compressor;
-    struct counters *counters; /* enum gate_stat */
-    struct list requests;      /* live ones */
+    struct transfers *transfers;   /* answers on their way (transfers.h) */
+    struct deadline_queue *delays; /* the loop's (delay.h) */
+    struct counters *counters;     /* enum gate_stat */
+    struct list requests;          /* live ones */
     struct origin_worker origins;
     struct list fetches; /* objects on their way from HTTP origins (fetch.h) */
     struct list fills;   /* files on their way into the cache */

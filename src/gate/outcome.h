@@ -41,6 +41,7 @@ enum outcome_class {
     X(NO_CREDENTIAL,       403, DENIED,  "neither token nor live session") \
     X(API_KEY_MISSING,     401, DENIED,  "the API needs a key") \
     X(API_KEY_WRONG,       403, DENIED,  "unknown API key") \
+    X(API_SIGNATURE,       403, DENIED,  "signature for the API does not verify, or is too old") \
     X(API_SCOPE,           403, DENIED,  "the API key's scope does not allow this") \
     X(BAD_REQUEST,         400, REFUSED, "malformed request") \
     X(BAD_PATH,            400, REFUSED, "path is malformed or leaves the root") \

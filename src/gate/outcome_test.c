@@ -152,6 +152,7 @@ static const struct outcome_case {
     {OUT_API_KEY_MISSING, "", PLAIN, {"/api/test"}},
     {OUT_API_KEY_WRONG, "", PLAIN, {"/api/test"}},
     {OUT_API_SCOPE, "", PLAIN, {"/api/test"}},
+    {OUT_API_SIGNATURE, "", PLAIN, {"/api/test"}},
     {OUT_API_BAD_REQUEST, "", PLAIN, {"/api/test", .method = "POST", .content = "{}"}},
     {OUT_BAD_REQUEST, ALL_OPEN, PLAIN, {"/s/1.ts", .content = "x"}},
     {OUT_BAD_REQUEST,

@@ -43,6 +43,7 @@ struct req *req_new(struct gate_worker *w, const struct transport *t, void *owne
     r->began = loop_now(w->loop);
     r->now = loop_unix(w->loop);
     list_init(&r->fill_link);
+    list_init(&r->transfer.link);
     list_append(&w->requests, &r->link);
     gate_count(w, STAT_REQUESTS, 1);
     return r;
@@ -62,6 +63,7 @@ static void stop_waiting(struct req *r)
 /* Lets go of everything but the arena. */
 static void release(struct req *r)
 {
+    transfers_remove(r->worker->transfers, r); /* first: what is shown of it is still there */
     stop_waiting(r);
     if (r->body != NULL)
         body_done(r->body);
@@ -181,8 +183,11 @@ const struct step *step_send(struct req *r)
         req_add_field(r, STR("Strict-Transport-Security"), r->door->hsts); /* RFC 6797 7.1 */
     r->answered = clock_monotonic();
     n = r->transport->respond(r);
-    if (n == 0)
+    if (n == 0) {
+        if (r->endpoint == NULL && r->body != NULL)
+            transfers_add(r->worker->transfers, r);
         return STEP(WAIT);
+    }
     return n > 0 ? STEP(account) : req_end(r, outcome_of_send(n));
 }
 
@@ -203,7 +208,8 @@ bool req_is_fed_by_origin(const struct req *r)
 {
     const struct flight *f = r->reader.flight;
 
-    return (f != NULL && flight_state(f) < FLIGHT_LANDED) || r->alone != NULL || r->is_passing;
+    return (f != NULL && flight_state(f) < FLIGHT_LANDED) || r->alone != NULL || r->is_passing ||
+           (r->endpoint != NULL && r->endpoint->asks_origin);
 }
 
 void req_expire(struct req *r)
@@ -216,7 +222,7 @@ void req_expire(struct req *r)
     if (at == STEP(admit))
         req_run(r, req_do_without_store(r, -ETIMEDOUT));
     else if (at == STEP(api))
-        req_run(r, req_fail(r, OUT_STORE_DOWN));
+        req_run(r, req_fail(r, r->endpoint->asks_origin ? OUT_ORIGIN_TIMEOUT : OUT_STORE_DOWN));
     else
         req_run(r, req_do_without_origin(r, OUT_ORIGIN_TIMEOUT));
 }

@@ -20,6 +20,7 @@
 #include "cache/flight.h"
 #include "gate/gate.h"
 #include "gate/outcome.h"
+#include "gate/transfers.h"
 #include "http/coding.h"
 #include "http/media_type.h"
 #include "http/request.h"
@@ -206,7 +207,10 @@ struct req {
     struct body *body;     /* owned by the request: body_done() at its end; NULL: none */
     struct memory_body small; /* body of errors and the API */
     bool must_close;          /* the connection cannot be used after this */
-    uint64_t sent;            /* body bytes handed to the socket */
+    /* Written by req_note_sent() alone, read by any thread while it is listed (transfers.h). */
+    _Atomic uint64_t sent;        /* body bytes handed to the socket */
+    _Atomic usec_t first_byte_at; /* when the first of them was; 0: none yet */
+    struct transfer transfer;
 };
 
 /* Cap and worker are set; the rest is zero. */
@@ -221,6 +225,14 @@ void req_start_refused(struct req *r, enum outcome o);
 void req_on_content(struct req *r, int err); /* -EMSGSIZE, -EPROTO, -ETIMEDOUT, -ECONNRESET */
 void req_on_sent(struct req *r,
                  int err); /* 0, -ECONNRESET, -ETIMEDOUT (did not read), -EIO (the body broke) */
+/* For the transport: of the body, `total` bytes are with the socket now. No atomic is more than a
+ * plain store here: nobody else writes. */
+static inline void req_note_sent(struct req *r, uint64_t total)
+{
+    if (total > 0 && atomic_load_explicit(&r->first_byte_at, memory_order_relaxed) == 0)
+        atomic_store_explicit(&r->first_byte_at, loop_now(r->worker->loop), memory_order_relaxed);
+    atomic_store_explicit(&r->sent, total, memory_order_relaxed);
+}
 /* The viewer left, or the server stops, at any time before finished(): everything under way is
  * cancelled. */
 void req_abort(struct req *r, enum outcome why);

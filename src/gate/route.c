@@ -29,11 +29,6 @@ static unsigned allowed_methods(const struct req *r)
 
 static void add_allow(struct req *r)
 {
-    static const struct str names[] = {
-#define X(name, text) STR(text),
-        HTTP_METHODS(X)
-#undef X
-    };
     struct str pieces[2 * HTTP_OTHER];
     unsigned allowed = allowed_methods(r), n = 0;
 
@@ -42,7 +37,7 @@ static void add_allow(struct req *r)
             continue;
         if (n > 0)
             pieces[n++] = STR(", ");
-        pieces[n++] = names[m];
+        pieces[n++] = http_method_name((enum http_method)m);
     }
     req_add_field(r, STR("Allow"), arena_join(&r->arena, pieces, n)); /* RFC 9110 10.2.1 */
 }

@@ -57,6 +57,10 @@
     X(FETCH_RESUMES,         COUNTER, "bodies resumed after they had broken off") \
     X(FETCHES_REVALIDATED,   COUNTER, "stale objects that proved right (304)") \
     X(FETCHES_FROM_DISK,     COUNTER, "objects found in the disk tier") \
+    X(API_KEYS_SLOWED,       COUNTER, "answers to wrong API keys that were held back") \
+    X(JS_GRANTS_SIGNED,      COUNTER, "grants for static files that browsers' signatures stored") \
+    X(JS_GRANTS_BY_KEY,      COUNTER, "grants for static files that back ends stored by /api/js-whitelist") \
+    X(JS_GRANTS_REFUSED,     COUNTER, "requests to /api/js-whitelist whose signature was wrong or too old") \
     X(SERVERS_EJECTED,       COUNTER, "servers of HTTP origins left out after failures or checks") \
     X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back")
 /* clang-format on */

@@ -416,7 +416,7 @@ static int pull(struct req *r, struct buf *into)
         if (has == 0)
             return r->body->left == 0;
         n = view.kind == BODY_FILE ? take_file(&view, into) : take_memory(&view, into);
-        r->sent += n;
+        req_note_sent(r, r->sent + n);
         body_advance(r->body, n);
     }
     return 1;

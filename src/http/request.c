@@ -63,6 +63,17 @@ static enum http_known_field candidate(struct str name, char first)
     }
 }
 
+struct str http_method_name(enum http_method m)
+{
+    static const struct str names[] = {
+#define X(name, text) STR(text),
+        HTTP_METHODS(X)
+#undef X
+    };
+
+    return names[m];
+}
+
 enum http_known_field http_known_field(struct str name)
 {
     char first = name.n > 0 ? ascii_lower(name.p[0]) : 0;

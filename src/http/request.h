@@ -31,6 +31,8 @@ enum http_method {
 #undef X
 };
 
+struct str http_method_name(enum http_method m); /* "" of HTTP_OTHER */
+
 /* Fields that are looked up for every request are found once, while parsing. */
 #define HTTP_KNOWN_FIELDS(X)                                          \
     X(HOST, "host")                                                   \

@@ -54,7 +54,7 @@ static void account_sent(struct h1_conn *h, struct req *r, size_t n)
     if (n == of_head)
         return;
     body_advance(h->out, n - of_head);
-    r->sent = h->chunked != NULL ? h->chunked->content_sent : r->sent + n - of_head;
+    req_note_sent(r, h->chunked != NULL ? h->chunked->content_sent : r->sent + n - of_head);
 }
 
 static bool has_body_left(const struct h1_conn *h)

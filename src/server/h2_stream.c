@@ -223,7 +223,7 @@ static void on_moved(struct h2_stream *hs, uint64_t n)
 {
     struct stream *s = stream_of(hs);
 
-    s->req->sent += n;
+    req_note_sent(s->req, s->req->sent + n);
     s->connection->moved += n;
     wait_for_reader(s);
 }

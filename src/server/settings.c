@@ -199,6 +199,8 @@ const struct conf_field settings_fields[] = {
     CONF_SECTION_AS(struct settings, gate.cors, "cors", cors_fields,
                     .doc = "Cross-origin resource sharing."),
     CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),
+    CONF_SECTION_AS(struct settings, api.js_whitelist, "js_whitelist", js_whitelist_fields,
+                    .doc = "Browsers that add themselves to those who may have static files."),
     CONF_SECTION(struct settings, log, log_fields, .doc = "The logs."),
     CONF_END,
 };

@@ -56,6 +56,7 @@ struct step {
     const char *uid, *ip, *ua, *key, *session_id;
     unsigned checks;
     bool token_expired, may_not_begin, is_dry, is_static;
+    int ttl; /* of a grant; 0: the rules' */
     struct step_use use[STORE_MAX_USES];
     /* expected */
     enum admit_verdict want;

@@ -124,8 +124,9 @@ struct grant_put world_grant(struct world *w, const struct step *s)
     struct grant_put g = {.arena = &w->arena,
                           .now = T0 + s->at,
                           .uid = str_or(s->uid, "u1"),
-                          .stream_key = s->is_static ? STR("") : str_or(s->key, "movie1"),
-                          .is_static = s->is_static};
+                          .stream_key = str_or(s->key, s->is_static ? "" : "movie1"),
+                          .is_static = s->is_static,
+                          .ttl = s->ttl};
 
     op_init(&g.op, on_done);
     memcpy(g.ua_hash, ua_of(s), STORE_UA_LEN);

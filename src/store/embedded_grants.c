@@ -3,8 +3,9 @@
  * once for each prefix length that any grant has (`networks` counts them), so the cost of a look-up
  * does not grow with the number of grants.
  *
- * A static grant is a grant of its own beside the one with stream keys: it has its own life and its
- * own limits, so that posting one never prolongs the other.
+ * A static grant is a grant of its own beside the one with stream keys, and one for the static
+ * files of some stream keys a third: each has its own life and its own limits, so that posting one
+ * never prolongs another.
  *
  * Invariant: a grant has one entry in the index for each of its stream keys and one in the slot of
  * its kind, all with its own expiry; grant_write() and grant_erase() alone keep it.
@@ -19,9 +20,20 @@ bool key_starts(struct str key, const struct key *prefix)
     return str_starts(key, key_str(prefix));
 }
 
-static uint64_t slot_of_kind(bool is_static)
+static uint64_t slot_of_kind(enum grant_kind kind)
 {
-    return is_static ? SLOT_STATIC : SLOT_KEYED;
+    static const uint64_t slots[] = {[GRANT_KEYED] = SLOT_KEYED,
+                                     [GRANT_STATIC] = SLOT_STATIC,
+                                     [GRANT_STATIC_KEYS] = SLOT_STATIC_KEYS};
+
+    return slots[kind];
+}
+
+static uint64_t slot_of_key(const struct embedded *e, enum grant_kind kind, struct str stream_key)
+{
+    uint64_t hash = record_hash(&e->hash_key, stream_key);
+
+    return kind == GRANT_STATIC_KEYS ? record_static_slot(hash) : hash;
 }
 
 struct ip_net grant_widen(const struct store_rules *rules, const struct ip_net *net)
@@ -110,7 +122,8 @@ bool grant_find_key(struct db_tx *tx, const struct grant_query *q, struct str *r
 bool grant_find_any(struct db_tx *tx, const struct grant_query *q, struct str *ret_uid)
 {
     return find_in_networks(tx, q, SLOT_KEYED, STR(""), ret_uid) ||
-           find_in_networks(tx, q, SLOT_STATIC, STR(""), ret_uid);
+           find_in_networks(tx, q, SLOT_STATIC, STR(""), ret_uid) ||
+           find_in_networks(tx, q, record_static_slot(q->hash), q->stream_key, ret_uid);
 }
 
 /* ---- writing ---- */
@@ -163,20 +176,20 @@ void grant_write(struct embedded *e, struct db_tx *tx, const struct grant_name *
     if (!db_get(tx, DB_GRANTS, key_str(&k), &value))
         count_network(tx, &name->net, 1);
     db_put(tx, DB_GRANTS, key_str(&k), packed);
-    index_write(tx, name, &own, slot_of_kind(name->is_static), STR(""));
+    index_write(tx, name, &own, slot_of_kind(name->kind), STR(""));
     for (unsigned i = 0; i < own.count; i++)
-        index_write(tx, name, &own, record_hash(&e->hash_key, own.keys[i]), own.keys[i]);
+        index_write(tx, name, &own, slot_of_key(e, name->kind, own.keys[i]), own.keys[i]);
 }
 
 void grant_erase_key(struct embedded *e, struct db_tx *tx, const struct grant_name *name,
                      struct str stream_key)
 {
-    index_erase(tx, name, record_hash(&e->hash_key, stream_key));
+    index_erase(tx, name, slot_of_key(e, name->kind, stream_key));
 }
 
 void grant_erase(struct embedded *e, struct db_tx *tx, struct str key)
 {
-    uint64_t hashes[GRANT_MAX_KEYS];
+    uint64_t slots[GRANT_MAX_KEYS];
     struct grant_record g;
     struct grant_name name;
     struct key own;
@@ -188,10 +201,10 @@ void grant_erase(struct embedded *e, struct db_tx *tx, struct str key)
     if (!grant_unpack(value, &g))
         g.count = 0;
     for (unsigned i = 0; i < g.count; i++)
-        hashes[i] = record_hash(&e->hash_key, g.keys[i]);
+        slots[i] = slot_of_key(e, name.kind, g.keys[i]);
     for (unsigned i = 0; i < g.count; i++)
-        index_erase(tx, &name, hashes[i]);
-    index_erase(tx, &name, slot_of_kind(name.is_static));
+        index_erase(tx, &name, slots[i]);
+    index_erase(tx, &name, slot_of_kind(name.kind));
     count_network(tx, &name.net, -1);
     db_del(tx, DB_GRANTS, key_str(&own));
 }
@@ -231,7 +244,7 @@ static void look_at_pairs(struct db_tx *tx, const struct grant_name *name, unix_
     bool more;
 
     grant_key(&own, name);
-    grant_kind_key(&prefix, name->uid, name->is_static);
+    grant_kind_key(&prefix, name->uid, name->kind);
     more = db_seek(tx, DB_GRANTS, key_str(&prefix), &key, &value);
     for (; more && key_starts(key, &prefix); more = db_next(tx, DB_GRANTS, &key, &value)) {
         key_set(&k, key);
@@ -249,7 +262,7 @@ static void look_at_uids(struct db_tx *tx, const struct grant_name *name, unix_t
     struct str key, value;
     bool more;
 
-    index_slot_key(&prefix, &name->net, name->ua_hash, slot_of_kind(name->is_static));
+    index_slot_key(&prefix, &name->net, name->ua_hash, slot_of_kind(name->kind));
     more = db_seek(tx, DB_GRANT_INDEX, key_str(&prefix), &key, &value);
     for (; more && key_starts(key, &prefix); more = db_next(tx, DB_GRANT_INDEX, &key, &value)) {
         if (!index_key_uid(key, &other.uid) || str_eq(other.uid, name->uid) ||
@@ -291,7 +304,7 @@ static int merge_keys(struct grant_put *g, const struct store_rules *rules,
     for (unsigned i = 0; i < record->count; i++)
         if (!str_eq(record->keys[i], g->stream_key))
             record->keys[kept++] = record->keys[i];
-    g->keys = kept + (g->is_static ? 0 : 1);
+    g->keys = kept + (g->stream_key.n > 0);
     first = g->keys > rules->grant_max_keys ? g->keys - rules->grant_max_keys : 0;
     g->keys_evicted = first;
     g->keys -= first;
@@ -339,8 +352,9 @@ static int write_grant(struct embedded_worker *w, struct db_tx *tx, struct op *o
 {
     struct grant_put *g = container_of(op, struct grant_put, op);
     const struct store_rules *rules = store_rules(w->base.store);
-    struct grant_name name = {
-        .uid = g->uid, .is_static = g->is_static, .net = grant_widen(rules, &g->net)};
+    struct grant_name name = {.uid = g->uid,
+                              .kind = grant_kind_of(g->is_static, g->stream_key.n > 0),
+                              .net = grant_widen(rules, &g->net)};
     struct grant_record record;
     unsigned others;
     int r;
@@ -351,7 +365,7 @@ static int write_grant(struct embedded_worker *w, struct db_tx *tx, struct op *o
     r = tx->is_full ? -ENOSPC : merge_keys(g, rules, &record);
     if (r < 0)
         return r;
-    record.expires = g->now + rules->grant_ttl;
+    record.expires = g->now + (g->ttl > 0 ? g->ttl : rules->grant_ttl);
     record.order = meta_next(tx, STR("sequence"));
     replace(w->e, tx, &name, &record, g);
     make_room(w->e, tx, &name, g->now, rules->grant_max_uids, look_at_uids, &others);

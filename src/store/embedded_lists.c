@@ -25,7 +25,7 @@ static int list_one(struct grant_list *list, struct str key, struct str value)
         return 0;
     *info = (struct grant_info){.uid = arena_copy(list->arena, name.uid),
                                 .net = name.net,
-                                .is_static = name.is_static,
+                                .is_static = name.kind != GRANT_KEYED,
                                 .created = g.created,
                                 .expires = g.expires};
     memcpy(info->ua_hash, name.ua_hash, STORE_UA_LEN);

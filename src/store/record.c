@@ -144,6 +144,11 @@ uint64_t record_hash(const struct hash_key *key, struct str stream_key)
     return MAX(hash_bytes(key, stream_key), (uint64_t)SLOT_RESERVED);
 }
 
+uint64_t record_static_slot(uint64_t hash)
+{
+    return MAX(hash ^ UINT64_C(0x9e3779b97f4a7c15), (uint64_t)SLOT_RESERVED);
+}
+
 unix_t record_expires(struct str value)
 {
     struct unpack u = {value, false};
@@ -179,12 +184,12 @@ void grant_uid_key(struct key *k, struct str uid)
     k->n = p.n;
 }
 
-void grant_kind_key(struct key *k, struct str uid, bool is_static)
+void grant_kind_key(struct key *k, struct str uid, enum grant_kind kind)
 {
     struct pack p = key_begin(k);
 
     put_uid(&p, uid);
-    put_u8(&p, is_static);
+    put_u8(&p, (uint8_t)kind);
     k->n = p.n;
 }
 
@@ -193,7 +198,7 @@ void grant_key(struct key *k, const struct grant_name *g)
     struct pack p = key_begin(k);
 
     put_uid(&p, g->uid);
-    put_u8(&p, g->is_static);
+    put_u8(&p, (uint8_t)g->kind);
     put_net(&p, &g->net);
     put_bytes(&p, g->ua_hash, STORE_UA_LEN);
     k->n = p.n;
@@ -204,10 +209,10 @@ bool grant_name_unpack(struct str key, struct grant_name *ret)
     struct unpack u = {key, false};
 
     ret->uid = get_uid(&u);
-    ret->is_static = get_u8(&u) != 0;
+    ret->kind = (enum grant_kind)get_u8(&u);
     get_net(&u, &ret->net);
     get_into(&u, ret->ua_hash, STORE_UA_LEN);
-    return is_whole(&u);
+    return is_whole(&u) && ret->kind <= GRANT_STATIC_KEYS;
 }
 
 struct str grant_pack(const struct grant_record *g, uint8_t room[RECORD_ROOM])

@@ -34,7 +34,7 @@ enum {
 };
 
 /* Slots of the index that are not the hash of a stream key. */
-enum { SLOT_KEYED = 0, SLOT_STATIC = 1, SLOT_RESERVED = 2 };
+enum { SLOT_KEYED = 0, SLOT_STATIC = 1, SLOT_STATIC_KEYS = 2, SLOT_RESERVED = 3 };
 
 struct key {
     size_t n;
@@ -51,6 +51,9 @@ void key_set(struct key *k, struct str bytes);
 /* The hash of a stream key; never one of the reserved slots. */
 uint64_t record_hash(const struct hash_key *key, struct str stream_key);
 
+/* The slot of a stream key that a static grant holds: another one than that of viewers' grants. */
+uint64_t record_static_slot(uint64_t hash);
+
 unix_t
 record_expires(struct str value); /* of any value that expires; 0 when it is too short to be one */
 
@@ -61,9 +64,16 @@ bool network_unpack(struct str key, enum ip_family *ret_family, uint8_t *ret_pre
 
 /* ---- grants ---- */
 
+enum grant_kind { GRANT_KEYED, GRANT_STATIC, GRANT_STATIC_KEYS };
+
+static inline enum grant_kind grant_kind_of(bool is_static, bool has_keys)
+{
+    return !is_static ? GRANT_KEYED : has_keys ? GRANT_STATIC_KEYS : GRANT_STATIC;
+}
+
 struct grant_name { /* which grant: its key */
     struct str uid;
-    bool is_static;
+    enum grant_kind kind;
     struct ip_net net;
     uint8_t ua_hash[STORE_UA_LEN];
 };
@@ -76,7 +86,7 @@ struct grant_record {
 };
 
 void grant_uid_key(struct key *k, struct str uid); /* what the keys of all its grants begin with */
-void grant_kind_key(struct key *k, struct str uid, bool is_static);
+void grant_kind_key(struct key *k, struct str uid, enum grant_kind kind);
 void grant_key(struct key *k, const struct grant_name *g);
 bool grant_name_unpack(struct str key, struct grant_name *ret);
 struct str grant_pack(const struct grant_record *g, uint8_t room[RECORD_ROOM]);

@@ -8,6 +8,7 @@
 
 #include "store/backend.h"
 #include "store/notes.h"
+#include "store/record.h"
 #include "store/redis_shared.h"
 #include "store/verdicts.h"
 
@@ -74,7 +75,7 @@ int redis_ask(struct redis_worker *w, struct op *op, enum redis_script script,
 /* Family, prefix, and as many bytes as the prefix needs. */
 enum { REDIS_NET_MAX = 18, REDIS_FIELD_MAX = 1 + REDIS_NET_MAX + STORE_UA_LEN };
 struct str redis_pack_net(const struct ip_net *net, char room[REDIS_NET_MAX]);
-struct str redis_pack_field(bool is_static, const struct ip_net *net, const uint8_t *ua_hash,
+struct str redis_pack_field(enum grant_kind kind, const struct ip_net *net, const uint8_t *ua_hash,
                             char room[REDIS_FIELD_MAX]);
 bool redis_unpack_field(struct str field, bool *ret_is_static, struct ip_net *ret_net,
                         uint8_t ret_ua_hash[STORE_UA_LEN]);

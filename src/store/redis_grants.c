@@ -23,9 +23,10 @@ static void encode_put(struct redis_ask *q, struct redis_args *args)
     g->stored_net = widen(rules, &g->net);
     redis_add_number(args, g->now);
     redis_add(args, g->uid);
-    redis_add(args, redis_pack_field(g->is_static, &g->stored_net, g->ua_hash, q->scratch));
+    redis_add(args, redis_pack_field(grant_kind_of(g->is_static, g->stream_key.n > 0),
+                                     &g->stored_net, g->ua_hash, q->scratch));
     redis_add(args, g->stream_key);
-    redis_add_number(args, rules->grant_ttl);
+    redis_add_number(args, g->ttl > 0 ? g->ttl : rules->grant_ttl);
     redis_add_number(args, rules->grant_max_keys);
     redis_add_number(args, rules->grant_max_pairs);
     redis_add_number(args, rules->grant_max_uids);
@@ -139,7 +140,8 @@ static int by_name(const void *left, const void *right)
                                  : str_cmp(a->uid, b->uid);
 
     if (d == 0)
-        d = a->is_static - b->is_static;
+        d = (int)grant_kind_of(a->is_static, a->key_count > 0) -
+            (int)grant_kind_of(b->is_static, b->key_count > 0);
     if (d == 0)
         d = memcmp(&a->net, &b->net, sizeof a->net);
     return d != 0 ? d : memcmp(a->ua_hash, b->ua_hash, STORE_UA_LEN);

@@ -83,12 +83,14 @@ struct str redis_pack_net(const struct ip_net *net, char room[REDIS_NET_MAX])
     return str_range(room, s.at);
 }
 
-struct str redis_pack_field(bool is_static, const struct ip_net *net, const uint8_t *ua_hash,
+static const char kinds[] = {[GRANT_KEYED] = 'k', [GRANT_STATIC] = 's', [GRANT_STATIC_KEYS] = 'f'};
+
+struct str redis_pack_field(enum grant_kind kind, const struct ip_net *net, const uint8_t *ua_hash,
                             char room[REDIS_FIELD_MAX])
 {
     struct redis_scratch s = {room, room + REDIS_FIELD_MAX};
 
-    redis_put_u8(&s, is_static ? 's' : 'k');
+    redis_put_u8(&s, (uint8_t)kinds[kind]);
     put_net(&s, net);
     redis_put_bytes(&s, ua_hash, STORE_UA_LEN);
     return str_range(room, s.at);
@@ -105,12 +107,12 @@ bool redis_unpack_field(struct str field, bool *ret_is_static, struct ip_net *re
     const uint8_t *p = (const uint8_t *)field.p;
     size_t n;
 
-    if (field.n < 3 || (p[0] != 's' && p[0] != 'k') || !is_prefix(p[1], p[2]))
+    if (field.n < 3 || memchr(kinds, p[0], sizeof kinds) == NULL || !is_prefix(p[1], p[2]))
         return false;
     n = bytes_of(p[2]);
     if (field.n != 3 + n + STORE_UA_LEN)
         return false;
-    *ret_is_static = p[0] == 's';
+    *ret_is_static = p[0] != kinds[GRANT_KEYED];
     *ret_net = (struct ip_net){.base.family = p[1], .prefix = p[2]};
     memcpy(ret_net->base.bytes, p + 3, n);
     memcpy(ret_ua_hash, p + 3 + n, STORE_UA_LEN);

@@ -119,7 +119,7 @@ int store_grant_put(struct store_worker *s, struct grant_put *g)
 {
     if (!is_storable(g->uid, g->stream_key) || g->uid.n == 0 || !is_net(&g->net))
         return -EINVAL;
-    if (g->is_static != (g->stream_key.n == 0))
+    if (!g->is_static && g->stream_key.n == 0)
         return -EINVAL;
     return s->store->ops->grant_put(s, g);
 }

@@ -79,8 +79,9 @@ enum admit_check {
     /* A live grant of this network + UA (+ uid when known) that holds the stream key. A live
      * session says whose it must be when the request does not. */
     ADMIT_GRANT = 1,
-    ADMIT_GRANT_IP = 2, /* the same with any stream key; static grants too */
-    ADMIT_SESSION = 4,  /* a live session, or a new one when `may_begin` */
+    /* The same with any stream key; static grants too, those with stream keys for these alone. */
+    ADMIT_GRANT_IP = 2,
+    ADMIT_SESSION = 4, /* a live session, or a new one when `may_begin` */
     ADMIT_USE = 8,
 };
 
@@ -172,9 +173,11 @@ struct grant_put {
     struct str uid;
     struct ip_net net; /* an address or a network longer than the rules' prefix is widened to it */
     uint8_t ua_hash[STORE_UA_LEN];
-    struct str stream_key; /* "" with is_static */
-    bool is_static;        /* for ADMIT_GRANT_IP only: a grant of its own beside the one with stream
-                              keys, with its own life and limits */
+    struct str stream_key; /* "" only with is_static */
+    /* For ADMIT_GRANT_IP only: grants of their own beside the one with stream keys, with their own
+     * lives and limits. One without a stream key is for all, one with stream keys for these. */
+    bool is_static;
+    int64_t ttl; /* seconds; 0: the rules' */
     /* answered */
     struct ip_net stored_net;
     bool is_new;                   /* else it was renewed */

@@ -134,7 +134,7 @@ local function find_grant(owner, kind, is_meant)
 end
 
 local function find_any_grant(owner)
-    return find_grant(owner, 'k', anything) or find_grant(owner, 's', anything)
+    return find_grant(owner, 'k', anything) or find_grant(owner, 's', anything) or find_grant(owner, 'f', holds_key)
 end
 
 -- ---- judging ----
