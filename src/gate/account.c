@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "gate/journal.h"
+#include "gate/metering.h"
 
 static uint8_t copy_cut(char *to, size_t room, struct str from)
 {
@@ -87,6 +88,7 @@ const struct step *step_account(struct req *r)
     if (r->is_dry)
         return STEP(END);
     count(r);
+    meter_request(r);
     remember(r, row);
     if ((row->class != SERVED || r->is_unchecked) && log_wants(LOG_INFO))
         log_request(r, row);

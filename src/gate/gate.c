@@ -7,6 +7,7 @@
 #include "gate/compress.h"
 #include "gate/fill.h"
 #include "gate/journal.h"
+#include "gate/metering.h"
 #include "gate/viewer_cache.h"
 
 void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
@@ -84,6 +85,8 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->origins.changed = on_server_change;
     w->origins.tried_again = on_tried_again;
     start_checks(w, era->rules);
+    if (g->reports != NULL)
+        w->meter = metering_begin(w);
     return w;
 }
 
@@ -112,6 +115,7 @@ void gate_worker_free(struct gate_worker **w)
         return;
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
     assert(list_is_empty(&old->fetches));
+    meter_free(&old->meter);
     stop_checks(old, old->era->rules);
     end_era(old->era);
     token_scratch_free(&old->scratch);

@@ -19,6 +19,8 @@
 #include "http/request.h"
 #include "origin/fetch.h"
 #include "store/store.h"
+#include "traffic/meter.h"
+#include "traffic/reports.h"
 
 struct req;
 struct step;
@@ -43,11 +45,12 @@ struct api {
 };
 
 struct gate {
-    struct cache *cache;   /* not owned */
-    struct disk *disk;     /* not owned; NULL: no disk tier */
-    struct store *store;   /* not owned */
-    const struct api *api; /* not owned; NULL: no API */
-    atomic_uint purges;    /* so far (purge.h) */
+    struct cache *cache;     /* not owned */
+    struct disk *disk;       /* not owned; NULL: no disk tier */
+    struct store *store;     /* not owned */
+    const struct api *api;   /* not owned; NULL: no API */
+    struct reports *reports; /* not owned; NULL: none, nothing is metered */
+    atomic_uint purges;      /* so far (purge.h) */
     struct counter_registry counters;
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
@@ -78,6 +81,7 @@ struct gate_worker {
     struct viewer_cache *viewers;
     struct journal *journal;
     struct compressor *compressor;
+    struct meter *meter;       /* owned; NULL: nothing is metered */
     struct counters *counters; /* enum gate_stat */
     struct list requests;      /* live ones */
     struct origin_worker origins;

@@ -206,6 +206,8 @@ struct req {
     struct memory_body small; /* body of errors and the API */
     bool must_close;          /* the connection cannot be used after this */
     uint64_t sent;            /* body bytes handed to the socket */
+    uint64_t metered;         /* of them, counted to its uid so far */
+    bool is_metered;          /* it has been counted as a request */
 };
 
 /* Cap and worker are set; the rest is zero. */

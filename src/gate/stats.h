@@ -56,7 +56,10 @@
     X(FETCHES_REVALIDATED,   COUNTER, "stale objects that proved right (304)") \
     X(FETCHES_FROM_DISK,     COUNTER, "objects found in the disk tier") \
     X(SERVERS_EJECTED,       COUNTER, "servers of HTTP origins left out after failures or checks") \
-    X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back")
+    X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back") \
+    X(TRAFFIC_WRITTEN,       COUNTER, "batches of users' counts written to the store") \
+    X(TRAFFIC_FAILED,        COUNTER, "batches that the store did not take, and which were tried again") \
+    X(TRAFFIC_UNATTRIBUTED,  COUNTER, "bytes counted as `unknown` because there were too many users at once")
 /* clang-format on */
 
 enum gate_stat {

@@ -24,6 +24,7 @@ struct server {
     struct store *store;
     struct cache *cache;
     struct disk *disk; /* NULL: none */
+    struct reports *reports;
     struct gate gate;
     struct connection_limit limit;
     struct tls_tickets *tickets; /* not owned: entrances use them */
@@ -346,6 +347,9 @@ static void unmake(struct server *s)
     free(s->workers);
     free(s->gate.workers);
     gate_done(&s->gate);
+    if (s->started_count > 0)
+        reports_finish(s->reports, s->store);
+    reports_free(&s->reports);
     cache_free(&s->cache);
     disk_close(&s->disk);
     store_close(&s->store);
@@ -394,6 +398,7 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
         s.api = admin_api();
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
+        s.reports = s.gate.reports = reports_new(&settings->traffic);
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);

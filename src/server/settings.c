@@ -197,6 +197,9 @@ const struct conf_field settings_fields[] = {
     CONF_SECTION_AS(struct settings, gate.cors, "cors", cors_fields,
                     .doc = "Cross-origin resource sharing."),
     CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),
+    CONF_SECTION(struct settings, traffic, traffic_fields,
+                 .doc = "Reports of what each user was delivered, to the site's back end. See "
+                        "traffic.md."),
     CONF_SECTION(struct settings, log, log_fields, .doc = "The log on stderr."),
     CONF_END,
 };

@@ -165,8 +165,8 @@ static void test_a_batch_counts_once(void **state)
     batch_begin(&b, source_a, 7);
     batch_add(&b, "u1", counts(0, 1000, 0, 1));
     batch_send(&w, &b);
-    batch_send(&w, &b);   /* nobody knew whether it had been done */
-    b.add.number = 6;     /* an older one that was on its way */
+    batch_send(&w, &b); /* nobody knew whether it had been done */
+    b.add.number = 6;   /* an older one that was on its way */
     batch_send(&w, &b);
     memcpy(b.add.source, source_b, sizeof b.add.source);
     batch_send(&w, &b);
@@ -338,8 +338,8 @@ static void test_too_many_reports_hold_the_counts(void **state)
 
 static void test_forgetting(void **state)
 {
-    struct traffic_take t = {.now = T0, .min_bytes = TRAFFIC_NONE, .before = T0 + 50,
-                             .discards = true};
+    struct traffic_take t = {
+        .now = T0, .min_bytes = TRAFFIC_NONE, .before = T0 + 50, .discards = true};
     struct traffic_list l;
     struct world w;
 

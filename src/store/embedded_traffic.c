@@ -283,8 +283,8 @@ static int write_done(struct embedded_worker *w, struct db_tx *tx, struct op *op
     struct key number;
     bool more = db_seek(tx, DB_REPORTS, STR_NONE, &key, &value);
 
-    while (more && (value.n != REPORT_VALUE ||
-                    memcmp(value.p + NUMBER_LEN, d->id, REPORT_ID_LEN) != 0))
+    while (more &&
+           (value.n != REPORT_VALUE || memcmp(value.p + NUMBER_LEN, d->id, REPORT_ID_LEN) != 0))
         more = db_next(tx, DB_REPORTS, &key, &value);
     if (!more)
         return 0;

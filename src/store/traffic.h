@@ -24,8 +24,8 @@ enum {
     TRAFFIC_CLASSES = 8, /* what they are is the callers' to know */
     TRAFFIC_TYPES = 16,
     TRAFFIC_SOURCE_LEN = 16,
-    TRAFFIC_BATCH_MAX = 100,   /* uids of one batch: Redis does nothing else meanwhile */
-    TRAFFIC_REPORT_MAX = 500,  /* uids of one report: a receiver must be able to take it */
+    TRAFFIC_BATCH_MAX = 100,    /* uids of one batch: Redis does nothing else meanwhile */
+    TRAFFIC_REPORT_MAX = 500,   /* uids of one report: a receiver must be able to take it */
     TRAFFIC_REPORTS_MAX = 1024, /* that wait; with so many, what is counted is not taken, but goes
                                    on adding up by uid: a receiver that is away for days costs no
                                    more than its users are */
@@ -91,9 +91,9 @@ struct traffic_list {
     struct traffic_line *lines; /* most bytes first; in the arena, but what they hold is freed by
                                    traffic_lines_done() */
     unsigned count;
-    uint64_t uids;            /* that have counts */
-    bool is_partial;          /* embedded: more than could be looked at */
-    uint64_t bytes, requests; /* counted here so far, reported or not */
+    uint64_t uids;                  /* that have counts */
+    bool is_partial;                /* embedded: more than could be looked at */
+    uint64_t bytes, requests;       /* counted here so far, reported or not */
     uint64_t waiting, acknowledged; /* reports */
 };
 int store_traffic_list(struct store_worker *s, struct traffic_list *l);

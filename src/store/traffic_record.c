@@ -86,8 +86,8 @@ size_t traffic_pack(const struct traffic_counts *c, uint8_t room[TRAFFIC_RECORD_
 static bool take_numbers(const char *at, struct traffic_counts *ret)
 {
     uint64_t first, last;
-    bool ok = take_number(&at, &first) && take_number(&at, &last) &&
-              take_number(&at, &ret->requests);
+    bool ok =
+        take_number(&at, &first) && take_number(&at, &last) && take_number(&at, &ret->requests);
 
     for (int i = 0; ok && i < TRAFFIC_CLASSES; i++)
         ok = take_number(&at, &ret->bytes[i]);
