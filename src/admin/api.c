@@ -18,6 +18,7 @@ enum { GET = 1 << HTTP_GET, POST = 1 << HTTP_POST, DELETE = 1 << HTTP_DELETE };
 static const struct endpoint endpoints[] = {
     {STR("/health"), GET, SCOPE_NONE, run_health},
     {STR("/stats"), GET, SCOPE_VIEWER, run_stats},
+    {STR("/traffic"), GET, SCOPE_VIEWER, run_traffic},
     {STR("/api/whitelist"), POST | DELETE, SCOPE_OPERATOR, run_whitelist},
     {STR("/api/static-whitelist"), POST, SCOPE_OPERATOR, run_static_whitelist},
     {STR("/whitelist-info"), GET, SCOPE_VIEWER, run_whitelist_info},

@@ -12,8 +12,8 @@ _Static_assert((int)CLASS_COUNT <= (int)TRAFFIC_CLASSES, "each class has a place
  */
 static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
 {
-    bool by_token = r->token_verdict == TOKEN_OK &&
-                    (r->token.kind == GATE_SCOPE || r->token.kind == GATE_PATH);
+    bool by_token =
+        r->token_verdict == TOKEN_OK && (r->token.kind == GATE_SCOPE || r->token.kind == GATE_PATH);
     unix_t ends = r->admission.has_session ? r->admission.session.ends : r->token.expires;
 
     if (!by_token && !r->admission.has_session)

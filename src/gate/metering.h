@@ -1,4 +1,5 @@
-/* What requests deliver, counted to their users (traffic/meter.h): at their end, and while they run.
+/* What requests deliver, counted to their users (traffic/meter.h): at their end, and while they
+ * run.
  */
 #ifndef GATE_METERING_H
 #define GATE_METERING_H

@@ -1,5 +1,5 @@
-/* The end of reporting: on a loop of its own, after the workers, whose counts are all in the store by
- * now. */
+/* The end of reporting: on a loop of its own, after the workers, whose counts are all in the store
+ * by now. */
 #include "net/watch.h"
 #include "traffic/reports_internal.h"
 

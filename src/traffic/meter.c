@@ -13,7 +13,8 @@
 #include "net/watch.h"
 #include "traffic/file_type.h"
 
-_Static_assert((int)FILE_TYPE_COUNT <= (int)TRAFFIC_TYPES, "each file type has a place in a record");
+_Static_assert((int)FILE_TYPE_COUNT <= (int)TRAFFIC_TYPES,
+               "each file type has a place in a record");
 
 struct tally {
     struct map_node node;

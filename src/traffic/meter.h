@@ -26,9 +26,9 @@ enum {
     METER_SESSION_LEN = STORE_VIEWER_LEN + 8,
 };
 
-#define METER_EVENTS(X)                                                       \
-    X(WRITTEN, "batches of counts written to the store")                      \
-    X(FAILED, "batches that the store did not take, and which are tried again") \
+#define METER_EVENTS(X)                                                            \
+    X(WRITTEN, "batches of counts written to the store")                           \
+    X(FAILED, "batches that the store did not take, and which are tried again")    \
     X(UNATTRIBUTED, "bytes counted as `unknown` because there were too many uids") \
     X(LOST, "bytes that could not be written at a stop")
 

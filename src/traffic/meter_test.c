@@ -115,8 +115,8 @@ static int tear_down(void **state)
 
 static struct ip ip_of(unsigned i)
 {
-    return (struct ip){.family = IP_V4, .bytes = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-                                                  (uint8_t)i}};
+    return (struct ip){.family = IP_V4,
+                       .bytes = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
 }
 
 static void count(const char *uid, uint64_t bytes, unsigned viewer)
@@ -124,9 +124,13 @@ static void count(const char *uid, uint64_t bytes, unsigned viewer)
     uint8_t session[METER_SESSION_LEN] = {1, (uint8_t)(viewer >> 8), (uint8_t)viewer};
     struct ip ip = ip_of(viewer);
 
-    meter_count(meter, &(struct meter_sample){.uid = str_of(uid), .path = STR("/v/1.ts"),
-                                              .class = 2, .bytes = bytes, .is_first = true,
-                                              .client = &ip, .session = session});
+    meter_count(meter, &(struct meter_sample){.uid = str_of(uid),
+                                              .path = STR("/v/1.ts"),
+                                              .class = 2,
+                                              .bytes = bytes,
+                                              .is_first = true,
+                                              .client = &ip,
+                                              .session = session});
 }
 
 static void tick(void)

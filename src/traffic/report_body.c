@@ -50,8 +50,8 @@ static void add_types(struct buf *b, const struct traffic_counts *c)
     for (int i = 0; i < FILE_TYPE_COUNT; i++) {
         if (c->types[i] == 0)
             continue;
-        buf_printf(b, "%s\"%.*s\": %" PRIu64, separator,
-                   STR_FMT(file_type_word((enum file_type)i)), c->types[i]);
+        buf_printf(b, "%s\"%.*s\": %" PRIu64, separator, STR_FMT(file_type_word((enum file_type)i)),
+                   c->types[i]);
         separator = ", ";
     }
     buf_add_char(b, '}');
@@ -71,8 +71,7 @@ static void add_line(struct buf *b, const struct traffic_line *line)
 
     buf_add(b, STR("{\"uid\": "));
     report_add_string(b, line->uid);
-    buf_printf(b, ", \"total_bytes\": %" PRIu64 ", \"total_mb\": %.2f", bytes,
-               (double)bytes / MIB);
+    buf_printf(b, ", \"total_bytes\": %" PRIu64 ", \"total_mb\": %.2f", bytes, (double)bytes / MIB);
     buf_printf(b, ", \"request_count\": %" PRIu64 ", \"duration_seconds\": %" PRIu64, c->requests,
                duration);
     buf_printf(b, ", \"start_time\": %" PRId64 ", \"last_activity\": %" PRId64, c->first, c->last);

@@ -44,7 +44,8 @@ static void test_body(void **state)
         "{\"uid\": \"u1\", \"total_bytes\": 4000000, \"total_mb\": 3.81, \"request_count\": 3, "
         "\"duration_seconds\": 100, \"start_time\": 1764115000, \"last_activity\": 1764115100, "
         "\"file_types\": {\"default\": 3000000, \"m3u8\": 1000000}, \"unique_ips\": 1, "
-        "\"unique_sessions\": 0, \"avg_bytes_per_request\": 1333333, \"bytes_per_second\": 40000},\n"
+        "\"unique_sessions\": 0, \"avg_bytes_per_request\": 1333333, \"bytes_per_second\": "
+        "40000},\n"
         "{\"uid\": \"u2\", \"total_bytes\": 0, \"total_mb\": 0.00, \"request_count\": 0, "
         "\"duration_seconds\": 1, \"start_time\": 5, \"last_activity\": 5, \"file_types\": {}, "
         "\"unique_ips\": 0, \"unique_sessions\": 0, \"avg_bytes_per_request\": 0, "
@@ -82,7 +83,9 @@ static void test_strings(void **state)
         {"a\nb\x01\x7f", "\"a\\u000ab\\u0001\\u007f\""},
         {"</script>", "\"</script>\""},
         {"\xe7\x94\xa8\xe6\x88\xb7", "\"\xe7\x94\xa8\xe6\x88\xb7\""},
-        {"\xe7\x94" "x", "\"\\\\xe7\\\\x94x\""},
+        {"\xe7\x94"
+         "x",
+         "\"\\\\xe7\\\\x94x\""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -13,7 +13,7 @@
 #include "traffic/reports_internal.h"
 
 enum {
-    BODY_CAP = 4 << 20,   /* TRAFFIC_REPORT_MAX lines with the longest of uids take 1 MiB */
+    BODY_CAP = 4 << 20, /* TRAFFIC_REPORT_MAX lines with the longest of uids take 1 MiB */
     REPORT_ARENA = 2 << 20,
     FIELDS_MAX = 5,
 };
@@ -174,11 +174,11 @@ static void start_take(struct reporter *r)
     int n;
 
     r->state = TAKING;
-    r->take = (struct traffic_take){
-        .now = now,
-        .min_bytes = sends(r) ? r->reports->about.threshold : TRAFFIC_NONE,
-        .before = now - (unix_t)(r->reports->max_wait / USEC_PER_SEC),
-        .discards = !sends(r)};
+    r->take =
+        (struct traffic_take){.now = now,
+                              .min_bytes = sends(r) ? r->reports->about.threshold : TRAFFIC_NONE,
+                              .before = now - (unix_t)(r->reports->max_wait / USEC_PER_SEC),
+                              .discards = !sends(r)};
     new_id(r->take.id);
     op_init(&r->take.op, on_taken);
     n = store_traffic_take(r->store, &r->take);

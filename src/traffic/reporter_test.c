@@ -30,9 +30,11 @@ static void on_stopped(void *arg)
 
 static struct reports *make_reports(const char *url)
 {
-    struct traffic_settings s = {.report_url = str_of(url), .interval = INTERVAL,
+    struct traffic_settings s = {.report_url = str_of(url),
+                                 .interval = INTERVAL,
                                  .max_wait = 86400 * USEC_PER_SEC,
-                                 .timeout = 30 * USEC_PER_SEC, .threshold = 1000,
+                                 .timeout = 30 * USEC_PER_SEC,
+                                 .threshold = 1000,
                                  .instance = STR("gate-1")};
 
     if (s.report_url.n > 0)

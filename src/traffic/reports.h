@@ -4,9 +4,9 @@
  * `struct reports` is the process's. One worker has the reporter, which takes what has been counted
  * out of the store each interval (store/traffic.h) and sends the reports that wait, one at a time,
  * the oldest first, the same bytes under the same id until the receiver has acknowledged it by a
- * status of 2xx; what fails is sent again REPORTS_RETRY_MIN later, doubling to REPORTS_RETRY_MAX, up
- * to half of it left to chance. Of all processes that share the store only the one that leads does
- * it; when it has gone, another leads within REPORTS_LEAD_SEC.
+ * status of 2xx; what fails is sent again REPORTS_RETRY_MIN later, doubling to REPORTS_RETRY_MAX,
+ * up to half of it left to chance. Of all processes that share the store only the one that leads
+ * does it; when it has gone, another leads within REPORTS_LEAD_SEC.
  *
  * Without a URL nothing is sent; counts are forgotten when they have been looked at for `max_wait`.
  */
@@ -23,9 +23,11 @@
 enum { REPORTS_LEAD_SEC = 10, REPORTS_ERROR_MAX = 160 };
 
 /* The client that a reporter is given: its own, so that no origin stands in its way. */
-#define REPORTS_CLIENT_LIMITS                                                           \
-    ((struct client_limits){.max_connections = 1, .max_idle = 1,                        \
-                            .keep_alive = 30 * USEC_PER_SEC, .dns_cache = 60 * USEC_PER_SEC})
+#define REPORTS_CLIENT_LIMITS                                \
+    ((struct client_limits){.max_connections = 1,            \
+                            .max_idle = 1,                   \
+                            .keep_alive = 30 * USEC_PER_SEC, \
+                            .dns_cache = 60 * USEC_PER_SEC})
 
 struct reports;
 

@@ -10,8 +10,8 @@
 struct reports {
     struct arena arena; /* of the strings */
     struct client_peer peer;
-    struct str target;       /* "": nothing is sent */
-    struct str bearer;       /* "Bearer KEY"; "": none */
+    struct str target; /* "": nothing is sent */
+    struct str bearer; /* "Bearer KEY"; "": none */
     struct report_about about;
     usec_t interval, max_wait, timeout, stop_timeout;
     uint8_t holder[TRAFFIC_SOURCE_LEN]; /* this process, among those that would lead */

@@ -52,8 +52,8 @@ const struct conf_field traffic_fields[] = {
            .max = "1d", .doc = "How often it is reported who has been delivered enough."),
     CONF_F(struct traffic_settings, threshold, conf_size, .def = "1MiB", .min = "0", .max = "1TiB",
            .doc = "Who was delivered less waits for the next report, with what comes then."),
-    CONF_F(struct traffic_settings, max_wait, conf_duration, .def = "1d", .min = "1s",
-           .max = "30d", .doc = "Who has waited for so long is reported with less, too."),
+    CONF_F(struct traffic_settings, max_wait, conf_duration, .def = "1d", .min = "1s", .max = "30d",
+           .doc = "Who has waited for so long is reported with less, too."),
     CONF_F(struct traffic_settings, timeout, conf_duration, .def = "30s", .min = "100ms",
            .max = "10m",
            .doc = "Time for the receiver to answer; then the same report is sent again."),
@@ -83,8 +83,9 @@ int traffic_settings_check(const struct traffic_settings *s, struct conf_report 
                            const struct conf_source *source)
 {
     if (s->report_key.bytes.n > 0 && !is_visible(s->report_key.bytes)) {
-        conf_complain(report, source, "traffic.report_key",
-                      "has characters that cannot be sent: a key is printable ASCII without spaces");
+        conf_complain(
+            report, source, "traffic.report_key",
+            "has characters that cannot be sent: a key is printable ASCII without spaces");
         return -1;
     }
     if (s->report_key.bytes.n > 0 && s->report_url.n == 0) {

@@ -12,8 +12,8 @@ static struct str load(const char *text)
     struct conf_source *source = NULL;
 
     settings = (struct traffic_settings){0};
-    if (conf_load_text(str_of(text), "t.yaml", traffic_fields, &settings, &arena, &report, &source) <
-            0 ||
+    if (conf_load_text(str_of(text), "t.yaml", traffic_fields, &settings, &arena, &report,
+                       &source) < 0 ||
         traffic_settings_check(&settings, &report, source) < 0)
         return ((struct conf_error *)report.errors.items)[0].key;
     return STR("");
