@@ -212,6 +212,46 @@ static void test_session_list(void **state)
     world_close(&w);
 }
 
+/* Nothing to list is no failure, with an arena that has given out nothing yet either. */
+static void test_lists_of_nothing(void **state)
+{
+    struct session_list sessions = {.uid = STR(""), .limit = 100, .now = T0};
+    struct grant_list grants = {.uid = STR("u1"), .limit = 100, .now = T0};
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_op(&sessions.op);
+    sessions.arena = &w.arena;
+    assert_int_equal(world_wait(&w, store_session_list(w.worker, &sessions)), 0);
+    assert_int_equal(sessions.count, 0);
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    arena_done(&w.arena);
+    arena_init(&w.arena, 4096);
+    sessions.limit = 0;
+    assert_int_equal(world_wait(&w, store_session_list(w.worker, &sessions)), 0);
+    assert_int_equal(sessions.count, 0);
+    world_op(&grants.op);
+    grants.arena = &w.arena;
+    assert_int_equal(world_wait(&w, store_grant_list(w.worker, &grants)), 0);
+    assert_int_equal(grants.count, 0);
+    world_close(&w);
+}
+
+/* Where any uid will do it is the same one in all stores: the shorter, then the smaller. */
+static void test_any_uid_is_the_first(void **state)
+{
+    static const char *const uids[] = {"u10", "b", "a", "c"};
+    struct step step = {.checks = ADMIT_SESSION, .uid = ""};
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    for (int i = 0; i < (int)ARRAY_LEN(uids); i++)
+        world_session(&w, &(struct step){.checks = ADMIT_SESSION, .uid = uids[i], .at = i});
+    step.at = 10;
+    assert_str(world_session(&w, &step).uid, "a");
+    world_close(&w);
+}
+
 /* ---- revocations ---- */
 
 static bool is_revoked(struct world *w, const struct step *s, const struct store_session *session)
@@ -391,6 +431,24 @@ static void test_sweep_removes_what_has_expired(void **state)
     world_close(&w);
 }
 
+static void test_the_last_second_can_be_revoked(void **state)
+{
+    static const struct step play = {.checks = ADMIT_SESSION};
+    uint8_t viewer[STORE_VIEWER_LEN];
+    struct store_session s;
+    struct grant_revoke g;
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    s = world_session(&w, &play);
+    step_viewer(&play, viewer);
+    backend->housekeep(w.store, s.ends);
+    g = world_revoke(&w, &(struct step){.at = (int)(s.ends - T0)});
+    assert_int_equal(g.sessions_ended, 0); /* it is over */
+    assert_true(store_is_revoked(w.worker, viewer, s.uid, s.ends));
+    world_close(&w);
+}
+
 static void test_new_rules_count_at_once(void **state)
 {
     struct store_rules rules = conformance_rules;
@@ -437,6 +495,10 @@ static void test_sessions_have_a_pace(void **state)
     s = nth_session(&w, 100, 0);
     s.want = REFUSED_TOO_FAST;
     world_step(&w, &s);
+    s.checks |= ADMIT_USE; /* which comes after it */
+    s.use[0] = (struct step_use){.id = 'a', .mode = USE_COUNT, .max = 0};
+    world_step(&w, &s);
+    s = nth_session(&w, 100, 0);
     s.ua = "UA-2"; /* another viewer has a pace of its own */
     s.want = ADMITTED;
     world_step(&w, &s);
@@ -481,12 +543,15 @@ int conformance_run(const struct conformance *c)
         cmocka_unit_test(test_session_uid_comes_from_the_grant),
         cmocka_unit_test(test_sessions_of_one_second_differ),
         cmocka_unit_test(test_session_list),
+        cmocka_unit_test(test_lists_of_nothing),
+        cmocka_unit_test(test_any_uid_is_the_first),
         cmocka_unit_test(test_revoked_gate_tokens),
         cmocka_unit_test(test_revoking_reaches_idle_sessions),
         cmocka_unit_test(test_session_end),
         cmocka_unit_test(test_cancelled_calls_are_not_run),
         cmocka_unit_test(test_one_turn_decides_in_order),
         cmocka_unit_test(test_sweep_removes_what_has_expired),
+        cmocka_unit_test(test_the_last_second_can_be_revoked),
         cmocka_unit_test(test_new_rules_count_at_once),
         cmocka_unit_test(test_sessions_have_a_pace),
         cmocka_unit_test(test_a_lowered_session_max_hides_nothing),

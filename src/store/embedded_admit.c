@@ -110,10 +110,8 @@ static enum admit_verdict plan_session(struct plan *p)
 {
     const struct admission *a = p->a;
     struct str uid = a->uid.n > 0 ? a->uid : p->grant_uid;
-    unix_t started = a->now;
+    unix_t started = session_free_start(p->tx, p->rules, a->viewer, uid, a->now);
 
-    if (p->tx->is_write || a->is_dry) /* else it will be judged again */
-        started = session_free_start(p->tx, p->rules, a->viewer, uid, a->now);
     if (started - a->now > STORE_SESSIONS_AHEAD)
         return REFUSED_TOO_FAST;
     p->begins = true;

@@ -259,7 +259,7 @@ int embedded_session_list(struct store_worker *worker, struct session_list *list
         return r;
     list->total = list->count = 0;
     list->limit = (unsigned)MIN((uint64_t)list->limit, db_count(&w->reader, DB_SESSIONS));
-    list->sessions = arena_alloc(list->arena, list->limit * sizeof *list->sessions);
+    list->sessions = arena_alloc(list->arena, MAX(list->limit, 1u) * sizeof *list->sessions);
     if (list->sessions == NULL)
         l.error = -ENOMEM;
     else if (list->uid.n > 0)

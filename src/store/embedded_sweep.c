@@ -53,6 +53,12 @@ static unix_t expires_in_value(struct str key, struct str value)
     return record_expires(value);
 }
 
+static unix_t expires_in_session(struct str key, struct str value)
+{
+    return record_expires(value) + 1; /* who revokes in the last second of its gate tokens must
+                                         find it */
+}
+
 static unix_t expires_in_revoked(struct str key, struct str value)
 {
     return revoked_key_ends(key) + 1; /* its gate token is good in that second still */
@@ -64,7 +70,7 @@ static const struct sweep {
     void (*erase)(struct embedded *e, struct db_tx *tx, struct str key);
 } sweeps[SWEEP_TABLES] = {
     {DB_GRANTS, expires_in_value, erase_grant},
-    {DB_SESSIONS, expires_in_value, erase_session},
+    {DB_SESSIONS, expires_in_session, erase_session},
     {DB_USES, expires_in_value, erase_use},
     {DB_REVOKED, expires_in_revoked, erase_revoked},
     {DB_TRAFFIC_SOURCES, expires_in_value, erase_source},

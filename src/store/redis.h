@@ -60,7 +60,8 @@ struct redis_ask {
     redis_encode_fn encode;
     redis_decode_fn decode;
     usec_t asked;
-    uint64_t verdicts_version;                 /* then */
+    uint64_t verdicts_version; /* then */
+    bool may_be_again;         /* admission's: asked so that the short answer fits */
     char session_id[STORE_SESSION_ID_LEN + 1]; /* for one that begins */
     char scratch[REDIS_SCRATCH];               /* what arguments are packed into */
 };
@@ -85,6 +86,9 @@ struct redis_session_name { /* borrowed */
     struct str uid;
 };
 bool redis_unpack_session_name(struct str name, struct redis_session_name *ret);
+/* It goes into headers: nothing but what could be one of ours. `ret` is untouched when it is not.
+ */
+bool redis_unpack_session_id(struct str id, char ret[STORE_SESSION_ID_LEN + 1]);
 
 /* A place for more than one argument: each stays where it was put. */
 struct redis_scratch {

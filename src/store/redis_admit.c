@@ -39,23 +39,23 @@ static bool could_be_again(const struct admission *a, const struct store_rules *
            (!is_use || (a->uses[0].mode == USE_BIND && a->uses[1].mode == USE_NONE));
 }
 
-static uint16_t flags_of(const struct admission *a, const struct store_rules *rules)
+static uint16_t flags_of(const struct admission *a, const struct store_rules *rules, bool again)
 {
     unsigned checks = a->checks & (ADMIT_GRANT | ADMIT_GRANT_IP | ADMIT_SESSION | ADMIT_USE);
 
     return (uint16_t)(checks | (a->token_expired ? FLAG_TOKEN_EXPIRED : 0) |
                       (a->may_begin ? FLAG_MAY_BEGIN : 0) | (a->is_dry ? FLAG_DRY : 0) |
-                      (rules->session_strict ? FLAG_STRICT : 0) |
-                      (could_be_again(a, rules) ? FLAG_AGAIN : 0));
+                      (rules->session_strict ? FLAG_STRICT : 0) | (again ? FLAG_AGAIN : 0));
 }
 
-static void add_rules(struct redis_scratch *s, const struct admission *a,
-                      const struct store_rules *rules, struct redis_args *args)
+static void add_rules(struct redis_scratch *s, const struct redis_ask *q, const struct admission *a,
+                      struct redis_args *args)
 {
+    const struct store_rules *rules = store_rules(q->w->base.store);
     char *begin = s->at;
 
     redis_put_number(s, a->now);
-    redis_put_u16(s, flags_of(a, rules));
+    redis_put_u16(s, flags_of(a, rules, q->may_be_again));
     redis_put_number(s, rules->session_ttl);
     redis_put_number(s, redis_grain(rules));
     redis_put_number(s, rules->session_max);
@@ -129,14 +129,14 @@ static struct str new_session_id(struct redis_ask *q)
 
 static void encode(struct redis_ask *q, struct redis_args *args)
 {
-    const struct store_rules *rules = store_rules(q->w->base.store);
     const struct admission *a = admission_of(q);
     struct str prefix = q->w->r->shared.o.prefix;
     struct redis_scratch s = {q->scratch, q->scratch + sizeof q->scratch};
     unsigned uses = count_uses(a);
 
     redis_add_number(args, a->now);
-    add_rules(&s, a, rules, args);
+    q->may_be_again = could_be_again(a, store_rules(q->w->base.store));
+    add_rules(&s, q, a, args);
     add_place(&s, a, prefix, args);
     add_client(&s, a, args);
     redis_add(args, a->session_id.n == STORE_SESSION_ID_LEN ? a->session_id : STR(""));
@@ -151,7 +151,7 @@ static int read_session(struct redis_reader *r, struct admission *a)
     struct str uid = redis_read_text(r, STORE_UID_MAX);
 
     a->session = (struct store_session){.uid = arena_copy(a->arena, uid)};
-    memcpy(a->session.id, id.p, id.n);
+    r->is_bad |= id.n > 0 && !redis_unpack_session_id(id, a->session.id);
     a->session.started = redis_read_number(r, 0, INT64_MAX);
     a->session.ends = redis_read_number(r, 0, INT64_MAX);
     return a->session.uid.p != NULL ? 0 : -ENOMEM;
@@ -173,12 +173,38 @@ static int decode_again(struct admission *a, struct str text)
     a->use_count = be32toh(count);
     a->refused_use = 0;
     a->session = (struct store_session){.uid = a->uid};
-    memcpy(a->session.id, text.p + AGAIN_LEN - STORE_SESSION_ID_LEN, STORE_SESSION_ID_LEN);
-    return redis_unpack_number(text.p + 4, &a->session.ends) &&
+    return redis_unpack_session_id(str_skip(text, AGAIN_LEN - STORE_SESSION_ID_LEN),
+                                   a->session.id) &&
+                   redis_unpack_number(text.p + 4, &a->session.ends) &&
                    redis_unpack_number(text.p + 12, &last) &&
                    redis_unpack_number(text.p + 20, &a->session.started)
                ? 0
                : -EIO;
+}
+
+/* Could it be the answer to what was asked? Nobody is let in by one that could not. */
+static bool is_session_possible(const struct admission *a)
+{
+    bool is_only_told = a->session_is_new && a->is_dry;
+
+    if (!a->has_session)
+        return !a->session_is_new;
+    return (a->session.id[0] == '\0') == is_only_told &&
+           (a->uid.n == 0 || str_eq(a->uid, a->session.uid)) &&
+           (!a->session_is_new || (a->verdict == ADMITTED && a->may_begin));
+}
+
+static bool is_possible(const struct admission *a)
+{
+    unsigned checks = a->checks;
+
+    if (!is_session_possible(a))
+        return false;
+    if (a->verdict != ADMITTED)
+        return true;
+    return (a->has_session || !(checks & ADMIT_SESSION)) &&
+           (a->grant_matched || !(checks & ADMIT_GRANT_IP)) &&
+           (a->grant_matched || a->has_session || !(checks & ADMIT_GRANT));
 }
 
 static int decode_all(struct admission *a, const redisReply *reply)
@@ -196,7 +222,9 @@ static int decode_all(struct admission *a, const redisReply *reply)
     a->refused_use = (unsigned)redis_read_number(&r, 0, STORE_MAX_USES - 1);
     err = read_session(&r, a);
     a->grant_uid = arena_copy(a->arena, redis_read_text(&r, STORE_UID_MAX));
-    if (r.is_bad)
+    if (r.is_bad || redis_has_more(&r))
+        return -EIO;
+    if (err == 0 && !is_possible(a))
         return -EIO;
     return err < 0 || a->grant_uid.p == NULL ? -ENOMEM : 0;
 }
@@ -204,7 +232,7 @@ static int decode_all(struct admission *a, const redisReply *reply)
 static int decode(struct redis_ask *q, const redisReply *reply)
 {
     struct admission *a = admission_of(q);
-    int err = reply->type == REDIS_REPLY_STRING
+    int err = reply->type == REDIS_REPLY_STRING && q->may_be_again
                   ? decode_again(a, (struct str){reply->str, (size_t)reply->len})
                   : decode_all(a, reply);
 

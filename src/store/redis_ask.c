@@ -46,6 +46,7 @@ int redis_ask(struct redis_worker *w, struct op *op, enum redis_script script,
     q->decode = decode_fn;
     q->asked = loop_now(w->base.loop);
     q->verdicts_version = w->verdicts != NULL ? verdicts_version(w->verdicts) : 0;
+    q->may_be_again = false;
     q->session_id[0] = '\0';
     r = redis_link_call(w->link, &q->call);
     if (r < 0) {

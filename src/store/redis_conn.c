@@ -18,6 +18,7 @@
 
 enum {
     READ_PIECE = 16 * 1024,
+    PIECES = 16,                        /* of one turn: it is not alone on the loop */
     OUT_KEPT = 256 * 1024,              /* memory that an empty `out` may keep */
     ELEMENTS_MAX = REDIS_REPLY_MAX / 4, /* an element takes four bytes at least (":1\r\n"): a longer
                                            array could not come whole, and hiredis would allocate
@@ -186,23 +187,27 @@ static void parse(struct redis_conn *c)
         redis_conn_break(c, "sends a reply that is too long");
 }
 
-static void receive(struct redis_conn *c)
+static bool receive_piece(struct redis_conn *c)
 {
     char bytes[READ_PIECE];
-    ssize_t n;
+    ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
 
-    do {
-        n = recv(c->fd, bytes, sizeof bytes, 0);
-        if (n == 0) {
-            redis_conn_break(c, "has closed the connection");
-        } else if (n > 0) {
-            c->partial += (size_t)n;
-            (void)redisReaderFeed(c->reader, bytes, (size_t)n); /* a failure shows in parse() */
-            parse(c);
-        } else if (errno != EAGAIN && errno != EINTR) {
-            redis_conn_break(c, strerror(errno));
-        }
-    } while (n == (ssize_t)sizeof bytes && c->state == CONN_OPEN);
+    if (n == 0) {
+        redis_conn_break(c, "has closed the connection");
+    } else if (n > 0) {
+        c->partial += (size_t)n;
+        (void)redisReaderFeed(c->reader, bytes, (size_t)n); /* a failure shows in parse() */
+        parse(c);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        redis_conn_break(c, strerror(errno));
+    }
+    return n == (ssize_t)sizeof bytes && c->state == CONN_OPEN;
+}
+
+static void receive(struct redis_conn *c)
+{
+    for (int i = 0; i < PIECES && receive_piece(c); i++)
+        ;
 }
 
 /* ---- connecting ---- */

@@ -48,11 +48,7 @@ static bool is_switch(const struct redis_link *l, struct str said, char ret[STOR
         n++;
     if (n < ARRAY_LEN(word) || !str_eq(word[0], l->shared->o.primary))
         return false;
-    if (word[3].n == 0 || word[3].n + word[4].n + 4 > STORE_SERVER_MAX)
-        return false;
-    snprintf(ret, STORE_SERVER_MAX, str_find_char(word[3], ':') >= 0 ? "[%.*s]:%.*s" : "%.*s:%.*s",
-             STR_FMT(word[3]), STR_FMT(word[4]));
-    return true;
+    return redis_address_join(word[3], word[4], ret);
 }
 
 static void on_sentinel_said(struct redis_subscriber *s, const redisReply *said)

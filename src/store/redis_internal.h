@@ -154,6 +154,7 @@ struct redis_lane {
     struct redis_pending step; /* of its setup, then of ROLE each second */
     unsigned replies;          /* of this step, so far */
     usec_t asked, fit_since;
+    bool is_left;                       /* because another is the primary now */
     unsigned evals[REDIS_SCRIPT_COUNT]; /* under way: they load what those behind them need */
 
     struct redis_pending wait;     /* while it is under way, no script is sent */
@@ -253,7 +254,7 @@ static inline void redis_add_text(struct redis_args *a, const char *s)
 {
     redis_add(a, str_of(s));
 }
-/* AUTH, unless there is no password: how many replies it is owed. */
+/* AUTH, unless both are empty: how many replies it is owed. */
 unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str password);
 
 /* ---- redis_sentinel.c ---- */
@@ -261,7 +262,9 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 struct redis_ask *redis_ask_new(struct redis_link *l);
 void redis_ask_free(struct redis_ask **a);
 void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later; begins anew */
-/* What SENTINEL get-master-addr-by-name answers, as "host:port"; false: that it knows none. */
+/* "host:port", "[v6]:port"; false: it is none. */
+bool redis_address_join(struct str host, struct str port, char ret[STORE_SERVER_MAX]);
+/* What SENTINEL get-master-addr-by-name answers; false: that it knows none. */
 bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX]);
 
 /* ---- redis_subscriber.c ---- */

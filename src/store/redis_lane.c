@@ -17,7 +17,7 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 {
     struct redis_args a;
 
-    if (password.n == 0)
+    if (user.n == 0 && password.n == 0)
         return 0;
     a.count = 0;
     redis_add_text(&a, "AUTH");

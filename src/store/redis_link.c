@@ -1,7 +1,8 @@
 /*
  * The lanes of a worker, the calls that wait for one, and the breaker. One lane at a time is begun
  * (the newcomer); when it is fit the next is, until there are as many as there should be. What is
- * begun when, is decided in begin(), succeeded(), failed() and redis_link_lane_lost() alone.
+ * begun when, is decided in failed(), redis_link_lane_fit(), redis_link_lane_lost() and
+ * redis_link_switched() alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,6 @@
 
 #define SAME_TROUBLE_AGAIN (10 * USEC_PER_SEC) /* in the log */
 #define SPREAD (20 * USEC_PER_MSEC)            /* all workers lose their primary in one moment */
-
-static void begin(struct redis_link *l);
 
 usec_t redis_random(usec_t below)
 {
@@ -213,9 +212,11 @@ void redis_link_lane_fit(struct redis_link *l, struct redis_lane *lane)
         begin(l);
 }
 
+/* One that lasts says nothing of another that cannot be made. */
 void redis_link_lane_proved(struct redis_link *l)
 {
-    l->backoff = 0;
+    if (l->attempt == ATTEMPT_NONE)
+        l->backoff = 0;
 }
 
 static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
@@ -230,7 +231,7 @@ static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
  * closed it would close the next, as fast as they can be made. */
 static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 {
-    bool is_proved = loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
+    bool is_proved = lane->is_left || loop_now(l->loop) - lane->fit_since >= USEC_PER_SEC;
 
     if (--l->fit == 0)
         last_one_lost(l, lane);
@@ -250,11 +251,14 @@ static void fit_lane_lost(struct redis_link *l, const struct redis_lane *lane)
 
 void redis_link_lane_lost(struct redis_link *l, struct redis_lane *lane)
 {
-    if (lane == l->newcomer) {
-        failed(l, lane->server, lane->conn.why);
-        l->newcomer = NULL;
-    } else {
+    if (lane != l->newcomer) {
         fit_lane_lost(l, lane);
+    } else {
+        l->newcomer = NULL;
+        if (lane->is_left)
+            begin_soon(l);
+        else
+            failed(l, lane->server, lane->conn.why);
     }
     redis_lane_free(&lane);
 }
@@ -266,7 +270,7 @@ void redis_link_switched(struct redis_link *l, const char *server)
 
         if (strcmp(lane->server, server) == 0)
             continue;
-        lane->fit_since = 0; /* young as it may be, it is lost by no fault of its own */
+        lane->is_left = true;
         redis_conn_break(&lane->conn, "is the primary no more, a Sentinel says");
     }
     l->backoff = 0;

@@ -4,7 +4,9 @@
 
 #include <endian.h>
 
+#include "base/codec.h"
 #include "base/panic.h"
+#include "store/record.h"
 
 enum { FIGURE_MAX = 20 }; /* digits */
 
@@ -138,6 +140,17 @@ bool redis_unpack_session_name(struct str name, struct redis_session_name *ret)
                                        .ends = (unix_t)ends,
                                        .uid = str_skip(rest, (size_t)colon + 1)};
     return ret->uid.n <= STORE_UID_MAX;
+}
+
+bool redis_unpack_session_id(struct str id, char ret[STORE_SESSION_ID_LEN + 1])
+{
+    uint8_t raw[SESSION_RAW_ID_LEN];
+
+    if (base64url_decode(id, raw, sizeof raw) < 0)
+        return false;
+    memcpy(ret, id.p, STORE_SESSION_ID_LEN);
+    ret[STORE_SESSION_ID_LEN] = '\0';
+    return true;
 }
 
 /* ---- replies ---- */

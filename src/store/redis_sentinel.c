@@ -111,22 +111,23 @@ static void on_time_up(void *arg)
 
 /* ---- asking ---- */
 
-bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX])
+bool redis_address_join(struct str host, struct str port, char ret[STORE_SERVER_MAX])
 {
-    struct str host, port;
-    bool is_v6;
+    bool is_v6 = str_find_char(host, ':') >= 0;
 
-    if (!redis_is_array(r, 2) || r->element[0]->type != REDIS_REPLY_STRING ||
-        r->element[1]->type != REDIS_REPLY_STRING)
-        return false;
-    host = redis_str(r->element[0]);
-    port = redis_str(r->element[1]);
-    is_v6 = str_find_char(host, ':') >= 0;
     if (host.n == 0 || host.n + port.n + 4 > STORE_SERVER_MAX)
         return false;
     snprintf(ret, STORE_SERVER_MAX, is_v6 ? "[%.*s]:%.*s" : "%.*s:%.*s", STR_FMT(host),
              STR_FMT(port));
     return true;
+}
+
+bool redis_address_of_reply(const redisReply *r, char ret[STORE_SERVER_MAX])
+{
+    if (!redis_is_array(r, 2) || r->element[0]->type != REDIS_REPLY_STRING ||
+        r->element[1]->type != REDIS_REPLY_STRING)
+        return false;
+    return redis_address_join(redis_str(r->element[0]), redis_str(r->element[1]), ret);
 }
 
 static void on_reply(struct redis_pending *p, redisReply **reply)

@@ -31,11 +31,10 @@ static int read_session(struct redis_reader *r, struct arena *arena, struct sess
     ua = redis_read_text(r, STORE_UA_LEN);
     ret->stream_key = arena_copy(arena, redis_read_text(r, STORE_KEY_MAX));
     if (r->is_bad || ua.n != STORE_UA_LEN || !redis_unpack_session_name(name, &parts) ||
-        !redis_unpack_ip(ip, &ret->ip))
+        !redis_unpack_ip(ip, &ret->ip) || !redis_unpack_session_id(id, ret->id))
         return -EIO;
     ret->ends = parts.ends;
     ret->uid = arena_copy(arena, parts.uid);
-    memcpy(ret->id, id.p, id.n);
     memcpy(ret->ua_hash, ua.p, ua.n);
     return arena->is_full ? -ENOMEM : 0;
 }

@@ -58,7 +58,8 @@ local function find_session()
         return true
     end
     session = nil
-    for _, owner in ipairs(call('ZREVRANGE', P .. 'v:' .. viewer .. stream_key, 0, LOOK_UP_MAX - 1)) do
+    local owners = call('ZREVRANGE', P .. 'v:' .. viewer .. stream_key, 0, LOOK_UP_MAX - 1)
+    for _, owner in ipairs(sort_uids(owners)) do
         if take_if_live(owner) then
             return true
         end
@@ -123,9 +124,7 @@ local function find_grant(owner, kind, is_meant)
                 return owner
             end
         else -- not more than grant_max_uids share it
-            local crowd = call('HKEYS', P .. 'n:' .. field)
-            table.sort(crowd, function(a, b) return #a < #b or (#a == #b and a < b) end)
-            for _, one in ipairs(crowd) do
+            for _, one in ipairs(sort_uids(call('HKEYS', P .. 'n:' .. field))) do
                 if is_granted(one, field, is_meant) then
                     return one
                 end
@@ -323,24 +322,25 @@ local function begin_session()
     call('ZADD', of_uid, s.ends, viewer .. s.ends)
     keep(of_uid, life + 1)
     call('HSET', P .. 's:' .. name, 'started', s.started, 'id', s.id, 'ip', string.sub(client, 1, 17), 'ua', ua, 'key', stream_key)
-    call('EXPIRE', P .. 's:' .. name, life)
-    call('SET', P .. 'i:' .. s.id, name, 'EX', life)
+    call('EXPIRE', P .. 's:' .. name, life + 1) -- who revokes in the last second of its gate tokens must find it
+    call('SET', P .. 'i:' .. s.id, name, 'EX', life + 1)
     call('SET', at, struct.pack('>ddd', s.ends, now, s.started) .. s.id, 'EX', life)
 end
 
 -- How many there are is counted by the minute in which they expire.
-local function count_use(u)
-    call('HINCRBY', P .. 'uses', math.ceil(u.expires / 60), 1)
-    keep(P .. 'uses', math.min(u.expires - now, USE_TTL_MAX) + 60)
+local function count_uses()
+    for _, u in ipairs(uses) do
+        if u.takes and u.is_new then
+            call('HINCRBY', P .. 'uses', math.ceil(u.expires / 60), 1)
+            keep(P .. 'uses', math.min(u.expires - now, USE_TTL_MAX) + 60)
+        end
+    end
 end
 
 local function take_uses()
     local took = false
     for _, u in ipairs(uses) do
         if u.takes then
-            if u.is_new then
-                count_use(u)
-            end
             call('SET', u.key, struct.pack('>dI4', u.expires, u.count) .. u.viewers, 'EX', math.min(u.expires - now, USE_TTL_MAX))
             took = true
         end
@@ -348,7 +348,9 @@ local function take_uses()
     return took
 end
 
+-- What fails when a key is another program's comes first, what counts last.
 local function carry_out()
+    count_uses()
     if begins then
         begin_session()
     elseif renews then

@@ -28,6 +28,12 @@ local function ensure_meta()
     call('EXPIRE', P .. 'meta', META_TTL)
 end
 
+-- Uids in the order in which the embedded store has them: where any will do, all take the same.
+local function sort_uids(uids)
+    table.sort(uids, function(a, b) return #a < #b or (#a == #b and a < b) end)
+    return uids
+end
+
 -- ---- networks: family, prefix, and as many bytes as the prefix needs ----
 
 local function mask(bytes, prefix)
@@ -61,10 +67,11 @@ local function grant_get(uid, field)
     return value and {cmsgpack.unpack(value)}
 end
 
+-- The grant itself last: what fails half way leaves something to revoke again.
 local function grant_erase(uid, field)
-    call('HDEL', P .. 'g:' .. uid, field)
-    call('HDEL', P .. 'n:' .. field, uid)
     call('ZREM', P .. 'grants', grant_member(uid, field))
+    call('HDEL', P .. 'n:' .. field, uid)
+    call('HDEL', P .. 'g:' .. uid, field)
 end
 
 -- ---- sessions: named by VIEWER ENDS ':' UID, as gate tokens name them ----
@@ -93,9 +100,17 @@ local function session_at(place)
     end
 end
 
--- Forgets it; its gate tokens are refused from now on, for who keeps the list.
+-- Its gate tokens are refused from now on, by whoever keeps the list; and it is forgotten. In this order: what fails half way leaves
+-- no gate token that nobody can revoke any more.
 local function session_end(name, uid, id, key, revoked)
     local ends = session_ends(name)
+    if ends >= now then -- a gate token is good in its last second
+        call('ZADD', P .. 'revoked', next_number('revocations'), name)
+        call('ZADD', P .. 'revoked:ends', ends, name)
+        keep(P .. 'revoked', ends - now + 2)
+        keep(P .. 'revoked:ends', ends - now + 2)
+        revoked[#revoked + 1] = name
+    end
     local viewer = string.sub(name, 1, VIEWER_LEN)
     local place = place_key(viewer, uid, key)
     if session_at(place) == ends then
@@ -104,13 +119,6 @@ local function session_end(name, uid, id, key, revoked)
     end
     call('DEL', P .. 's:' .. name, P .. 'i:' .. id)
     call('ZREM', P .. 'sessions', name)
-    if ends >= now then -- a gate token is good in its last second
-        call('ZADD', P .. 'revoked', next_number('revocations'), name)
-        call('ZADD', P .. 'revoked:ends', ends, name)
-        keep(P .. 'revoked', ends - now + 2)
-        keep(P .. 'revoked:ends', ends - now + 2)
-        revoked[#revoked + 1] = name
-    end
     return ends > now and 1 or 0
 end
 

@@ -52,10 +52,10 @@ local function revoke(field, grant)
     if (network ~= '' and not overlaps(network, net)) or (ua ~= '' and ua ~= agent) or not holds(grant) then
         return
     end
+    -- What it let in may lie outside of what was asked for. The grant goes after it: what fails half way can be done again.
+    sessions_ended = sessions_ended + sessions_end(uid, sessions_where(net, agent), revoked)
     take_from(field, grant)
     grants_removed = grants_removed + (grant[1] > now and 1 or 0)
-    -- What it let in may lie outside of what was asked for.
-    sessions_ended = sessions_ended + sessions_end(uid, sessions_where(net, agent), revoked)
 end
 
 if not may_revoke(call('ZCARD', P .. 'u:' .. uid), tonumber(ARGV[7])) then

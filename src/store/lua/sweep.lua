@@ -14,7 +14,7 @@ ensure_meta()
 for _, member in ipairs(expired('grants', now)) do
     grant_erase(grant_of_member(member))
 end
-for _, name in ipairs(expired('sessions', now)) do
+for _, name in ipairs(expired('sessions', '(' .. now)) do
     call('ZREM', P .. 'sessions', name)
 end
 for _, name in ipairs(expired('revoked:ends', '(' .. now)) do

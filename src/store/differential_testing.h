@@ -1,0 +1,48 @@
+/*
+ * For tests: calls of store.h made at random, from few enough names and numbers that they meet. The
+ * same seed makes the same calls.
+ */
+#ifndef STORE_DIFFERENTIAL_TESTING_H
+#define STORE_DIFFERENTIAL_TESTING_H
+
+#include "store/conformance.h"
+
+enum call_kind {
+    CALL_ADMIT,
+    CALL_BURST, /* one session after the other, each of another stream key */
+    CALL_GRANT,
+    CALL_REVOKE,
+    CALL_TOUCH,
+    CALL_END_ID,
+    CALL_END_UID,
+    CALL_LIST_GRANTS,
+    CALL_LIST_SESSIONS,
+    CALL_SWEEP,
+    CALL_RULES,
+    CALL_KINDS
+};
+
+enum { BURST = STORE_SESSIONS_AHEAD + 3, EVERYTHING = 10000 };
+
+struct call {
+    enum call_kind kind;
+    struct step step;         /* what a call is made of; session_id is not in it */
+    int session;              /* whose id is presented or ended: a number of sessions seen, or -1 */
+    unsigned limit;           /* of a list */
+    struct store_rules rules; /* CALL_RULES */
+};
+
+struct dice {
+    uint64_t state; /* the seed at first */
+};
+unsigned dice_below(struct dice *d, unsigned n);
+
+struct store_rules random_rules(struct dice *d);
+/* The next call, at the time `at` or some time later. `seen`: how many sessions there have been. */
+struct call random_call(struct dice *d, const struct store_rules *rules, int at, unsigned seen);
+/* What a call of the burst is: the one number `i`. `key` is the room for its stream key. */
+struct call burst_call(const struct call *c, int i, char key[16]);
+
+void call_format(const struct call *c, struct buf *ret);
+
+#endif
