@@ -27,7 +27,8 @@ static json_t *types_of(const struct traffic_counts *c)
 
     for (int i = 0; i < FILE_TYPE_COUNT; i++)
         if (c->types[i] > 0)
-            json_put_at(o, file_type_word((enum file_type)i), json_integer((json_int_t)c->types[i]));
+            json_put_at(o, file_type_word((enum file_type)i),
+                        json_integer((json_int_t)c->types[i]));
     return o;
 }
 

@@ -396,9 +396,10 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
     if (prepare(&s) == 0) {
         s.cache = cache_new(settings->gate.cache.memory,
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
+        s.reports = reports_new(&settings->traffic);
         s.api = admin_api();
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
-        s.reports = s.gate.reports = reports_new(&settings->traffic);
+        s.gate.reports = s.reports;
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);

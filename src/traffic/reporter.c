@@ -39,7 +39,7 @@ struct reporter {
     struct traffic_take take;
     struct report_next next;
     struct report_done done;
-    struct arena arena; /* of `next` */
+    struct arena arena; /* of `next`, while there is more of it than its id */
     struct buf body;
     struct client_transfer *transfer;
     unsigned status; /* of the answer */
@@ -321,18 +321,16 @@ static void forget_report(struct reporter *r)
     traffic_lines_done(r->next.lines, r->next.count);
     r->next.count = 0;
     arena_done(&r->arena);
-    arena_init(&r->arena, REPORT_ARENA);
 }
 
 static void after_read(struct reporter *r, int err)
 {
     r->state = RESTING;
-    if (err < 0) {
+    if (err < 0)
         store_failed(r, &r->send_at);
-        return;
-    }
-    r->may_wait = r->next.is_there;
-    if (r->next.is_there)
+    else
+        r->may_wait = r->next.is_there;
+    if (err == 0 && r->next.is_there)
         start_send(r);
     forget_report(r); /* all but its id and time */
 }
@@ -350,6 +348,7 @@ static void start_read(struct reporter *r)
     int n;
 
     r->state = READING;
+    arena_init(&r->arena, REPORT_ARENA);
     r->next = (struct report_next){.arena = &r->arena};
     op_init(&r->next.op, on_read);
     n = store_report_next(r->store, &r->next);
@@ -406,7 +405,6 @@ struct reporter *reporter_new(struct reports *reports, struct loop *l, struct st
     r->stopped = stopped;
     r->arg = arg;
     r->alarm = alarm_new(l, on_alarm, r);
-    arena_init(&r->arena, REPORT_ARENA);
     buf_init(&r->body, BODY_CAP);
     alarm_set(r->alarm, 0);
     return r;
@@ -420,12 +418,14 @@ void reporter_free(struct reporter **r)
         return;
     op_cancel(&old->lead.op);
     op_cancel(&old->take.op);
-    op_cancel(&old->next.op);
+    if (op_is_under_way(&old->next.op)) {
+        op_cancel(&old->next.op);
+        arena_done(&old->arena);
+    }
     op_cancel(&old->done.op);
     if (old->transfer != NULL)
         client_cancel(&old->transfer);
     alarm_free(&old->alarm);
-    arena_done(&old->arena);
     buf_done(&old->body);
     xfree_p(&old);
 }
