@@ -1,12 +1,15 @@
 # The work is done in scripts/; this names it. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench eviction fuzz soak players hardening ktls check-format format docs clean
+.PHONY: help run run-cluster build test bench eviction fuzz soak players hardening ktls check-format format docs clean
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 run: ## builds, makes a demo stream, starts the daemon, prints a signed URL (PORT=7889)
 	@scripts/run.sh
+
+run-cluster: ## the same with three daemons, Redis, Sentinels and HAProxy on this machine (LB=nginx, PORT=7890)
+	@scripts/run-cluster.sh
 
 build: ## builds the daemon in release mode: build/hlsgate
 	@scripts/packages.sh build

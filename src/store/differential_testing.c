@@ -20,6 +20,12 @@ static const char *const networks[] = {"192.0.2.0/24", "192.0.2.128/25", "192.0.
                                        "10.1.2.3/31",  "2001:db8::/32",  "2001:db8::/63",
                                        "::/0",         "2001:db8::1/127"};
 
+/*
+ * What keys live in Redis is told by its own clock, in which a walk takes a few seconds while years
+ * may pass in the walk. No key must go before its time has come there too.
+ */
+enum { SHORTEST = 100 };
+
 unsigned dice_below(struct dice *d, unsigned n)
 {
     uint64_t x = d->state += 0x9e3779b97f4a7c15; /* splitmix64 */
@@ -41,8 +47,8 @@ static bool one_in(struct dice *d, unsigned n)
 struct store_rules random_rules(struct dice *d)
 {
     static const uint8_t v4[] = {24, 24, 32, 16, 21}, v6[] = {64, 64, 128, 48, 61};
-    static const int64_t grant_ttls[] = {1, 20, 300}, ttls[] = {1, 20, 63, 64, 200, 4000},
-                         longest[] = {1, 30, 100, 400, 5000};
+    static const int64_t grant_ttls[] = {SHORTEST, 130, 300}, ttls[] = {1, 20, 63, 64, 200, 4000},
+                         longest[] = {SHORTEST, 150, 400, 5000};
 
     return (struct store_rules){.ipv4_prefix = PICK(d, v4),
                                 .ipv6_prefix = PICK(d, v6),
@@ -68,9 +74,15 @@ static struct store_rules other_rules(struct dice *d, const struct store_rules *
 /* Often the same second, often one in which something ends. */
 static int time_passes(struct dice *d, const struct store_rules *rules)
 {
-    const int64_t steps[] = {rules->grant_ttl - 1, rules->grant_ttl,        rules->session_ttl - 1,
-                             rules->session_ttl,   rules->session_ttl / 64, rules->session_max - 1,
-                             rules->session_max};
+    const int64_t steps[] = {rules->grant_ttl - 1,
+                             rules->grant_ttl,
+                             rules->session_ttl - 1,
+                             rules->session_ttl,
+                             rules->session_ttl / 64,
+                             rules->session_max - 1,
+                             rules->session_max,
+                             SHORTEST - 1,
+                             SHORTEST};
 
     if (one_in(d, 25))
         return (int)PICK(d, steps);
@@ -79,7 +91,7 @@ static int time_passes(struct dice *d, const struct store_rules *rules)
 
 static struct step_use random_use(struct dice *d)
 {
-    static const int lives[] = {100, 100, 10, 1, -5};
+    static const int lives[] = {SHORTEST, SHORTEST, 150, 1000, -5};
     static const char ids[] = {'a', 'b', 'c', 'd', 'e', 'f'};
 
     return (struct step_use){.id = one_in(d, 8) ? 0 : PICK_NAME(d, ids),

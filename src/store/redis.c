@@ -29,10 +29,10 @@ static void on_up(void *arg)
         redis_feed_restart(w->feed);
 }
 
-static struct store_worker *worker_new(struct store *s, struct loop *l)
+static struct store_worker *begin_worker(struct store *s, struct loop *l, bool is_quiet)
 {
     struct redis_worker *w = xzalloc(sizeof *w);
-    struct redis_link_events events = {.up = on_up, .arg = w};
+    struct redis_link_events events = {.is_quiet = is_quiet, .up = on_up, .arg = w};
 
     w->base = (struct store_worker){.store = s, .loop = l};
     w->r = container_of(s, struct redis, base);
@@ -44,12 +44,17 @@ static struct store_worker *worker_new(struct store *s, struct loop *l)
     return &w->base;
 }
 
+static struct store_worker *worker_new(struct store *s, struct loop *l)
+{
+    return begin_worker(s, l, false);
+}
+
 static void worker_free(struct store_worker *worker)
 {
     struct redis_worker *w = redis_worker(worker);
 
+    redis_touch_end(w); /* turns the loop, so all who may hear of something are still there */
     redis_feed_free(&w->feed);
-    redis_touch_end(w);
     redis_link_free(&w->link);
     verdicts_free(&w->verdicts);
     free(w);
@@ -81,7 +86,7 @@ static int try_out(struct store *s, struct buf *error)
 {
     struct redis *r = container_of(s, struct redis, base);
     struct loop *l = loop_new();
-    struct store_worker *worker = worker_new(s, l);
+    struct store_worker *worker = begin_worker(s, l, true);
     struct redis_worker *w = redis_worker(worker);
     bool is_complete;
 

@@ -204,7 +204,7 @@ enum link_state {
 };
 enum attempt_state { ATTEMPT_NONE, ATTEMPT_ASKING, ATTEMPT_CONNECTING, ATTEMPT_RESTING };
 
-struct redis_ask;
+struct redis_inquiry;
 struct redis_followers;
 
 struct redis_link {
@@ -217,7 +217,7 @@ struct redis_link {
     struct redis_lane *newcomer; /* of them: the one that is being connected */
     enum attempt_state attempt;
     struct redis_resolve resolve; /* of the primary */
-    struct redis_ask *ask;        /* NULL without Sentinels */
+    struct redis_inquiry *ask;    /* NULL without Sentinels */
     struct alarm *retry;
     usec_t backoff; /* 0: the last connection has proved itself */
     struct ticker *ticker;
@@ -259,9 +259,10 @@ unsigned redis_send_auth(struct redis_conn *c, struct str user, struct str passw
 
 /* ---- redis_sentinel.c ---- */
 
-struct redis_ask *redis_ask_new(struct redis_link *l);
-void redis_ask_free(struct redis_ask **a);
-void redis_ask_start(struct redis_ask *a); /* redis_link_asked() comes, later; begins anew */
+struct redis_inquiry *redis_inquiry_new(struct redis_link *l);
+void redis_inquiry_free(struct redis_inquiry **a);
+void redis_inquiry_start(
+    struct redis_inquiry *a); /* redis_link_asked() comes, later; begins anew */
 /* "host:port", "[v6]:port"; false: it is none. */
 bool redis_address_join(struct str host, struct str port, char ret[STORE_SERVER_MAX]);
 /* What SENTINEL get-master-addr-by-name answers; false: that it knows none. */

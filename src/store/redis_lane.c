@@ -105,7 +105,8 @@ static bool is_primary(struct redis_lane *lane, const redisReply *r)
         return false;
     }
     if (!redis_is_string(r->element[0], STR("master"))) {
-        fail(lane, "is no primary");
+        fail(lane, redis_is_string(r->element[0], STR("slave")) ? "is a replica, not the primary"
+                                                                : "is no primary");
         return false;
     }
     if (redis_is_array(r, 3) && r->element[2]->type == REDIS_REPLY_ARRAY)

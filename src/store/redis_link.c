@@ -30,7 +30,7 @@ static bool is_worth_a_line(const struct redis_link *l, const char *what)
 {
     usec_t gap = strcmp(l->said, what) == 0 ? SAME_TROUBLE_AGAIN : USEC_PER_SEC;
 
-    return l->said_at == 0 || loop_now(l->loop) - l->said_at >= gap;
+    return !l->events.is_quiet && (l->said_at == 0 || loop_now(l->loop) - l->said_at >= gap);
 }
 
 static void remember(struct redis_link *l, const char *server, const char *what)
@@ -118,7 +118,8 @@ static void set_state(struct redis_link *l, enum link_state state)
 static void open_breaker(struct redis_link *l, const char *server, const char *why)
 {
     remember(l, server, why);
-    log_error("store: redis %s is out of reach: %s", server, why);
+    if (!l->events.is_quiet)
+        log_error("store: redis %s is out of reach: %s", server, why);
     set_state(l, LINK_OPEN);
     refuse_waiting(l);
 }
@@ -142,7 +143,7 @@ static void begin(struct redis_link *l)
     alarm_clear(l->retry);
     if (l->ask != NULL) {
         l->attempt = ATTEMPT_ASKING;
-        redis_ask_start(l->ask);
+        redis_inquiry_start(l->ask);
     } else {
         try_server(l, l->shared->o.server);
     }
@@ -189,7 +190,8 @@ void redis_link_asked(struct redis_link *l, const char *server, const char *why)
 static void came_up(struct redis_link *l)
 {
     set_state(l, LINK_UP);
-    log_info("store: redis %s is fit for use", l->server);
+    if (!l->events.is_quiet)
+        log_info("store: redis %s is fit for use", l->server);
     if (l->events.up != NULL)
         l->events.up(l->events.arg);
 }
@@ -224,7 +226,8 @@ static void last_one_lost(struct redis_link *l, const struct redis_lane *lane)
     l->server[0] = '\0';
     set_state(l, LINK_TRYING);
     remember(l, lane->server, lane->conn.why);
-    log_warn("store: redis %s is lost: %s", lane->server, lane->conn.why);
+    if (!l->events.is_quiet)
+        log_warn("store: redis %s is lost: %s", lane->server, lane->conn.why);
 }
 
 /* One that was fit is replaced at once, unless it was lost in its first second: then what has
@@ -315,7 +318,7 @@ struct redis_link *redis_link_new(struct redis_shared *shared, struct loop *l,
     link->steps = deadline_queue_new(l, shared->o.timeout, step_expired);
     redis_resolve_init(&link->resolve, l);
     if (shared->o.sentinel_count > 0)
-        link->ask = redis_ask_new(link);
+        link->ask = redis_inquiry_new(link);
     link->followers = redis_followers_new(link);
     link->retry = alarm_new(l, on_retry, link);
     link->ticker = ticker_new(l, USEC_PER_SEC, on_second, link);
@@ -350,7 +353,7 @@ void redis_link_free(struct redis_link **link)
     if (l == NULL)
         return;
     redis_followers_free(&l->followers);
-    redis_ask_free(&l->ask);
+    redis_inquiry_free(&l->ask);
     drop_tickets(l, &l->waiting);
     while ((lane = list_first(&l->lanes)) != NULL)
         drop_lane(l, LIST_ENTRY(lane, struct redis_lane, member));

@@ -83,6 +83,7 @@ int redis_link_call(struct redis_link *l, struct redis_call *c) MUST_CHECK;
 void redis_call_cancel(struct redis_call *c); /* harmless when nothing is under way */
 
 struct redis_link_events {
+    bool is_quiet; /* nothing goes to the log: whoever tries it out says what came of it */
     /* A connection became fit for use and there was none before: what was known of the state may
      * have gone. May be NULL. */
     void (*up)(void *arg);

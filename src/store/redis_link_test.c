@@ -315,7 +315,7 @@ static const struct unfit unfits[] = {
     {"AUTH", "-ERR AUTH <password> called without any password configured\r\n", "without any"},
     {"SELECT", "-ERR DB index is out of range\r\n", "out of range"},
     {"ROLE", "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$9\r\nconnected\r\n:1\r\n",
-     "is no primary"},
+     "is a replica, not the primary"},
     {"ROLE", "*1\r\n$8\r\nsentinel\r\n", "is no primary"},
     {"ROLE", "-NOPERM this user has no permissions\r\n", "NOPERM"},
     {"ROLE", "+OK\r\n", "nonsense"},
@@ -459,7 +459,7 @@ static void a_primary_that_becomes_a_replica_is_left(void **state)
     open_up();
     fake_answer(fake, "ROLE", 1, "*3\r\n$5\r\nslave\r\n:0\r\n*0\r\n");
     TURN_UNTIL(loop, !is_up());
-    must_say("is no primary");
+    must_say("is a replica, not the primary");
     TURN_UNTIL(loop, is_up());
 }
 

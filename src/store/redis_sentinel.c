@@ -11,7 +11,7 @@
 #include "store/redis_internal.h"
 
 struct asked {
-    struct redis_ask *ask;
+    struct redis_inquiry *ask;
     struct redis_resolve resolve;
     struct redis_conn conn;
     struct redis_pending pending;
@@ -19,7 +19,7 @@ struct asked {
     char answer[STORE_SERVER_MAX];
 };
 
-struct redis_ask {
+struct redis_inquiry {
     struct redis_link *link;
     struct asked *each;
     unsigned count, open;
@@ -32,7 +32,7 @@ struct redis_ask {
 
 /* ---- counting ---- */
 
-static unsigned votes(const struct redis_ask *a, const char *server)
+static unsigned votes(const struct redis_inquiry *a, const char *server)
 {
     unsigned n = 0;
 
@@ -41,7 +41,7 @@ static unsigned votes(const struct redis_ask *a, const char *server)
     return n;
 }
 
-static const char *leading(const struct redis_ask *a)
+static const char *leading(const struct redis_inquiry *a)
 {
     const char *best = "";
 
@@ -56,7 +56,7 @@ static const char *leading(const struct redis_ask *a)
 
 static void one_is_through(struct asked *one)
 {
-    struct redis_ask *a = one->ask;
+    struct redis_inquiry *a = one->ask;
     const char *best = leading(a);
 
     if (!one->is_open)
@@ -67,7 +67,7 @@ static void one_is_through(struct asked *one)
         loop_defer(a->link->loop, &a->ending);
 }
 
-static void close_all(struct redis_ask *a)
+static void close_all(struct redis_inquiry *a)
 {
     alarm_clear(a->patience);
     loop_task_cancel(&a->ending);
@@ -76,7 +76,7 @@ static void close_all(struct redis_ask *a)
     a->is_under_way = false;
 }
 
-static void end(struct redis_ask *a)
+static void end(struct redis_inquiry *a)
 {
     snprintf(a->found, sizeof a->found, "%s", leading(a));
     close_all(a);
@@ -85,12 +85,12 @@ static void end(struct redis_ask *a)
 
 static void on_ending(struct loop_task *task)
 {
-    end(container_of(task, struct redis_ask, ending));
+    end(container_of(task, struct redis_inquiry, ending));
 }
 
 static void trouble_with(struct asked *one, const char *what)
 {
-    struct redis_ask *a = one->ask;
+    struct redis_inquiry *a = one->ask;
     char text[sizeof a->why + STORE_SERVER_MAX];
 
     snprintf(text, sizeof text, "no Sentinel names its address; %s %s", one->resolve.text, what);
@@ -100,7 +100,7 @@ static void trouble_with(struct asked *one, const char *what)
 
 static void on_time_up(void *arg)
 {
-    struct redis_ask *a = arg;
+    struct redis_inquiry *a = arg;
 
     for (unsigned i = 0; i < a->count; i++) {
         if (a->each[i].is_open)
@@ -176,7 +176,7 @@ static void ask_one(struct asked *one)
     redis_conn_expect(&one->conn, &one->pending);
 }
 
-void redis_ask_start(struct redis_ask *a)
+void redis_inquiry_start(struct redis_inquiry *a)
 {
     close_all(a);
     a->is_under_way = true;
@@ -187,9 +187,9 @@ void redis_ask_start(struct redis_ask *a)
     alarm_set(a->patience, a->link->shared->o.timeout);
 }
 
-struct redis_ask *redis_ask_new(struct redis_link *l)
+struct redis_inquiry *redis_inquiry_new(struct redis_link *l)
 {
-    struct redis_ask *a = xzalloc(sizeof *a);
+    struct redis_inquiry *a = xzalloc(sizeof *a);
 
     a->link = l;
     a->count = l->shared->o.sentinel_count;
@@ -203,9 +203,9 @@ struct redis_ask *redis_ask_new(struct redis_link *l)
     return a;
 }
 
-void redis_ask_free(struct redis_ask **ask)
+void redis_inquiry_free(struct redis_inquiry **ask)
 {
-    struct redis_ask *a = TAKE(*ask);
+    struct redis_inquiry *a = TAKE(*ask);
 
     if (a == NULL)
         return;

@@ -94,6 +94,30 @@ static void test_revocations_are_heard(void **state)
     world_close(&b);
 }
 
+/* What is heard while the last touches are on their way finds nobody who listens. */
+static void test_a_worker_ends_while_it_hears(void **state)
+{
+    struct step again = play;
+    uint8_t viewer[STORE_VIEWER_LEN];
+    struct world a, b;
+
+    world_open(&a, open_at("ends:", 0));
+    world_open(&b, open_at("ends:", 0));
+    store_housekeep(b.worker);
+    for (int i = 0; i < 2; i++) { /* the first says that it listens */
+        again.at = i;
+        world_grant(&a, &again);
+        playing = world_session(&a, &again);
+        world_revoke(&a, &(struct step){.at = i});
+        if (i == 0)
+            until(&a, &b, is_refused, &b);
+    }
+    step_viewer(&play, viewer);
+    store_touch(b.worker, viewer, STR("u1"), STR("movie1"), T0);
+    world_close(&b);
+    world_close(&a);
+}
+
 static void test_revocations_of_before_are_loaded(void **state)
 {
     struct world a;
@@ -192,6 +216,87 @@ static void test_wrong_types_admit_nobody(void **state)
     world_close(&w);
 }
 
+static unsigned end_all(struct world *w, const char *uid, int want_error)
+{
+    struct session_end e = {.now = T0, .uid = str_of(uid)};
+
+    world_op(&e.op);
+    assert_int_equal(world_wait(w, store_session_end(w->worker, &e)), want_error);
+    return e.ended;
+}
+
+/* What failed half way can be done again: no session is gone whose gate tokens were not refused. */
+static void test_half_an_end_is_no_end(void **state)
+{
+    struct world w;
+
+    world_open(&w, open_at("half:", 0));
+    world_grant(&w, &play);
+    playing = world_session(&w, &play);
+    say("SET half:revoked:ends x");
+    end_all(&w, "u1", -EIO);
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .may_not_begin = true});
+    say("DEL half:revoked:ends");
+    assert_int_equal(end_all(&w, "u1", 0), 1);
+    assert_true(is_refused(&w));
+    world_close(&w);
+}
+
+static void test_half_a_revocation_can_be_done_again(void **state)
+{
+    struct world w;
+
+    world_open(&w, open_at("half2:", 0));
+    world_grant(&w, &play);
+    playing = world_session(&w, &play);
+    say("RENAME half2:grants half2:aside");
+    say("SET half2:grants x");
+    world_revoke(&w, &(struct step){.want_error = -EIO});
+    say("RENAME half2:aside half2:grants");
+    assert_int_equal(world_revoke(&w, &(struct step){0}).grants_removed, 1);
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_GRANT, .want = REFUSED_NO_GRANT});
+    world_close(&w);
+}
+
+/* No session begins when its use cannot be taken. */
+static void test_half_an_admission_is_none(void **state)
+{
+    struct step once = {ADMIT, .checks = ADMIT_SESSION | ADMIT_USE,
+                        .use = {{.id = 'a', .mode = USE_BIND}}, .want_error = -EIO};
+    struct world w;
+
+    world_open(&w, open_at("half3:", 0));
+    say("SET half3:uses x");
+    world_step(&w, &once);
+    world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION, .may_not_begin = true,
+                                  .want = REFUSED_NO_SESSION});
+    say("DEL half3:uses");
+    once.want_error = 0;
+    world_step(&w, &once);
+    world_close(&w);
+}
+
+/* Where one viewer's place is another program's, those behind it are touched all the same. */
+static void test_touches_do_not_wait_for_each_other(void **state)
+{
+    redisContext *c = redisConnectUnix(server.address + 5);
+    uint8_t viewer[STORE_VIEWER_LEN];
+    struct world w;
+
+    world_open(&w, open_at("touched:", 0));
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    step_viewer(&play, viewer);
+    freeReplyObject(redisCommand(c, "LPUSH touched:p:%b\2u2movie1 x", viewer, sizeof viewer));
+    freeReplyObject(redisCommand(c, "SET touched:p:%b\2u3movie1 x", viewer, sizeof viewer));
+    redisFree(c);
+    store_touch(w.worker, viewer, STR("u2"), STR("movie1"), T0 + 600);
+    store_touch(w.worker, viewer, STR("u3"), STR("movie1"), T0 + 600);
+    world_step(&w, &(struct step){TOUCH, .at = 600});
+    world_step(&w,
+               &(struct step){ADMIT, .at = 7500, .checks = ADMIT_SESSION, .may_not_begin = true});
+    world_close(&w);
+}
+
 static void test_out_of_memory_refuses_writes_alone(void **state)
 {
     struct world w;
@@ -257,10 +362,33 @@ static void count_traffic(struct world *w)
     buf_done(&lines);
 }
 
+static redisReply *eval(const char *script)
+{
+    redisContext *c = redisConnectUnix(server.address + 5);
+    redisReply *reply = redisCommand(c, "EVAL %s 0", script);
+
+    redisFree(c);
+    assert_non_null(reply);
+    return reply;
+}
+
+/* Longer than its gate tokens: who revokes in their last second must find it. */
+static void test_sessions_outlive_their_gate_tokens(void **state)
+{
+    redisReply *reply;
+    struct world w;
+
+    world_open(&w, open_at("last:", 0));
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION});
+    reply = eval("return redis.call('PTTL', redis.call('KEYS', 'last:s:*')[1])");
+    assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
+    assert_true(reply->integer > conformance_rules.session_max * 1000);
+    freeReplyObject(reply);
+    world_close(&w);
+}
+
 static void test_all_keys_expire(void **state)
 {
-    static const char script[] = "EVAL %s 0";
-    redisContext *c = redisConnectUnix(server.address + 5);
     redisReply *reply;
     struct world w;
 
@@ -272,16 +400,14 @@ static void test_all_keys_expire(void **state)
                                   .use = {{.id = 'a', .mode = USE_COUNT, .max = 2}}});
     world_revoke(&w, &(struct step){.key = "movie1"});
     count_traffic(&w);
-    reply = redisCommand(c, script,
-                         "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
-                         "if redis.call('TTL', k) < 0 or string.sub(k, 1, 7) ~= 'expire:' then "
-                         "r[#r + 1] = k end end return r");
+    reply = eval("local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
+                 "if redis.call('TTL', k) < 0 or string.sub(k, 1, 7) ~= 'expire:' then "
+                 "r[#r + 1] = k end end return r");
     assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
     for (size_t i = 0; i < reply->elements; i++)
         if (strstr(reply->element[i]->str, "expire:") != NULL)
             fail_msg("no TTL: %s", reply->element[i]->str);
     freeReplyObject(reply);
-    redisFree(c);
     world_close(&w);
 }
 
@@ -291,13 +417,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_instances_share_one_truth),
         cmocka_unit_test(test_revocations_are_heard),
+        cmocka_unit_test(test_a_worker_ends_while_it_hears),
         cmocka_unit_test(test_revocations_of_before_are_loaded),
         cmocka_unit_test(test_many_revocations_are_loaded),
         cmocka_unit_test(test_scripts_are_loaded_again),
         cmocka_unit_test(test_an_emptied_database_refuses),
         cmocka_unit_test(test_wrong_types_admit_nobody),
+        cmocka_unit_test(test_half_an_end_is_no_end),
+        cmocka_unit_test(test_half_a_revocation_can_be_done_again),
+        cmocka_unit_test(test_half_an_admission_is_none),
+        cmocka_unit_test(test_touches_do_not_wait_for_each_other),
         cmocka_unit_test(test_out_of_memory_refuses_writes_alone),
         cmocka_unit_test(test_verdicts_are_reused_until_a_right_is_lost),
+        cmocka_unit_test(test_sessions_outlive_their_gate_tokens),
         cmocka_unit_test(test_all_keys_expire),
     };
     int failed;

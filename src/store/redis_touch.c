@@ -1,12 +1,8 @@
 /*
  * Activity that gate tokens have shown without the store: noted in the worker and sent a few
- * seconds later, many in one script (store/lua/touch.lua), one script at a time. What did not
- * arrive is sent again: a touch twice is a touch once. What Redis answers with an error is not:
- * one key of another type would keep all that stand behind it waiting for ever, and who still
- * watches is noted anew.
+ * seconds later, many in one script (store/lua/touch.lua), one script at a time. What fails is
+ * sent again: a touch twice is a touch once.
  */
-#include <errno.h>
-
 #include "base/panic.h"
 #include "store/redis.h"
 
@@ -62,10 +58,10 @@ static void answered(struct redis_call *call, int err, const redisReply *reply)
 {
     struct redis_worker *w = container_of(call, struct redis_worker, touching);
 
-    for (; (err == 0 || err == -EIO) && w->touched > 0; w->touched--)
+    for (; err == 0 && w->touched > 0; w->touched--)
         notes_drop(&w->notes, LIST_ENTRY(list_first(&w->notes.oldest_first), struct note, link));
     w->touched = 0;
-    if (err == 0 || err == -EIO)
+    if (err == 0)
         send_due(w, loop_now(w->base.loop)); /* there may be more than one script takes */
 }
 

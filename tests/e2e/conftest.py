@@ -8,6 +8,8 @@ from support.gate import ROOT, Gate, running
 from support.nginx import Nginx
 from support.origin import Origin
 from support.players import SECONDS
+from support.redis import RedisServer, Sentinel, Watched
+from support.redis_proxy import FaultyProxy
 from support.streams import Streams
 from support.tls import Authority
 
@@ -97,6 +99,60 @@ def make_nginx(tmp_path, streams):
     finally:
         for server in servers:
             server.abandon()
+
+
+@pytest.fixture
+def make_redis(tmp_path):
+    """make_redis(...) starts a redis-server of its own."""
+    yield from made_of(lambda n, **options: RedisServer(tmp_path / f"redis{n}", **options))
+
+
+@pytest.fixture
+def make_sentinel(tmp_path):
+    """make_sentinel(primary, ...) starts a redis-sentinel that watches it."""
+    yield from made_of(lambda n, primary, **options: Sentinel(tmp_path / f"sentinel{n}", primary, **options))
+
+
+def made_of(new):
+    """A factory of programs; those that still run at the end of the test are stopped."""
+    programs = []
+
+    def make(*args, **options):
+        programs.append(new(len(programs), *args, **options))
+        return programs[-1].start()
+
+    yield make
+    try:
+        for program in programs:
+            program.stop()
+    finally:
+        for program in programs:
+            program.abandon()
+
+
+@pytest.fixture
+def redis(make_redis):
+    return make_redis()
+
+
+@pytest.fixture
+def make_watched(make_redis, make_sentinel):
+    """make_watched(...) starts a primary, replicas and three Sentinels, all of one mind."""
+    return lambda **options: Watched(make_redis, make_sentinel, **options)
+
+
+@pytest.fixture
+def make_proxy():
+    """make_proxy(server) goes between the daemon and Redis."""
+    proxies = []
+
+    def make(server):
+        proxies.append(FaultyProxy(server))
+        return proxies[-1].start()
+
+    yield make
+    for proxy in proxies:
+        proxy.stop()
 
 
 @pytest.fixture(scope="session")

@@ -111,17 +111,18 @@ class Gate:
 
     # -- life
 
-    def start(self):
+    def start(self, health=200):
+        """Until /health answers so; 503: the store is away."""
         with open(self.stderr_file, "ab") as log:
             self.process = subprocess.Popen([*self.wrapper, BINARY, "serve", "-c", str(self.config_file)], stdout=log,
                                             stderr=log, env=os.environ | SANITIZERS)
-        until(self._is_healthy, "the daemon answers /health", deadline=max(DEADLINE, 30))
+        until(lambda: self._is_up(health), "the daemon answers /health", deadline=max(DEADLINE, 30))
         return self
 
-    def _is_healthy(self):
+    def _is_up(self, health):
         assert self.process.poll() is None, f"exit {self.process.returncode}: {self.log}"
         try:
-            return self.fetch("GET", "/health").status == 200
+            return self.fetch("GET", "/health").status == health
         except (OSError, http.Closed):
             return False
 

@@ -1,13 +1,13 @@
 """A real origin: nginx over a folder of streams, to be killed, stopped and started again at the same address."""
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .gate import free_port
+from .program import Process
 from .wait import until
 
 BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "nginx"
@@ -50,7 +50,7 @@ class Line:
         return urlsplit(self.target).path
 
 
-class Nginx:
+class Nginx(Process):
     """`tls`: (certificate, key), then it speaks HTTP/2 too. `http2`: in the clear, and nothing else. `unix`: on a
     socket. `limit_rate`: bytes a second of one response, 0 = none."""
 
@@ -83,31 +83,6 @@ class Nginx:
         with socket.socket(socket.AF_UNIX if self.path else socket.AF_INET) as s:
             s.settimeout(5)
             return s.connect_ex(str(self.path) if self.path else ("127.0.0.1", self.port)) == 0
-
-    def kill(self):
-        self._end(signal.SIGKILL)
-
-    def stop(self):
-        if self.process:
-            self.resume()
-            self._end(signal.SIGTERM)
-
-    def _end(self, number):
-        self.process.send_signal(number)
-        self.process.wait(10)
-        self.process = None
-
-    def pause(self):
-        """It keeps its connections, takes new ones, and says nothing."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
-
-    def abandon(self):
-        if self.process:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
 
     def log(self):
         """The requests it has finished; those that broke off with a kill are not among them."""
