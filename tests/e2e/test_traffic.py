@@ -6,21 +6,11 @@ import pytest
 
 from support.gate import HOME, NEXT_DOOR, http_origin, run
 from support.origin import data, head, rx
-from support.receiver import Receiver, Stall
+from support.receiver import Stall
 from support.signing import sign
 from support.streams import bytes_of
+from support.traffic import PATH, SIZE, TOKENS, counted, fetch, reports_of, top, wait_counted, wait_totals
 from support.wait import until
-
-TOKENS = {"policy": {name: ["token"] for name in ("key", "playlist", "segment")} | {"other": []}}
-SIZE = 300_000
-PATH = "/v/2026-01-02/movie1/s0.ts"
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver().up()
-    yield receiver
-    receiver.down()
 
 
 @pytest.fixture
@@ -34,35 +24,6 @@ def make_metered(make_gate):
         return gate
 
     return make
-
-
-def top(gate, **query):
-    response = gate.api("GET", "/traffic" + "".join(f"?{k}={v}" for k, v in query.items()), key="viewer")
-    assert response.status == 200, response.text
-    return {line["uid"]: line for line in response.json["top"]}
-
-
-def counted(gate):
-    """uid -> bytes."""
-    return {uid: line["total_bytes"] for uid, line in top(gate).items()}
-
-
-def reports_of(gate):
-    return gate.api("GET", "/traffic", key="viewer").json["reports"]
-
-
-def wait_counted(gate, want):
-    """Exactly so many bytes, and no more after the next writing."""
-    until(lambda: counted(gate) == want, f"counted {want}, not {counted(gate)}")
-
-
-def wait_totals(receiver, want):
-    until(lambda: receiver.totals() == want, f"reported {want}, not {receiver.totals()}")
-
-
-def fetch(gate, uid="u1", path=PATH, **viewer):
-    """A whole answer; how many bytes of content came."""
-    return len(gate.viewer(**viewer).gets(sign(path, uid)).body)
 
 
 class TestCounting:
