@@ -245,6 +245,8 @@ static int find_report(struct db_tx *tx, struct report_next *n)
         return 0;
     n->made = (unix_t)number_unpack(str_first(value, NUMBER_LEN));
     memcpy(n->id, value.p + NUMBER_LEN, REPORT_ID_LEN);
+    if (!traffic_is_report_id(bytes_str(n->id, sizeof n->id)))
+        return -EIO;
     return read_report(tx, n, key);
 }
 

@@ -36,14 +36,14 @@ int redis_traffic_add(struct store_worker *w, struct traffic_add *a)
     return redis_ask(redis_worker(w), &a->op, SCRIPT_traffic_add, encode_add, decode_nothing);
 }
 
-/* Uid and record of each, to the end of the reply. */
-static int read_lines(struct redis_reader *r, struct arena *arena, struct traffic_line **ret_lines,
-                      unsigned *ret_count)
+/* Uid and record of each, to the end of the reply: no more than `limit`. */
+static int read_lines(struct redis_reader *r, struct arena *arena, unsigned limit,
+                      struct traffic_line **ret_lines, unsigned *ret_count)
 {
     size_t most = (r->array->elements - r->at) / 2;
     struct traffic_line *lines = arena_alloc(arena, MAX(most, (size_t)1) * sizeof *lines);
     unsigned n = 0;
-    int err = lines == NULL ? -ENOMEM : 0;
+    int err = most > limit ? -EIO : lines == NULL ? -ENOMEM : 0;
 
     while (err == 0 && redis_has_more(r)) {
         struct str uid = redis_read_text(r, STORE_UID_MAX);
@@ -86,7 +86,7 @@ static int decode_list(struct redis_ask *q, const redisReply *reply)
     l->waiting = (uint64_t)redis_read_number(&r, 0, INT64_MAX);
     l->acknowledged = (uint64_t)redis_read_figure(&r);
     l->is_partial = false;
-    return r.is_bad ? -EIO : read_lines(&r, l->arena, &l->lines, &l->count);
+    return r.is_bad ? -EIO : read_lines(&r, l->arena, l->limit, &l->lines, &l->count);
 }
 
 int redis_traffic_list(struct store_worker *w, struct traffic_list *l)
@@ -151,10 +151,10 @@ static int decode_next(struct redis_ask *q, const redisReply *reply)
         return r.is_bad ? -EIO : 0;
     n->made = redis_read_figure(&r);
     id = redis_read_text(&r, REPORT_ID_LEN);
-    if (r.is_bad || id.n != REPORT_ID_LEN)
+    if (r.is_bad || !traffic_is_report_id(id))
         return -EIO;
     memcpy(n->id, id.p, id.n);
-    return read_lines(&r, n->arena, &n->lines, &n->count);
+    return read_lines(&r, n->arena, TRAFFIC_REPORT_MAX, &n->lines, &n->count);
 }
 
 int redis_report_next(struct store_worker *w, struct report_next *n)

@@ -59,6 +59,9 @@ enum {
 size_t traffic_pack(const struct traffic_counts *c, uint8_t room[TRAFFIC_RECORD_MAX]);
 bool traffic_unpack(struct str record, struct traffic_counts *ret);
 
+/* What stands in a report's body and head as it is: printable ASCII, no quotes. */
+bool traffic_is_report_id(struct str id);
+
 /* A line of a batch: length and bytes of the uid, length (16 bits) and bytes of the record. */
 void traffic_add_line(struct buf *lines, struct str uid, const struct traffic_counts *c);
 /* Takes one off the front; both are borrowed. False: nothing is left, or it is malformed. */

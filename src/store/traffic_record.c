@@ -148,3 +148,11 @@ bool traffic_next_line(struct str *lines, struct str *ret_uid, struct str *ret_r
     *lines = str_skip(rest, length);
     return true;
 }
+
+bool traffic_is_report_id(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i] <= ' ' || id.p[i] >= 0x7f || id.p[i] == '"' || id.p[i] == '\\')
+            return false;
+    return id.n == REPORT_ID_LEN;
+}

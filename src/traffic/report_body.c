@@ -85,8 +85,8 @@ static void add_line(struct buf *b, const struct traffic_line *line)
 static void add_summary(struct buf *b, const struct report_next *report)
 {
     uint64_t bytes = 0, requests = 0;
-    struct tm tm;
-    char text[32];
+    struct tm tm = {0};
+    char text[64];
 
     for (unsigned i = 0; i < report->count; i++) {
         bytes += traffic_total(&report->lines[i].counts);
