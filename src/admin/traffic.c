@@ -64,6 +64,7 @@ static json_t *reports_of(const struct list_traffic *t)
     reports_status(t->r->worker->gate->reports, &s);
     json_put_bool(o, "is_sending", s.is_sending);
     json_put_bool(o, "is_leader", s.is_leader);
+    json_put_bool(o, "is_held", s.is_held);
     json_put_int(o, "waiting", (int64_t)t->l.waiting);
     json_put_int(o, "acknowledged", (int64_t)t->l.acknowledged);
     json_put_int(o, "sent", (int64_t)s.sent);

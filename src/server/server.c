@@ -323,6 +323,11 @@ static int open_store(struct server *s, struct buf *error)
     return 0;
 }
 
+static void log_reports(bool is_trouble, const char *text)
+{
+    log_line(is_trouble ? LOG_WARN : LOG_INFO, "reports of traffic: %s", text);
+}
+
 static int prepare(struct server *s)
 {
     struct buf error;
@@ -397,6 +402,7 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
         s.cache = cache_new(settings->gate.cache.memory,
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
         s.reports = reports_new(&settings->traffic);
+        reports_set_voice(s.reports, log_reports);
         s.api = admin_api();
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
         s.gate.reports = s.reports;

@@ -117,14 +117,10 @@ struct taking {
 
 static bool is_due(const struct traffic_take *t, struct str value)
 {
-    struct traffic_counts c;
-    bool is;
+    uint64_t bytes;
+    unix_t first;
 
-    if (!traffic_unpack(value, &c))
-        return false;
-    is = traffic_total(&c) >= t->min_bytes || c.first <= t->before;
-    traffic_counts_done(&c);
-    return is;
+    return traffic_peek(value, &first, &bytes) && (bytes >= t->min_bytes || first <= t->before);
 }
 
 static void begin_report(struct taking *t)
@@ -143,7 +139,7 @@ static void take_one(struct taking *t, const struct key *k, struct str value)
     uint8_t record[TRAFFIC_RECORD_MAX];
     struct key line;
 
-    assert(value.n <= sizeof record); /* or it would not have been unpacked */
+    assert(value.n <= sizeof record); /* or it would not be due */
     memcpy(record, value.p, value.n);
     if (!t->take->discards && t->number == 0)
         begin_report(t);
@@ -329,28 +325,33 @@ int embedded_traffic_lead(struct store_worker *w, struct traffic_lead *l)
 
 /* ---- listing ---- */
 
-static int most_first(const void *left, const void *right)
+/* Where it belongs among those that have most. */
+static unsigned place_of(const struct traffic_list *l, struct str uid, uint64_t bytes)
 {
-    const struct traffic_line *a = left, *b = right;
-    uint64_t x = traffic_total(&a->counts), y = traffic_total(&b->counts);
+    unsigned at = l->count;
 
-    return x != y ? (x < y) - (x > y) : str_cmp(a->uid, b->uid);
+    while (at > 0) {
+        const struct traffic_line *before = &l->lines[at - 1];
+        uint64_t more = traffic_total(&before->counts);
+
+        if (more > bytes || (more == bytes && str_cmp(before->uid, uid) < 0))
+            break;
+        at--;
+    }
+    return at;
 }
 
-/* Into its place among those that have most, the least of which goes when there are too many. */
+/* Into its place, if it has one; the last one goes when there are too many. */
 static int keep_if_most(struct traffic_list *l, struct str key, struct str value)
 {
     struct traffic_line line = {.uid = str_skip(key, 1)};
-    unsigned at = l->count;
+    uint64_t bytes;
+    unix_t first;
+    unsigned at;
 
-    if (!traffic_unpack(value, &line.counts))
+    if (!traffic_peek(value, &first, &bytes) || (at = place_of(l, line.uid, bytes)) == l->limit ||
+        !traffic_unpack(value, &line.counts))
         return 0;
-    while (at > 0 && most_first(&line, &l->lines[at - 1]) < 0)
-        at--;
-    if (at == l->limit) {
-        traffic_counts_done(&line.counts);
-        return 0;
-    }
     line.uid = arena_copy(l->arena, line.uid);
     if (line.uid.p == NULL) {
         traffic_counts_done(&line.counts);

@@ -58,6 +58,8 @@ enum {
  */
 size_t traffic_pack(const struct traffic_counts *c, uint8_t room[TRAFFIC_RECORD_MAX]);
 bool traffic_unpack(struct str record, struct traffic_counts *ret);
+/* No more than what decides whether it is due, without a byte of memory: of many, most are not. */
+bool traffic_peek(struct str record, unix_t *ret_first, uint64_t *ret_bytes);
 
 /* What stands in a report's body and head as it is: printable ASCII, no quotes. */
 bool traffic_is_report_id(struct str id);

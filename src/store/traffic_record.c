@@ -114,6 +114,18 @@ bool traffic_unpack(struct str record, struct traffic_counts *ret)
     return true;
 }
 
+bool traffic_peek(struct str record, unix_t *ret_first, uint64_t *ret_bytes)
+{
+    struct traffic_counts c = {0};
+
+    if (record.n < TRAFFIC_NUMBERS * sizeof(double) || record.n > TRAFFIC_RECORD_MAX ||
+        !take_numbers(record.p, &c))
+        return false;
+    *ret_first = c.first;
+    *ret_bytes = traffic_total(&c);
+    return true;
+}
+
 /* ---- lines ---- */
 
 void traffic_add_line(struct buf *lines, struct str uid, const struct traffic_counts *c)

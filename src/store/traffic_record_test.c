@@ -52,6 +52,31 @@ static void test_numbers_are_whole_and_not_negative(void **state)
     traffic_counts_done(&c);
 }
 
+static void test_peeking(void **state)
+{
+    struct traffic_counts c = full();
+    uint8_t room[TRAFFIC_RECORD_MAX];
+    size_t n = traffic_pack(&c, room);
+    uint64_t bytes = 0;
+    unix_t first = 0;
+
+    assert_true(traffic_peek((struct str){(char *)room, n}, &first, &bytes));
+    assert_int_equal(first, 1);
+    assert_int_equal(bytes, traffic_total(&c));
+    assert_false(traffic_peek((struct str){(char *)room, 8}, &first, &bytes));
+    memset(room, 0xff, 8);
+    assert_false(traffic_peek((struct str){(char *)room, n}, &first, &bytes));
+    traffic_counts_done(&c);
+}
+
+static void test_report_ids(void **state)
+{
+    assert_true(traffic_is_report_id(STR("0123456789abcdef0123456789abcdef")));
+    assert_false(traffic_is_report_id(STR("0123456789abcdef")));
+    assert_false(traffic_is_report_id(STR("0123456789abcdef0123456789abcde\"")));
+    assert_false(traffic_is_report_id(STR("0123456789abcdef\r\n23456789abcdef")));
+}
+
 static void test_lines(void **state)
 {
     struct traffic_counts c = full();
@@ -79,4 +104,5 @@ static void test_lines(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_there_and_back),
-          cmocka_unit_test(test_numbers_are_whole_and_not_negative), cmocka_unit_test(test_lines))
+          cmocka_unit_test(test_numbers_are_whole_and_not_negative), cmocka_unit_test(test_peeking),
+          cmocka_unit_test(test_report_ids), cmocka_unit_test(test_lines))

@@ -147,6 +147,7 @@ static void after_take(struct reporter *r, int err)
         store_failed(r, &r->take_at);
         return;
     }
+    reports_set_held(r->reports, r->take.is_held);
     r->may_wait |= r->take.taken > 0 && !r->take.discards;
     if (!r->take.has_more)
         r->take_at = now_of(r) + r->reports->interval;

@@ -232,6 +232,31 @@ static void test_the_same_report_until_it_is_taken(void **state)
     assert_int_equal(list().acknowledged, 1);
 }
 
+static char said[200];
+
+static void on_said(bool is_trouble, const char *text)
+{
+    snprintf(said + strlen(said), sizeof said - strlen(said), "%s: %s\n",
+             is_trouble ? "trouble" : "news", text);
+}
+
+/* A line when it begins, and one when it is over. */
+static void test_trouble_is_said_once(void **state)
+{
+    said[0] = '\0';
+    reports_set_voice(reports, on_said);
+    deliver("u1", 1000);
+    reporter = begin(reports);
+    pass(0);
+    for (int i = 0; i < 3; i++) {
+        play(NOT_TAKEN);
+        pass(REPORTS_RETRY_MAX);
+    }
+    play(TAKEN);
+    assert_string_equal(said, "trouble: the receiver answered with status 503\n"
+                              "news: acknowledged again\n");
+}
+
 static void test_pauses_grow_and_have_an_end(void **state)
 {
     usec_t began, paused;
@@ -373,7 +398,7 @@ static void test_without_a_url_old_counts_go(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(T(test_a_report_is_sent), T(test_each_interval), T(test_who_waits_long_is_reported),
-          T(test_the_same_report_until_it_is_taken), T(test_pauses_grow_and_have_an_end),
+          T(test_the_same_report_until_it_is_taken), T(test_trouble_is_said_once), T(test_pauses_grow_and_have_an_end),
           T(test_reports_wait_in_line), T(test_one_of_two_sends), T(test_another_takes_over),
           T(test_the_last_one_sends_what_is_left), T(test_the_last_one_tries_once),
           T(test_the_last_one_leaves_it_to_who_leads), T(test_without_a_url_old_counts_go))

@@ -87,6 +87,17 @@ void reports_status(struct reports *r, struct reports_status *ret)
     pthread_mutex_unlock(&r->lock);
 }
 
+void reports_set_voice(struct reports *r, void (*say)(bool is_trouble, const char *text))
+{
+    r->say = say;
+}
+
+static void say(struct reports *r, bool is_trouble, const char *text)
+{
+    if (r->say != NULL)
+        r->say(is_trouble, text);
+}
+
 void reports_set_leader(struct reports *r, bool is_leader)
 {
     pthread_mutex_lock(&r->lock);
@@ -94,20 +105,42 @@ void reports_set_leader(struct reports *r, bool is_leader)
     pthread_mutex_unlock(&r->lock);
 }
 
+void reports_set_held(struct reports *r, bool is_held)
+{
+    bool was_held;
+
+    pthread_mutex_lock(&r->lock);
+    was_held = r->status.is_held;
+    r->status.is_held = is_held;
+    pthread_mutex_unlock(&r->lock);
+    if (is_held && !was_held)
+        say(r, true, "too many wait to be acknowledged: no new ones are made, counts add up");
+}
+
 void reports_say_sent(struct reports *r, unix_t now)
 {
+    bool had_trouble;
+
     pthread_mutex_lock(&r->lock);
+    had_trouble = r->status.last_error[0] != '\0';
     r->status.sent++;
     r->status.last_sent = now;
     r->status.last_error[0] = '\0';
     pthread_mutex_unlock(&r->lock);
+    if (had_trouble)
+        say(r, false, "acknowledged again");
 }
 
 void reports_say_failed(struct reports *r, unix_t now, const char *why)
 {
+    bool is_news;
+
     pthread_mutex_lock(&r->lock);
+    is_news = r->status.last_error[0] == '\0';
     r->status.failed++;
     r->status.last_failed = now;
     snprintf(r->status.last_error, sizeof r->status.last_error, "%s", why);
     pthread_mutex_unlock(&r->lock);
+    if (is_news)
+        say(r, true, why);
 }

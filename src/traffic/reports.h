@@ -32,12 +32,16 @@ enum { REPORTS_LEAD_SEC = 10, REPORTS_ERROR_MAX = 160 };
 struct reports;
 
 struct reports *reports_new(const struct traffic_settings *s); /* keeps nothing of it */
+/* Who logs what happens: trouble when it begins, and when it is over. Called by the thread that
+ * reports. Before the first reporter; without one nothing is said. */
+void reports_set_voice(struct reports *r, void (*say)(bool is_trouble, const char *text));
 void reports_free(struct reports **r);                         /* after its reporters */
 
 /* Of this process; how many wait is the store's to say. */
 struct reports_status {
     bool is_sending;  /* there is a URL */
     bool is_leader;   /* this process reports, for all that share the store */
+    bool is_held;     /* TRAFFIC_REPORTS_MAX wait: no new one is made */
     uint64_t sent;    /* acknowledged */
     uint64_t failed;  /* tries */
     unix_t last_sent; /* 0: none yet */

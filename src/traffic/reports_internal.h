@@ -15,10 +15,12 @@ struct reports {
     struct report_about about;
     usec_t interval, max_wait, timeout, stop_timeout;
     uint8_t holder[TRAFFIC_SOURCE_LEN]; /* this process, among those that would lead */
+    void (*say)(bool is_trouble, const char *text); /* NULL: nobody listens */
     pthread_mutex_t lock;               /* for the status */
     struct reports_status status;
 };
 
+void reports_set_held(struct reports *r, bool is_held);
 void reports_set_leader(struct reports *r, bool is_leader);
 void reports_say_sent(struct reports *r, unix_t now);
 void reports_say_failed(struct reports *r, unix_t now, const char *why);
