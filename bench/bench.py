@@ -13,15 +13,17 @@ import load
 import media
 import proc
 import proxy_cases
+import redis_cases
 import report
 import tls_cases
 from h2load import H2LOAD
 from proxies import HAPROXY, VARNISHD
+from redis_servers import LUA_MODULE, LUA_REDIS, REDIS
 from servers import NGINX
 from tls_servers import H2O
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = cases.ALL | proxy_cases.ALL | tls_cases.ALL
+CASES = cases.ALL | proxy_cases.ALL | tls_cases.ALL | redis_cases.ALL
 
 
 def arguments():
@@ -34,7 +36,7 @@ def arguments():
     p.add_argument("--case", choices=CASES, action="append", help="this case alone (repeatable); writes no file")
     p.add_argument("--quick", action="store_true", help="2 rounds of 1 s, small stores; writes no file")
     p.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
-    p.add_argument("--max-seconds", type=int, default=1500, help="give up after this time (%(default)s)")
+    p.add_argument("--max-seconds", type=int, default=2100, help="give up after this time (%(default)s)")
     return p.parse_args()
 
 
@@ -47,9 +49,11 @@ def settings_of(args, folder):
 
 def missing(args, settings):
     binaries = {"nginx": NGINX, "haproxy": HAPROXY, "varnish": VARNISHD, "h2o": H2O, "hlsgate": args.hlsgate}
-    needed = [load.WRK, H2LOAD, NGINX]  # which is the origin, too
+    needed = [load.WRK, H2LOAD, NGINX, REDIS]  # nginx is the origin, too
     needed += [path for name, path in binaries.items() if settings.wants(name)]
-    return [path for path in dict.fromkeys(needed) if not os.access(path, os.X_OK)]
+    absent = [path for path in dict.fromkeys(needed) if not os.access(path, os.X_OK)]
+    lua = (LUA_MODULE, LUA_REDIS) if settings.wants("nginx") else ()
+    return absent + [path for path in lua if not os.path.exists(path)]
 
 
 def give_up(*_):

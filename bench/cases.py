@@ -56,26 +56,34 @@ def hot_segment(settings):
     return [Result("Hot segment of 3 000 000 bytes, 32 connections", USEC, rounds, (Target(0.75, "nginx"),))]
 
 
-def _viewer_requests(count):
-    """VIEWERS tokens spread over the viewers that fill_store made: uid u<n>, User-Agent bench/<n>."""
+def viewer_requests(count, viewers=VIEWERS, turn=0):
+    """As many tokens, spread over the viewers that fill_store made: uid u<n>, User-Agent bench/<n>. Others in each turn."""
     now = int(time.time())
-    for i in range(VIEWERS):
-        n = i * count // VIEWERS if count > VIEWERS else i % count
+    for i in range(viewers):
+        n = i * count // viewers + turn if count > viewers else i % count
         yield hlsgate_target(media.SMALL, f"u{n}", now + 3600 + i), f"bench/{n}"
+
+
+def fill(count, *where):
+    """As fill_store.c does it, for the viewers that viewer_requests() asks for."""
+    subprocess.run([f"{TOOLS}/fill_store", str(count), media.SMALL.split("/")[-2], *where], check=True, timeout=1200)
+
+
+def viewers_file(folder, name, requests):
+    """For viewers.lua."""
+    path = os.path.join(folder, name)
+    with open(path, "w") as f:
+        f.writelines(f"{target}\t{agent}\n" for target, agent in requests)
+    return path
 
 
 def _filled(settings, servers, count):
     """A server whose store holds `count` grants and sessions, and a file that names viewers among them."""
     folder = os.path.join(settings.folder, f"filled-{count}")
     os.makedirs(folder)
-    stream_key = media.SMALL.split("/")[-2]
-    subprocess.run([f"{TOOLS}/fill_store", f"{folder}/state", str(count), stream_key, STORE_SIZE.removesuffix("GiB")],
-                   check=True, timeout=300)
-    viewers = os.path.join(folder, "viewers")
-    requests = list(_viewer_requests(count))
-    with open(viewers, "w") as f:
-        f.writelines(f"{target}\t{agent}\n" for target, agent in requests)
-    return servers.hlsgate(folder), requests, viewers
+    fill(count, "embedded", f"{folder}/state", STORE_SIZE.removesuffix("GiB"))
+    requests = list(viewer_requests(count))
+    return servers.hlsgate(folder), requests, viewers_file(folder, "viewers", requests)
 
 
 def admission(settings):

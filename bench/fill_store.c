@@ -1,12 +1,15 @@
 /*
- * Fills an embedded store with grants and sessions for the benchmark:
+ * Fills a store with grants and sessions for the benchmark; Redis with grants alone, since a
+ * million sessions would take it minutes more:
  *
- *     fill_store FOLDER COUNT STREAM_KEY SIZE_GIB
+ *     fill_store COUNT STREAM_KEY embedded FOLDER SIZE_GIB
+ *     fill_store COUNT STREAM_KEY redis SERVER PREFIX
  *
  * Viewer n has uid "u<n>" and User-Agent "bench/<n>", and comes from 127.0.0.1, so that the load
  * generator can be any of them. Each seat works on one viewer at a time, first its grant, then its
- * session; many seats share one transaction.
+ * session; many seats share one transaction, or what is on its way to Redis.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +17,13 @@
 #include "base/panic.h"
 #include "store/store.h"
 
-enum { SEATS = 2048, ARENA_CAP = 64 << 10, TEXT_MAX = 32 };
+enum {
+    SEATS = 2048,
+    ARENA_CAP = 64 << 10,
+    TEXT_MAX = 32,
+    MOST_GIB = 1024,
+    MOST_VIEWERS = 100 << 20
+};
 
 struct fill {
     struct store_worker *worker;
@@ -22,6 +31,7 @@ struct fill {
     struct str stream_key;
     unix_t now;
     unsigned long count, begun, done;
+    bool has_sessions;
 };
 
 struct seat {
@@ -57,10 +67,15 @@ static void seat_next(struct seat *s);
 
 static void seat_done(struct seat *s)
 {
-    if (s->admission.verdict != ADMITTED)
-        WRONG("a viewer with a fresh grant was refused");
     arena_done(&s->arena);
     s->fill->done++;
+}
+
+static void seat_admitted(struct seat *s)
+{
+    if (s->admission.verdict != ADMITTED)
+        WRONG("a viewer with a fresh grant was refused");
+    seat_done(s);
 }
 
 static void on_admitted(struct op *op, int err)
@@ -69,7 +84,7 @@ static void on_admitted(struct op *op, int err)
 
     if (err < 0)
         fail("a session", err);
-    seat_done(s);
+    seat_admitted(s);
     seat_next(s);
 }
 
@@ -94,8 +109,17 @@ static int seat_admit(struct seat *s)
     if (r < 0)
         fail("a session", r);
     if (r > 0)
-        seat_done(s);
+        seat_admitted(s);
     return r;
+}
+
+/* The viewer has its grant. As seat_admit(). */
+static int seat_go_on(struct seat *s)
+{
+    if (s->fill->has_sessions)
+        return seat_admit(s);
+    seat_done(s);
+    return 1;
 }
 
 static void on_granted(struct op *op, int err)
@@ -104,7 +128,7 @@ static void on_granted(struct op *op, int err)
 
     if (err < 0)
         fail("a grant", err);
-    if (seat_admit(s) > 0)
+    if (seat_go_on(s) > 0)
         seat_next(s);
 }
 
@@ -146,7 +170,7 @@ static void seat_next(struct seat *s)
         if (s->fill->begun == s->fill->count)
             return;
         seat_become(s, s->fill->begun++);
-    } while (seat_grant(s) > 0 && seat_admit(s) > 0);
+    } while (seat_grant(s) > 0 && seat_go_on(s) > 0);
 }
 
 static void fill(struct fill *f, struct loop *loop)
@@ -162,17 +186,42 @@ static void fill(struct fill *f, struct loop *loop)
     free(seats);
 }
 
-static struct store *open_store(const char *path, uint64_t size)
+static int open_embedded(char **argv, struct store **ret, struct buf *error)
 {
-    struct store_embedded_options options = {.path = path, .size = size};
+    struct store_embedded_options o = {.path = argv[0]};
+
+    if (str_parse_u64(str_of(argv[1]), MOST_GIB, &o.size) < 0)
+        return -EINVAL;
+    o.size <<= 30;
+    return store_open_embedded(&o, &rules, ret, error);
+}
+
+static int open_redis(char **argv, struct store **ret, struct buf *error)
+{
+    struct store_redis_options o = {
+        .server = str_of(argv[0]),
+        .prefix = str_of(argv[1]),
+        .connections = 1,
+        .timeout = 20 * USEC_PER_SEC, /* a busy machine is no failure */
+    };
+
+    return store_open_redis(&o, &rules, ret, error);
+}
+
+/* `argv`: the kind of store, then its two arguments. */
+static struct store *open_store(char **argv)
+{
     struct store *store = NULL;
     struct buf error;
-    int r;
+    int r = -EINVAL;
 
     buf_init(&error, 1024);
-    r = store_open_embedded(&options, &rules, &store, &error);
+    if (strcmp(argv[0], "embedded") == 0)
+        r = open_embedded(argv + 1, &store, &error);
+    else if (strcmp(argv[0], "redis") == 0)
+        r = open_redis(argv + 1, &store, &error);
     if (r < 0) {
-        fprintf(stderr, "fill_store: %.*s\n", (int)error.n, error.p);
+        fprintf(stderr, "fill_store: %s: %.*s\n", argv[0], (int)error.n, error.p);
         exit(1);
     }
     buf_done(&error);
@@ -182,19 +231,20 @@ static struct store *open_store(const char *path, uint64_t size)
 int main(int argc, char **argv)
 {
     struct fill f = {.now = clock_unix()};
-    uint64_t count, gib;
     struct store *store;
     struct loop *loop;
+    uint64_t count;
 
-    if (argc != 5 || str_parse_u64(str_of(argv[2]), 100 << 20, &count) < 0 ||
-        str_parse_u64(str_of(argv[4]), 1024, &gib) < 0 ||
+    if (argc != 6 || str_parse_u64(str_of(argv[1]), MOST_VIEWERS, &count) < 0 ||
         ip_parse(STR("127.0.0.1"), &f.client) < 0) {
-        fputs("usage: fill_store FOLDER COUNT STREAM_KEY SIZE_GIB\n", stderr);
+        fputs("usage: fill_store COUNT STREAM_KEY embedded FOLDER SIZE_GIB | redis SERVER PREFIX\n",
+              stderr);
         return 2;
     }
     f.count = count;
-    f.stream_key = str_of(argv[3]);
-    store = open_store(argv[1], gib << 30);
+    f.stream_key = str_of(argv[2]);
+    f.has_sessions = strcmp(argv[3], "embedded") == 0;
+    store = open_store(argv + 3);
     loop = loop_new();
     f.worker = store_worker_new(store, loop);
     fill(&f, loop);

@@ -7,6 +7,7 @@ import os
 import time
 
 import load
+import redis_servers
 import tls_servers
 from proxies import Haproxy, NginxProxy, Origin, PacedOrigin, Varnish
 from servers import Hlsgate, Nginx, from_folder, from_server
@@ -78,6 +79,16 @@ class Servers:
     def hlsgate(self, folder=None):
         return self._started(Hlsgate(self._settings.hlsgate, folder or self._folder("hlsgate"),
                                      from_folder(self._settings.root)))
+
+    def redis(self):
+        return self._started(redis_servers.Redis(self._folder("redis")))
+
+    def hlsgate_over(self, redis, prefix="hlsgate:"):
+        return self._started(Hlsgate(self._settings.hlsgate, self._folder("hlsgate"), from_folder(self._settings.root),
+                                     store=redis_servers.in_redis(redis, prefix)))
+
+    def nginx_over(self, redis, way):
+        return self._started(redis_servers.NginxRedis(self._folder("nginx"), self._settings.root, redis, way))
 
     def certificate(self):
         return tls_servers.Certificate(self._folder("certificate"))

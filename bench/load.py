@@ -76,17 +76,27 @@ def _connection(parts):
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
 
 
-def fetch(url):
+def fetch(url, agent=USER_AGENT):
     """The body of one GET; anything but 200 is an error."""
     parts = urllib.parse.urlsplit(url)
     connection = _connection(parts)
     with contextlib.closing(connection):
-        connection.request("GET", target_of(parts), headers={"User-Agent": USER_AGENT})
+        connection.request("GET", target_of(parts), headers={"User-Agent": agent})
         answer = connection.getresponse()
         body = answer.read()
     if answer.status != 200:
         raise LoadError(f"{answer.status} for {parts.path}: {body[:200]!r}")
     return body
+
+
+def must_refuse(url, agent=USER_AGENT):
+    try:
+        fetch(url, agent)
+    except LoadError as e:
+        if str(e).startswith("403 "):
+            return
+        raise
+    raise LoadError(f"admitted: {url} as {agent}")
 
 
 def fetch_one_by_one(server, requests):

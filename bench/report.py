@@ -28,7 +28,7 @@ def _judged(result, target, subject):
 
 def _verdict(result, target, subject, values):
     reached = statistics.median(values) <= target.at_most
-    many = len([s for s in result.rounds if s.startswith(target.of)]) > 1
+    many = len([s for s in result.rounds if s.startswith(tuple(t.of for t in result.targets))]) > 1
     what = f"{subject.partition(',')[0]}: " if many else ""
     what += "" if target.over is None else "ratio " if len(result.targets) == 1 else f"ratio to {target.over} "
     return f"{what}{spread(values)}, target at most {target.at_most:g}: {'reached' if reached else 'MISSED'}", reached
@@ -68,6 +68,7 @@ def machine(settings):
         f"HAProxy: {_first_line('/usr/sbin/haproxy', '-v').split()[2]}",
         f"Varnish: {_first_line('/usr/sbin/varnishd', '-V').split()[1].strip('(')}",
         f"h2o: {_first_line('/usr/bin/h2o', '--version').split()[-1]}",
+        f"Redis: {_first_line('/usr/bin/redis-server', '--version').split()[2].removeprefix('v=')}",
         f"hlsgate: {_first_line(settings.hlsgate, 'version')}",
         f"wrk: {_first_line('/usr/bin/wrk', '--version').split('[')[0].removeprefix('wrk ').strip()}; "
         f"{_first_line('/usr/bin/h2load', '--version')}; {_first_line('/usr/bin/openssl', 'version').split(' (')[0]}",

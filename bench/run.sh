@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 out=build/bench
-libs="-luv -llmdb -lssl -lcrypto -lpcre2-8 -lpthread"
+libs="-luv -llmdb -lhiredis -lssl -lcrypto -lpcre2-8 -lpthread"
 
 compile() {
     name=$1
@@ -15,7 +15,7 @@ compile() {
 }
 
 mkdir -p "$out"
-for name in crowd handshakes tls_memory; do
+for name in crowd handshakes paced tls_memory; do
     ${CC:-cc} -std=gnu17 -O2 -g -D_GNU_SOURCE -Wall -Wextra -o "$out/$name" "bench/$name.c" -lssl -lcrypto -lpthread
 done
 case " $* " in

@@ -61,7 +61,7 @@ workers: {workers}
 origins:
   - {{ prefix: /, {origin} }}
 store:
-  embedded: {{ path: "{state}", size: {size} }}
+  {store}
 token:
   secrets: [ {{ id: bench, file: "{dir}/secret" }} ]
 api:
@@ -118,13 +118,13 @@ class Nginx(NginxServer):
 class Hlsgate(Server):
     name, more_listeners = "hlsgate", ""
 
-    def __init__(self, binary, folder, origin, workers=1):
-        """`origin`: in the words of its configuration. The store in `folder`/state may have been filled before."""
+    def __init__(self, binary, folder, origin, workers=1, store=None):
+        """`origin`, `store`: in the words of its configuration. None: embedded, in `folder`/state, perhaps filled before."""
         self.port, self._binary = proc.free_port(), binary
         os.makedirs(folder, exist_ok=True)
         in_folder(folder, "secret", HLSGATE_SECRET)
         conf = HLSGATE_CONF.format(port=self.port, more_listeners=self.more_listeners, workers=workers, origin=origin,
-                                   state=f"{folder}/state", size=STORE_SIZE, dir=folder,
+                                   store=store or embedded(folder), dir=folder,
                                    key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
         self._conf = in_folder(folder, "hlsgate.yaml", conf)
         self.process = proc.Process([binary, "serve", "-c", self._conf], self.port, f"{folder}/log")
@@ -148,6 +148,10 @@ class Hlsgate(Server):
 
 def from_folder(root):
     return f'filesystem: {{ root: "{root}" }}'
+
+
+def embedded(folder):
+    return f'embedded: {{ path: "{folder}/state", size: {STORE_SIZE} }}'
 
 
 def from_server(base):

@@ -24,7 +24,7 @@ hash_of() { # FILE_OF_AN_API_KEY
 # player gets its own user.
 grant() { # UID USER_AGENT
     for ip in 127.0.0.1 ::1; do
-        curl -sf -o /dev/null -H "Authorization: Bearer $(cat "$api_key")" "$base/api/whitelist" --data-binary \
+        curl -sf --retry 5 -o /dev/null -H "Authorization: Bearer $(cat "$api_key")" "$base/api/whitelist" --data-binary \
             "{\"uid\": \"$1\", \"path\": \"$stream/master.m3u8\", \"clientIp\": \"$ip\", \"UserAgent\": \"$2\"}"
     done
 }

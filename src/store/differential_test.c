@@ -149,15 +149,13 @@ static void begin_walk(uint64_t seed, struct dice *d)
 static void walk_once(uint64_t seed)
 {
     struct dice d;
+    struct call c = {.kind = CALL_RULES};
     unsigned calls;
-    int at = 0;
 
     begin_walk(seed, &d);
     calls = 20 + dice_below(&d, CALLS_MAX);
     for (unsigned i = 0; i < calls && walk.seen.count + BURST < SEEN_MAX; i++) {
-        struct call c = random_call(&d, &walk.rules, at, walk.seen.count);
-
-        at = c.step.at;
+        c = random_call(&d, &walk.rules, &c, walk.seen.count);
         make_calls(&c);
     }
     for (int i = 0; i < STORES; i++)

@@ -80,6 +80,7 @@ static int time_passes(struct dice *d, const struct store_rules *rules)
                              rules->session_ttl,
                              rules->session_ttl / 64,
                              rules->session_max - 1,
+                             rules->session_max - 3,
                              rules->session_max,
                              SHORTEST - 1,
                              SHORTEST};
@@ -146,12 +147,23 @@ static enum call_kind random_kind(struct dice *d)
     }
 }
 
-struct call random_call(struct dice *d, const struct store_rules *rules, int at, unsigned seen)
+/* Who comes once comes again. */
+static void make_the_same(struct step *s, const struct step *before)
+{
+    if (before->uid[0] != '\0')
+        s->uid = before->uid;
+    s->ip = before->ip;
+    s->ua = before->ua;
+    s->key = before->key;
+}
+
+struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
+                        unsigned seen)
 {
     struct call c = {.kind = random_kind(d), .session = -1};
     struct step *s = &c.step;
 
-    s->at = at + time_passes(d, rules);
+    s->at = before->step.at + time_passes(d, rules);
     s->uid = PICK_NAME(d, uids);
     s->key = PICK_NAME(d, keys);
     s->ua = PICK_NAME(d, agents);
@@ -159,6 +171,8 @@ struct call random_call(struct dice *d, const struct store_rules *rules, int at,
     c.limit = one_in(d, 3) ? dice_below(d, 4) : EVERYTHING;
     if (seen > 0 && (c.kind == CALL_END_ID || one_in(d, 3)))
         c.session = (int)(seen - 1 - dice_below(d, MIN(seen, 20u)));
+    if (before->kind == CALL_ADMIT && c.kind != CALL_BURST && one_in(d, 2))
+        make_the_same(s, &before->step);
     if (c.kind == CALL_ADMIT || c.kind == CALL_BURST)
         make_admission(d, s);
     if ((c.kind == CALL_ADMIT || c.kind == CALL_TOUCH || c.kind == CALL_LIST_GRANTS ||

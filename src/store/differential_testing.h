@@ -38,8 +38,10 @@ struct dice {
 unsigned dice_below(struct dice *d, unsigned n);
 
 struct store_rules random_rules(struct dice *d);
-/* The next call, at the time `at` or some time later. `seen`: how many sessions there have been. */
-struct call random_call(struct dice *d, const struct store_rules *rules, int at, unsigned seen);
+/* The next call, at the time of the one before or later. `seen`: how many sessions there have been.
+ */
+struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
+                        unsigned seen);
 /* What a call of the burst is: the one number `i`. `key` is the room for its stream key. */
 struct call burst_call(const struct call *c, int i, char key[16]);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "net/loop_testing.h"
 #include "store/redis_testing.h"
 #include "store/traffic.h"
 
@@ -138,7 +139,29 @@ static void test_revocations_of_before_are_loaded(void **state)
     world_close(&a);
 }
 
-/* More than one look brings. */
+/* A primary that took over without the last revocations: what it is told next is still heard. */
+static void test_a_set_back_hides_nothing(void **state)
+{
+    struct step again = play;
+    struct world a, b;
+
+    world_open(&a, open_at("back:", 0));
+    world_open(&b, open_at("back:", 0));
+    store_housekeep(b.worker);
+    for (int i = 0; i < 2; i++) {
+        again.at = i;
+        world_grant(&a, &again);
+        playing = world_session(&a, &again);
+        world_revoke(&a, &(struct step){.at = i});
+        until(&a, &b, is_refused, &b);
+        say("DEL back:revoked back:revoked:ends");
+        say("HSET back:meta revocations 0");
+    }
+    world_close(&a);
+    world_close(&b);
+}
+
+/* More than one look brings, and than is told to who revokes. */
 static void test_many_revocations_are_loaded(void **state)
 {
     struct store_stats stats;
@@ -152,7 +175,9 @@ static void test_many_revocations_are_loaded(void **state)
         snprintf(key, sizeof key, "k%d", i);
         world_session(&w, &(struct step){.at = i, .checks = ADMIT_SESSION, .key = key});
     }
+    store_housekeep(w.worker);
     assert_int_equal(world_revoke(&w, &(struct step){0}).sessions_ended, 2500);
+    TURN_UNTIL(w.loop, revoked_count(w.store->revoked) == 2500);
     world_close(&w);
     late = open_at("many:", 0);
     buf_init(&error, 1000);
@@ -419,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_revocations_are_heard),
         cmocka_unit_test(test_a_worker_ends_while_it_hears),
         cmocka_unit_test(test_revocations_of_before_are_loaded),
+        cmocka_unit_test(test_a_set_back_hides_nothing),
         cmocka_unit_test(test_many_revocations_are_loaded),
         cmocka_unit_test(test_scripts_are_loaded_again),
         cmocka_unit_test(test_an_emptied_database_refuses),

@@ -11,7 +11,7 @@ local FIRST_USE, USE_ARGS = 8, 2 -- in ARGV
 local NONE, BIND = 0, 1
 local LOOK_UP_MAX = 256
 local USE_HEAD, USE_VIEWER, USE_MAX_VIEWERS = 12, VIEWER_LEN + 8, 32
-local USE_TTL_MAX = 1e9
+local USE_TTL_MAX, COARSE_FROM = 1e9, 6 * 3600
 -- enum admit_verdict
 local ADMITTED, EXPIRED, NO_GRANT, GRANT_KEY, NO_SESSION, OTHER_VIEWER, USED_UP, TOO_FAST = 0, 1, 2, 3, 4, 5, 6, 7
 
@@ -327,12 +327,13 @@ local function begin_session()
     call('SET', at, struct.pack('>ddd', s.ends, now, s.started) .. s.id, 'EX', life)
 end
 
--- How many there are is counted by the minute in which they expire.
+-- How many there are is counted by the minute in which they expire, by the hour when that is far away.
 local function count_uses()
     for _, u in ipairs(uses) do
         if u.takes and u.is_new then
-            call('HINCRBY', P .. 'uses', math.ceil(u.expires / 60), 1)
-            keep(P .. 'uses', math.min(u.expires - now, USE_TTL_MAX) + 60)
+            local minutes = u.expires - now > COARSE_FROM and 60 or 1
+            call('HINCRBY', P .. 'uses', math.ceil(u.expires / 60 / minutes) * minutes, 1)
+            keep(P .. 'uses', math.min(u.expires - now, USE_TTL_MAX) + minutes * 60)
         end
     end
 end

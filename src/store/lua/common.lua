@@ -6,6 +6,7 @@ local call = redis.call
 local VERSION = '1'
 local META_TTL = 30 * 86400
 local VIEWER_LEN = 22
+local TOLD_MAX = 2000 -- names of revoked sessions in one answer: the rest comes with the feed, as it does to all others
 
 -- A life of at least so many seconds.
 local function keep(key, seconds)
@@ -18,6 +19,17 @@ local function next_number(field)
     local n = call('HINCRBY', P .. 'meta', field, 1)
     keep(P .. 'meta', META_TTL)
     return n
+end
+
+-- Revocations are numbered so that those who know all up to one ask for those behind it. The numbers are the server's time where
+-- it is ahead of them: a primary that took over, and never had the last ones, gives none out twice.
+local function next_revocation()
+    local time = call('TIME')
+    local last = tonumber(call('HGET', P .. 'meta', 'revocations')) or 0
+    local number = math.max(last + 1, time[1] * 1e6 + time[2])
+    call('HSET', P .. 'meta', 'revocations', string.format('%d', number))
+    keep(P .. 'meta', META_TTL)
+    return number
 end
 
 -- Names this state of the database: another one, and whoever follows it begins anew.
@@ -105,11 +117,13 @@ end
 local function session_end(name, uid, id, key, revoked)
     local ends = session_ends(name)
     if ends >= now then -- a gate token is good in its last second
-        call('ZADD', P .. 'revoked', next_number('revocations'), name)
+        call('ZADD', P .. 'revoked', next_revocation(), name)
         call('ZADD', P .. 'revoked:ends', ends, name)
         keep(P .. 'revoked', ends - now + 2)
         keep(P .. 'revoked:ends', ends - now + 2)
-        revoked[#revoked + 1] = name
+        if #revoked < TOLD_MAX then
+            revoked[#revoked + 1] = name
+        end
     end
     local viewer = string.sub(name, 1, VIEWER_LEN)
     local place = place_key(viewer, uid, key)

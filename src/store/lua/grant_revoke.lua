@@ -67,6 +67,6 @@ for i = 1, #all, 2 do
 end
 -- Let in by grants that have expired since.
 sessions_ended = sessions_ended + sessions_end(uid, sessions_where(network, ua), revoked)
-next_number('revocations') -- verdicts of a moment ago are no longer good
+next_revocation() -- verdicts of a moment ago are no longer good
 say_revoked()
 return append({1, grants_removed, sessions_ended}, revoked)
