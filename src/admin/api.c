@@ -22,6 +22,7 @@ static const struct endpoint endpoints[] = {
     {STR("/stats"), GET, SCOPE_VIEWER, run_stats},
     {STR("/metrics"), GET, SCOPE_VIEWER, run_metrics},
     {STR("/active-transfers"), GET, SCOPE_VIEWER, run_transfers},
+    {STR("/traffic"), GET, SCOPE_VIEWER, run_traffic},
     {STR("/api/whitelist"), POST | DELETE, SCOPE_OPERATOR, run_whitelist},
     {STR("/api/static-whitelist"), POST, SCOPE_OPERATOR, run_static_whitelist},
     {STR("/whitelist-info"), GET, SCOPE_VIEWER, run_whitelist_info},

@@ -27,6 +27,7 @@ const struct step *run_whitelist_info(struct req *r);
 const struct step *run_health(struct req *r);
 const struct step *run_stats(struct req *r);
 const struct step *run_metrics(struct req *r);
+const struct step *run_traffic(struct req *r);
 const struct step *run_denied_log(struct req *r);
 const struct step *run_recent_log(struct req *r);
 const struct step *run_replay_log(struct req *r);

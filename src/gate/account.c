@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "gate/access_log.h"
 #include "gate/journal.h"
+#include "gate/metering.h"
 
 static uint8_t copy_cut(char *to, size_t room, struct str from)
 {
@@ -113,6 +114,7 @@ const struct step *step_account(struct req *r)
     times = times_of(r);
     count(r);
     measure(r, &times);
+    meter_request(r);
     remember(r, row, &times);
     access_log_add(r->worker->access_log, r, &times);
     if ((row->class != SERVED || r->is_unchecked) && log_wants(LOG_INFO))

@@ -10,6 +10,7 @@
 #include "gate/fill.h"
 #include "gate/journal.h"
 #include "gate/transfers.h"
+#include "gate/metering.h"
 #include "gate/viewer_cache.h"
 
 void gate_init(struct gate *g, struct cache *cache, struct disk *disk, struct store *store,
@@ -90,6 +91,8 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->origins.changed = on_server_change;
     w->origins.tried_again = on_tried_again;
     start_checks(w, era->rules);
+    if (g->reports != NULL)
+        w->meter = metering_begin(w);
     return w;
 }
 
@@ -118,6 +121,7 @@ void gate_worker_free(struct gate_worker **w)
         return;
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
     assert(list_is_empty(&old->fetches));
+    meter_free(&old->meter);
     stop_checks(old, old->era->rules);
     end_era(old->era);
     token_scratch_free(&old->scratch);

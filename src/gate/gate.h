@@ -19,6 +19,8 @@
 #include "http/request.h"
 #include "origin/fetch.h"
 #include "store/store.h"
+#include "traffic/meter.h"
+#include "traffic/reports.h"
 
 struct req;
 struct step;
@@ -53,6 +55,7 @@ struct gate {
     const struct api *api;     /* not owned; NULL: no API */
     struct line_writer *lines; /* of the access log, a queue for each worker; not owned; NULL: none.
                                   Set before the workers are made */
+    struct reports *reports;   /* not owned; NULL: none, nothing is metered */
     atomic_uint purges;        /* so far (purge.h) */
     struct counter_registry counters;
     struct gate_worker *
@@ -87,6 +90,7 @@ struct gate_worker {
     struct compressor *compressor;
     struct transfers *transfers;   /* answers on their way (transfers.h) */
     struct deadline_queue *delays; /* the loop's (delay.h) */
+    struct meter *meter;           /* owned; NULL: nothing is metered */
     struct counters *counters;     /* enum gate_stat */
     struct list requests;          /* live ones */
     struct origin_worker origins;

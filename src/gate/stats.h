@@ -62,7 +62,10 @@
     X(JS_GRANTS_BY_KEY,      COUNTER, "grants for static files that back ends stored by /api/js-whitelist") \
     X(JS_GRANTS_REFUSED,     COUNTER, "requests to /api/js-whitelist whose signature was wrong or too old") \
     X(SERVERS_EJECTED,       COUNTER, "servers of HTTP origins left out after failures or checks") \
-    X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back")
+    X(SERVERS_RETURNED,      COUNTER, "servers of HTTP origins taken back") \
+    X(TRAFFIC_WRITTEN,       COUNTER, "batches of users' counts written to the store") \
+    X(TRAFFIC_FAILED,        COUNTER, "batches that the store did not take, and which were tried again") \
+    X(TRAFFIC_UNATTRIBUTED,  COUNTER, "bytes counted as `unknown` because there were too many users at once")
 /* clang-format on */
 
 enum gate_stat {

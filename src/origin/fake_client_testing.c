@@ -5,7 +5,7 @@
 
 #include "net/watch.h"
 
-enum { FAKE_ASKED_MAX = 4096 };
+enum { FAKE_ASKED_MAX = 64 * 1024 };
 
 struct client_transfer {
     struct list link;
@@ -144,13 +144,19 @@ void alarm_free(struct alarm **a)
 
 /* The client */
 
+static const char *method_word(enum http_method m)
+{
+    return m == HTTP_HEAD ? "HEAD" : m == HTTP_POST ? "POST" : "GET";
+}
+
 static void add_request(struct client_transfer *t, const struct client_request *r)
 {
     buf_init(&t->asked, FAKE_ASKED_MAX);
-    buf_printf(&t->asked, "%s %.*s\n", r->method == HTTP_HEAD ? "HEAD" : "GET", STR_FMT(r->target));
+    buf_printf(&t->asked, "%s %.*s\n", method_word(r->method), STR_FMT(r->target));
     for (unsigned i = 0; i < r->field_count; i++)
         buf_printf(&t->asked, "%.*s: %.*s\n", STR_FMT(r->fields[i].name),
                    STR_FMT(r->fields[i].value));
+    buf_add(&t->asked, r->content);
     buf_add_char(&t->asked, '\0');
     assert(!t->asked.is_full);
 }

@@ -31,7 +31,8 @@ struct client_transfer *fake_transfer(unsigned nth); /* of those under way, the 
 
 /* What was asked for. */
 const char *fake_base(const struct client_transfer *t);
-const char *fake_asked(const struct client_transfer *t); /* "GET /a\nRange: bytes=0-\n" */
+const char *
+fake_asked(const struct client_transfer *t); /* "GET /a\nRange: bytes=0-\n", and content */
 usec_t fake_patience(const struct client_transfer *t);
 bool fake_is_held(const struct client_transfer *t);
 bool fake_is_alone(const struct client_transfer *t);

@@ -25,6 +25,7 @@ struct server {
     struct cache *cache;
     struct disk *disk;         /* NULL: none */
     struct line_writer *lines; /* of the access log */
+    struct reports *reports;
     struct gate gate;
     struct connection_limit limit;
     struct tls_tickets *tickets; /* not owned: entrances use them */
@@ -380,6 +381,11 @@ static int open_store(struct server *s, struct buf *error)
     return 0;
 }
 
+static void log_reports(bool is_trouble, const char *text)
+{
+    log_line(is_trouble ? LOG_WARN : LOG_INFO, "reports of traffic: %s", text);
+}
+
 static int prepare(struct server *s)
 {
     struct buf error;
@@ -409,6 +415,9 @@ static void unmake(struct server *s)
         line_writer_stop(s->lines);
     line_writer_free(&s->lines);
     gate_done(&s->gate);
+    if (s->started_count > 0)
+        reports_finish(s->reports, s->store);
+    reports_free(&s->reports);
     cache_free(&s->cache);
     disk_close(&s->disk);
     store_close(&s->store);
@@ -455,9 +464,12 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
     if (prepare(&s) == 0) {
         s.cache = cache_new(settings->gate.cache.memory,
                             MAX(settings->gate.cache.max_object, snapshot->rules->max_playlist));
+        s.reports = reports_new(&settings->traffic);
+        reports_set_voice(s.reports, log_reports);
         s.api = admin_api();
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
         s.gate.lines = s.lines;
+        s.gate.reports = s.reports;
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);

@@ -201,6 +201,9 @@ const struct conf_field settings_fields[] = {
     CONF_SECTION(struct settings, api, api_fields, .doc = "The API."),
     CONF_SECTION_AS(struct settings, api.js_whitelist, "js_whitelist", js_whitelist_fields,
                     .doc = "Browsers that add themselves to those who may have static files."),
+    CONF_SECTION(struct settings, traffic, traffic_fields,
+                 .doc = "Reports of what each user was delivered, to the site's back end. See "
+                        "traffic.md."),
     CONF_SECTION(struct settings, log, log_fields, .doc = "The logs."),
     CONF_END,
 };

@@ -9,6 +9,7 @@
 #include "gate/rules.h"
 #include "net/listener.h"
 #include "server/store_settings.h"
+#include "traffic/settings.h"
 
 enum { WORKER_MAX_LISTENERS = 64 };
 
@@ -57,6 +58,7 @@ struct settings {
     struct store_settings store;
     struct gate_settings gate;
     struct api_settings api;
+    struct traffic_settings traffic;
     struct log_settings log;
 };
 

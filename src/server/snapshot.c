@@ -56,6 +56,8 @@ static int load(struct snapshot *s, const char *path, struct tls_tickets *ticket
         return r;
     if (store_settings_check(&s->settings.store, report, s->source) < 0)
         return -1;
+    if (traffic_settings_check(&s->settings.traffic, report, s->source) < 0)
+        return -1;
     if (tickets != NULL && make_entrances(s, tickets, report) < 0)
         return -1;
     r = rules_new(&s->arena, &s->settings.gate, &s->settings.proxies, report, s->source, &s->rules);

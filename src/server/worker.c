@@ -202,6 +202,16 @@ static struct client *make_client(struct loop *l, const struct pool_settings *s,
     return client_new(l, &limits);
 }
 
+/* What one worker does for all. */
+static void take_office(struct worker *w, struct reports *reports)
+{
+    struct client_limits limits = REPORTS_CLIENT_LIMITS;
+
+    store_housekeep(w->store);
+    w->receiver = client_new(w->loop, &limits);
+    w->reporter = reporter_new(reports, w->loop, w->store, w->receiver, NULL, NULL);
+}
+
 static void listen_on(struct worker *w, struct entrance *e, int fd)
 {
     struct listening *l = &w->listening[w->listening_count++];
@@ -232,7 +242,7 @@ struct worker *worker_new(struct gate *gate, struct store *store, struct snapsho
     for (unsigned i = 0; i < snapshot->entrance_count; i++)
         listen_on(w, snapshot->entrances[i], fds[i]);
     if (number == 0)
-        store_housekeep(w->store);
+        take_office(w, gate->reports);
     return w;
 }
 
@@ -248,6 +258,8 @@ void worker_free(struct worker **w)
     }
     ticker_free(&old->ending);
     deadline_clear(&old->drained);
+    reporter_free(&old->reporter);
+    client_free(&old->receiver);
     gate_worker_free(&old->gate);
     client_free(&old->client);
     store_worker_free(&old->store);

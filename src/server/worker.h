@@ -46,7 +46,9 @@ struct worker {
     struct loop *loop;
     struct gate_worker *gate;
     struct store_worker *store;
-    struct client *client; /* to HTTP origins */
+    struct client *client;     /* to HTTP origins */
+    struct reporter *reporter; /* of the one worker that has it, else NULL */
+    struct client *receiver;   /* its own: to the receiver of reports */
     struct listening {
         struct worker *worker;
         struct listener *listener; /* owned; NULL: it accepts no more */

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "store/revoked.h"
 #include "store/store.h"
+#include "store/traffic.h"
 
 struct store_backend_ops {
     const char *kind;
@@ -29,6 +30,12 @@ struct store_backend_ops {
     int (*grant_list)(struct store_worker *w, struct grant_list *g);
     int (*session_list)(struct store_worker *w, struct session_list *l);
     int (*session_end)(struct store_worker *w, struct session_end *e);
+    int (*traffic_add)(struct store_worker *w, struct traffic_add *a);
+    int (*traffic_list)(struct store_worker *w, struct traffic_list *l);
+    int (*traffic_take)(struct store_worker *w, struct traffic_take *t);
+    int (*report_next)(struct store_worker *w, struct report_next *n);
+    int (*report_done)(struct store_worker *w, struct report_done *d);
+    int (*traffic_lead)(struct store_worker *w, struct traffic_lead *l);
 };
 
 struct rules_copy { /* immutable; all are kept until the store closes, since any worker may still

@@ -27,7 +27,11 @@
     X(SESSION_IDS, "session_ids")         \
     X(SESSIONS_BY_UID, "sessions_by_uid") \
     X(USES, "uses")                       \
-    X(REVOKED, "revoked")
+    X(REVOKED, "revoked")                 \
+    X(TRAFFIC, "traffic")                 \
+    X(TRAFFIC_SOURCES, "traffic_sources") \
+    X(REPORTS, "reports")                 \
+    X(REPORT_LINES, "report_lines")
 
 enum db_table {
 #define X(id, name) DB_##id,

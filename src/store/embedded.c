@@ -16,16 +16,25 @@ enum { FORMAT_VERSION = 1, SWEEP_STEP = 256 };
 
 /* ---- meta ---- */
 
-uint64_t meta_next(struct db_tx *tx, struct str name)
+uint64_t meta_get(struct db_tx *tx, struct str name)
 {
-    uint8_t room[8];
     struct str value = STR_NONE;
-    uint64_t n;
 
     db_get(tx, DB_META, name, &value);
-    n = number_unpack(value) + 1;
-    db_put(tx, DB_META, name, number_pack(n, room));
-    return n;
+    return number_unpack(value);
+}
+
+void meta_add(struct db_tx *tx, struct str name, uint64_t more)
+{
+    uint8_t room[8];
+
+    db_put(tx, DB_META, name, number_pack(meta_get(tx, name) + more, room));
+}
+
+uint64_t meta_next(struct db_tx *tx, struct str name)
+{
+    meta_add(tx, name, 1);
+    return meta_get(tx, name);
 }
 
 static int init_meta(struct db_tx *tx, struct embedded *e)
@@ -253,6 +262,12 @@ static const struct store_backend_ops embedded_ops = {
     .grant_list = embedded_grant_list,
     .session_list = embedded_session_list,
     .session_end = embedded_session_end,
+    .traffic_add = embedded_traffic_add,
+    .traffic_list = embedded_traffic_list,
+    .traffic_take = embedded_traffic_take,
+    .report_next = embedded_report_next,
+    .report_done = embedded_report_done,
+    .traffic_lead = embedded_traffic_lead,
 };
 
 static void close_half_open(struct store **s)

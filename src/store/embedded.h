@@ -12,11 +12,12 @@
 #include "store/housekeeping.h"
 #include "store/notes.h"
 #include "store/record.h"
+#include "store/traffic.h"
 
 struct embedded_worker;
 
 enum {
-    SWEEP_TABLES = 4,
+    SWEEP_TABLES = 5,
     LIST_SCAN_MAX = 65536, /* records a list looks at, so that it cannot hold its worker up */
 };
 
@@ -29,6 +30,7 @@ struct embedded {
     _Atomic uint64_t revocations;      /* the number of the last one that is in memory */
     unsigned sweep_step;               /* records a sweep may remove in one transaction */
     struct key sweep_at[SWEEP_TABLES]; /* where the next sweep goes on */
+    struct key take_at;                /* the same of taking counts; under the write lock */
 };
 
 /* A call that writes: decides, then writes. When it answers an error of its own it has written
@@ -72,6 +74,8 @@ int embedded_write(struct embedded_worker *w, struct op *op, write_fn write);
 
 /* ---- counters in `meta` (embedded.c) ---- */
 
+uint64_t meta_get(struct db_tx *tx, struct str name);
+void meta_add(struct db_tx *tx, struct str name, uint64_t more);
 uint64_t meta_next(struct db_tx *tx, struct str name); /* one more than last time */
 
 /* ---- admission ---- */
@@ -175,6 +179,15 @@ void embedded_notes_tick(void *worker);
 void embedded_notes_flush(struct embedded_worker *w); /* all */
 void embedded_touch(struct store_worker *w, const uint8_t *viewer, struct str uid,
                     struct str stream_key, unix_t now);
+
+/* ---- traffic ---- */
+
+int embedded_traffic_add(struct store_worker *w, struct traffic_add *a);
+int embedded_traffic_list(struct store_worker *w, struct traffic_list *l);
+int embedded_traffic_take(struct store_worker *w, struct traffic_take *t);
+int embedded_report_next(struct store_worker *w, struct report_next *n);
+int embedded_report_done(struct store_worker *w, struct report_done *d);
+int embedded_traffic_lead(struct store_worker *w, struct traffic_lead *l);
 
 /* ---- housekeeping ---- */
 

@@ -36,6 +36,11 @@ static void erase_use(struct embedded *e, struct db_tx *tx, struct str key)
     db_del(tx, DB_USES, key);
 }
 
+static void erase_source(struct embedded *e, struct db_tx *tx, struct str key)
+{
+    db_del(tx, DB_TRAFFIC_SOURCES, key);
+}
+
 static void erase_revoked(struct embedded *e, struct db_tx *tx, struct str key)
 {
     db_del(tx, DB_REVOKED, key);
@@ -68,6 +73,7 @@ static const struct sweep {
     {DB_SESSIONS, expires_in_session, erase_session},
     {DB_USES, expires_in_value, erase_use},
     {DB_REVOKED, expires_in_revoked, erase_revoked},
+    {DB_TRAFFIC_SOURCES, expires_in_value, erase_source},
 };
 
 /*

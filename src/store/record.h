@@ -4,8 +4,8 @@
  * beginning of another. Every value that expires begins with the time it does.
  *
  *   table            key                                   value
- *   meta             name                                  version, hash_key, sequence, revocations
- *   networks         family prefix                         how many grants have it
+ *   meta             name                                  version, hash_key, sequence,
+ * revocations, reports, traffic_..., lead networks         family prefix how many grants have it
  *   grants           uid kind family prefix address ua     expires created order keys
  *   grant_index      family prefix address ua slot uid     expires order stream-key
  *   sessions         viewer hash uid ~ends                 ends last started id ip ua stream-key
@@ -13,6 +13,10 @@
  *   sessions_by_uid  uid viewer ends                       hash
  *   uses             id                                    expires count viewers
  *   revoked          viewer ends uid                       -
+ *   traffic          uid                                   counts (store/traffic.h)
+ *   traffic_sources  source                                expires number
+ *   reports          number                                made id
+ *   report_lines     number uid                            counts
  *
  * `hash` is of the stream key, with the store's own key; the text stands in the value and is
  * compared. A grant has one entry in the index for each of its stream keys and one in the slot of

@@ -142,6 +142,12 @@ static const struct store_backend_ops redis_ops = {
     .grant_list = redis_grant_list,
     .session_list = redis_session_list,
     .session_end = redis_session_end,
+    .traffic_add = redis_traffic_add,
+    .traffic_list = redis_traffic_list,
+    .traffic_take = redis_traffic_take,
+    .report_next = redis_report_next,
+    .report_done = redis_report_done,
+    .traffic_lead = redis_traffic_lead,
 };
 
 int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,

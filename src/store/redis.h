@@ -125,6 +125,13 @@ int redis_grant_list(struct store_worker *w, struct grant_list *g);
 int redis_session_list(struct store_worker *w, struct session_list *l);
 int redis_session_end(struct store_worker *w, struct session_end *e);
 
+int redis_traffic_add(struct store_worker *w, struct traffic_add *a);
+int redis_traffic_list(struct store_worker *w, struct traffic_list *l);
+int redis_traffic_take(struct store_worker *w, struct traffic_take *t);
+int redis_report_next(struct store_worker *w, struct report_next *n);
+int redis_report_done(struct store_worker *w, struct report_done *d);
+int redis_traffic_lead(struct store_worker *w, struct traffic_lead *l);
+
 int64_t redis_grain(const struct store_rules *rules); /* activity that may go unwritten */
 
 /* ---- activity that gate tokens have shown (redis_touch.c) ---- */

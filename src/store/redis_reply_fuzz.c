@@ -213,6 +213,53 @@ static void list_sessions(struct store_worker *w, struct arena *arena, const red
                str_of(l.sessions[i].id).n == STORE_SESSION_ID_LEN);
 }
 
+/* ---- traffic ---- */
+
+static void add_traffic(struct store_worker *w, const redisReply *reply)
+{
+    struct traffic_add a = {.now = FUZZ_NOW, .number = 1, .lines = STR("")};
+    struct traffic_take t = {.now = FUZZ_NOW, .id = "id"};
+    struct traffic_lead l = {.now = FUZZ_NOW, .ttl = 10};
+    struct report_done d = {.id = "id", .made = FUZZ_NOW};
+
+    op_init(&a.op, on_done);
+    assert(store_traffic_add(w, &a) == 0);
+    op_init(&t.op, on_done);
+    assert(store_traffic_take(w, &t) == 0);
+    op_init(&l.op, on_done);
+    assert(store_traffic_lead(w, &l) == 0);
+    op_init(&d.op, on_done);
+    assert(store_report_done(w, &d) == 0);
+    answer_all(reply);
+}
+
+static void check_lines(struct traffic_line *lines, unsigned count, unsigned most)
+{
+    assert(count <= most);
+    for (unsigned i = 0; i < count; i++)
+        assert(lines[i].uid.p != NULL && lines[i].uid.n <= STORE_UID_MAX);
+    traffic_lines_done(lines, count);
+}
+
+static void list_traffic(struct store_worker *w, struct arena *arena, const redisReply *reply)
+{
+    struct traffic_list l = {.arena = arena, .limit = 20};
+    struct report_next n = {.arena = arena};
+
+    op_init(&l.op, on_done);
+    assert(store_traffic_list(w, &l) == 0);
+    answer_all(reply);
+    if (last_error == 0)
+        check_lines(l.lines, l.count, l.limit);
+    op_init(&n.op, on_done);
+    assert(store_report_next(w, &n) == 0);
+    answer_all(reply);
+    if (last_error < 0 || !n.is_there)
+        return;
+    assert(traffic_is_report_id((struct str){n.id, sizeof n.id}));
+    check_lines(n.lines, n.count, TRAFFIC_REPORT_MAX);
+}
+
 /* The feed asks for revocations and for a sweep by itself, and touches are sent at the end. */
 static void follow(struct store_worker *w, const redisReply *reply)
 {
@@ -255,6 +302,8 @@ static void answer_every_call(const redisReply *reply)
     take_rights(w, reply);
     list_grants(w, &arena, reply);
     list_sessions(w, &arena, reply);
+    add_traffic(w, reply);
+    list_traffic(w, &arena, reply);
     follow(w, reply);
     arena_done(&arena);
     store_worker_free(&w);

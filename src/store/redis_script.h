@@ -17,7 +17,13 @@
     X(session_list)      \
     X(session_end)       \
     X(revocations)       \
-    X(sweep)
+    X(sweep)             \
+    X(traffic_add)       \
+    X(traffic_list)      \
+    X(traffic_take)      \
+    X(report_next)       \
+    X(report_done)       \
+    X(traffic_lead)
 
 #define X(name) SCRIPT_##name,
 enum redis_script { REDIS_SCRIPTS(X) REDIS_SCRIPT_COUNT };

@@ -7,6 +7,7 @@
 #include "base/test.h"
 #include "net/loop_testing.h"
 #include "store/redis_testing.h"
+#include "store/traffic.h"
 
 static struct redis_server server;
 
@@ -362,6 +363,30 @@ static void test_verdicts_are_reused_until_a_right_is_lost(void **state)
 
 /* ---- keys ---- */
 
+/* Each of its keys, with a report that waits and one who reports. */
+static void count_traffic(struct world *w)
+{
+    struct traffic_counts c = {.first = T0, .last = T0, .requests = 1, .bytes = {1}};
+    struct traffic_add add = {.now = T0, .number = 1, .source = "s"};
+    struct traffic_take take = {.now = T0, .id = "id"};
+    struct traffic_lead lead = {.now = T0, .holder = "h", .ttl = 10};
+    struct buf lines;
+
+    buf_init(&lines, TRAFFIC_LINE_MAX);
+    traffic_add_line(&lines, STR("u1"), &c);
+    add.lines = buf_str(&lines);
+    world_op(&add.op);
+    world_op(&take.op);
+    world_op(&lead.op);
+    assert_int_equal(world_wait(w, store_traffic_add(w->worker, &add)), 0);
+    assert_int_equal(world_wait(w, store_traffic_take(w->worker, &take)), 0);
+    assert_int_equal(take.taken, 1);
+    add.number = 2;
+    assert_int_equal(world_wait(w, store_traffic_add(w->worker, &add)), 0);
+    assert_int_equal(world_wait(w, store_traffic_lead(w->worker, &lead)), 0);
+    buf_done(&lines);
+}
+
 static redisReply *eval(const char *script)
 {
     redisContext *c = redisConnectUnix(server.address + 5);
@@ -399,6 +424,7 @@ static void test_all_keys_expire(void **state)
     world_step(&w, &(struct step){ADMIT, .checks = ADMIT_SESSION | ADMIT_USE, .key = "other",
                                   .use = {{.id = 'a', .mode = USE_COUNT, .max = 2}}});
     world_revoke(&w, &(struct step){.key = "movie1"});
+    count_traffic(&w);
     reply = eval("local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
                  "if redis.call('TTL', k) < 0 or string.sub(k, 1, 7) ~= 'expire:' then "
                  "r[#r + 1] = k end end return r");

@@ -162,6 +162,36 @@ bool store_has_revocation(const struct store_worker *s, const uint8_t viewer[STO
     return uid.n <= STORE_UID_MAX && revoked_has_any(s->store->revoked, viewer, uid);
 }
 
+int store_traffic_add(struct store_worker *s, struct traffic_add *a)
+{
+    return s->store->ops->traffic_add(s, a);
+}
+
+int store_traffic_list(struct store_worker *s, struct traffic_list *l)
+{
+    return s->store->ops->traffic_list(s, l);
+}
+
+int store_traffic_take(struct store_worker *s, struct traffic_take *t)
+{
+    return s->store->ops->traffic_take(s, t);
+}
+
+int store_report_next(struct store_worker *s, struct report_next *n)
+{
+    return s->store->ops->report_next(s, n);
+}
+
+int store_report_done(struct store_worker *s, struct report_done *d)
+{
+    return s->store->ops->report_done(s, d);
+}
+
+int store_traffic_lead(struct store_worker *s, struct traffic_lead *l)
+{
+    return s->store->ops->traffic_lead(s, l);
+}
+
 void store_stats(struct store *s, struct store_stats *ret)
 {
     *ret = (struct store_stats){.kind = s->ops->kind};

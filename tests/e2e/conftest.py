@@ -10,6 +10,7 @@ from support.origin import Origin
 from support.players import SECONDS
 from support.redis import RedisServer, Sentinel, Watched
 from support.redis_proxy import FaultyProxy
+from support.receiver import Receiver
 from support.streams import Streams
 from support.tls import Authority
 
@@ -153,6 +154,14 @@ def make_proxy():
     yield make
     for proxy in proxies:
         proxy.stop()
+
+
+@pytest.fixture
+def receiver():
+    """A back end that is sent reports."""
+    receiver = Receiver().up()
+    yield receiver
+    receiver.down()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,78 @@
+#include "gate/metering.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+
+_Static_assert((int)CLASS_COUNT <= (int)TRAFFIC_CLASSES, "each class has a place in a record");
+
+/*
+ * Which session it belongs to, by what names one on every machine: viewer and end, as its gate
+ * tokens do. False: to none that is known.
+ */
+static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
+{
+    bool by_token =
+        r->token_verdict == TOKEN_OK && (r->token.kind == GATE_SCOPE || r->token.kind == GATE_PATH);
+    unix_t ends = r->admission.has_session ? r->admission.session.ends : r->token.expires;
+
+    if (!by_token && !r->admission.has_session)
+        return false;
+    memcpy(ret, r->viewer.id, STORE_VIEWER_LEN);
+    memcpy(ret + STORE_VIEWER_LEN, &ends, sizeof ends);
+    return true;
+}
+
+static void count(struct req *r)
+{
+    uint8_t session[METER_SESSION_LEN];
+    struct meter_sample s = {.uid = r->uid,
+                             .path = r->url.path,
+                             .class = (unsigned)r->class,
+                             .bytes = r->sent - r->metered,
+                             .is_first = !r->is_metered,
+                             .client = &r->client,
+                             .session = session_of(r, session) ? session : NULL};
+
+    r->metered = r->sent;
+    r->is_metered = true;
+    meter_count(r->worker->meter, &s);
+}
+
+void meter_request(struct req *r)
+{
+    if (r->worker->meter != NULL && r->endpoint == NULL)
+        count(r);
+}
+
+/* Those that run, and have sent something since the last look. */
+static void collect(void *arg)
+{
+    struct gate_worker *w = arg;
+
+    LIST_FOREACH (link, &w->requests) {
+        struct req *r = LIST_ENTRY(link, struct req, link);
+
+        if (r->sent != r->metered)
+            meter_request(r);
+    }
+}
+
+static void happened(void *arg, enum meter_event e, uint64_t n)
+{
+    static const enum gate_stat stats[] = {[METER_WRITTEN] = STAT_TRAFFIC_WRITTEN,
+                                           [METER_FAILED] = STAT_TRAFFIC_FAILED,
+                                           [METER_UNATTRIBUTED] = STAT_TRAFFIC_UNATTRIBUTED};
+
+    if (e == METER_LOST)
+        log_error("traffic: %" PRIu64 " bytes could not be written to the store", n);
+    else
+        gate_count(arg, stats[e], (int64_t)n);
+}
+
+struct meter *metering_begin(struct gate_worker *w)
+{
+    struct meter_hooks hooks = {.collect = collect, .happened = happened, .arg = w};
+
+    return meter_new(w->loop, w->store, &hooks);
+}

@@ -1,0 +1,15 @@
+/* What requests deliver, counted to their users (traffic/meter.h): at their end, and while they
+ * run.
+ */
+#ifndef GATE_METERING_H
+#define GATE_METERING_H
+
+#include "gate/req.h"
+
+struct meter *metering_begin(struct gate_worker *w);
+
+/* Counts what has been sent and not counted yet, and the request when it was not. Of the API
+ * nothing is counted. */
+void meter_request(struct req *r);
+
+#endif
