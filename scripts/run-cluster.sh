@@ -7,10 +7,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+root=$PWD
 lb=${LB:-haproxy}
-streams=${STREAMS:-$PWD/demo/streams}
-hlsgate=${HLSGATE_BIN:-$PWD/build/hlsgate}
-examples=$PWD/examples/cluster-redis
+streams=$(realpath -m "${STREAMS:-demo/streams}")
+hlsgate=$(realpath -m "${HLSGATE_BIN:-build/hlsgate}")
+examples=$root/examples/cluster-redis
 . scripts/demo_site.sh
 
 case $lb in haproxy | nginx) ;; *) echo "LB=$lb: haproxy or nginx" >&2 && exit 1 ;; esac
@@ -51,8 +52,10 @@ parts=
 start() { # NAME COMMAND...
     name=$1
     shift
-    (cd "$home/$name" && exec "$@" >log 2>&1) &
-    echo $! >"$home/$name/pid"
+    cd "$home/$name" # before it is there, so that it is never seen elsewhere
+    "$@" >log 2>&1 &
+    echo $! >pid
+    cd "$root"
     parts="$name $parts" # the last one to be started is the first one to be stopped
 }
 
@@ -62,6 +65,7 @@ pid_of() { # NAME
 
 # By where it works, because the number of one that has ended may be somebody else's by now.
 is_running() { # NAME
+    [ -s "$home/$1/pid" ] || sleep 0.1 # Redis writes it anew as it starts
     [ "$(readlink "/proc/$(pid_of "$1")/cwd")" = "$home/$1" ]
 }
 

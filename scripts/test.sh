@@ -43,18 +43,19 @@ short="not players and not soak and not hardening"
 
 released_h1() {
     end_to_end release-h1 build --proto h1
-    end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker and $short"
-    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once and $short"
 }
 
 released_h2() {
     end_to_end release-h2+tls build --proto h2+tls
     end_to_end asan-h1+tls build-asan --proto h1+tls -m "h1_only and $short"
+    end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker and $short"
+    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once and $short"
 }
 
+# The browser and the scripts of a cluster test no other code of the daemon than the rest of them.
 sanitized() {
     end_to_end asan-h2c build-asan --proto h2c
-    end_to_end asan-once build-asan --proto h1 -m "once and $short" --ignore-glob="*test_browser*"
+    end_to_end asan-once build-asan --proto h1 -m "once and $short" --ignore-glob="*test_browser*" --ignore-glob="*test_redis_cluster*"
 }
 
 units build

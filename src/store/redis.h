@@ -151,4 +151,9 @@ bool redis_feed_is_idle(const struct redis_feed *f);
 bool redis_revoked(struct redis *r, struct str name);
 void redis_right_lost(struct redis *r);
 
+/* What such a script answers: 1 and a count, or 0 and -1 when there is no room (-ENOSPC); at the
+ * end the names of sessions whose gate tokens are refused from now on. */
+int redis_read_taken(struct redis_reader *r, const redisReply *reply, unsigned *ret_count);
+int redis_read_revoked(struct redis_reader *r, struct redis *redis);
+
 #endif

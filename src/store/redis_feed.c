@@ -53,6 +53,27 @@ bool redis_revoked(struct redis *r, struct str name)
     return true;
 }
 
+/* ---- answers of scripts that take rights away ---- */
+
+int redis_read_taken(struct redis_reader *r, const redisReply *reply, unsigned *ret_count)
+{
+    int64_t count;
+
+    redis_read(r, reply, 2);
+    (void)redis_read_number(r, 0, 1);
+    count = redis_read_number(r, -1, UINT32_MAX);
+    *ret_count = (unsigned)MAX(count, (int64_t)0);
+    return r->is_bad ? -EIO : count < 0 ? -ENOSPC : 0;
+}
+
+int redis_read_revoked(struct redis_reader *r, struct redis *redis)
+{
+    while (redis_has_more(r))
+        r->is_bad |= !redis_revoked(redis, redis_read_text(r, SIZE_MAX));
+    redis_right_lost(redis);
+    return r->is_bad ? -EIO : 0;
+}
+
 /* ---- revocations ---- */
 
 static void encode_look(struct redis_call *call, struct redis_args *args)

@@ -89,19 +89,12 @@ static int decode_revoke(struct redis_ask *q, const redisReply *reply)
 {
     struct grant_revoke *g = container_of(q->op, struct grant_revoke, op);
     struct redis_reader r;
-    int64_t removed;
+    int err = redis_read_taken(&r, reply, &g->grants_removed);
 
-    redis_read(&r, reply, 2);
-    (void)redis_read_number(&r, 0, 1);
-    removed = redis_read_number(&r, -1, UINT32_MAX);
-    if (!r.is_bad && removed < 0)
-        return -ENOSPC;
-    g->grants_removed = (unsigned)removed;
+    if (err < 0)
+        return err;
     g->sessions_ended = (unsigned)redis_read_number(&r, 0, UINT32_MAX);
-    while (redis_has_more(&r))
-        r.is_bad |= !redis_revoked(q->w->r, redis_read_text(&r, SIZE_MAX));
-    redis_right_lost(q->w->r);
-    return r.is_bad ? -EIO : 0;
+    return redis_read_revoked(&r, q->w->r);
 }
 
 int redis_grant_revoke(struct store_worker *w, struct grant_revoke *g)

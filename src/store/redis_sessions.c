@@ -82,18 +82,9 @@ static int decode_end(struct redis_ask *q, const redisReply *reply)
 {
     struct session_end *e = container_of(q->op, struct session_end, op);
     struct redis_reader r;
-    int64_t ended;
+    int err = redis_read_taken(&r, reply, &e->ended);
 
-    redis_read(&r, reply, 2);
-    (void)redis_read_number(&r, 0, 1);
-    ended = redis_read_number(&r, -1, UINT32_MAX);
-    if (!r.is_bad && ended < 0)
-        return -ENOSPC;
-    e->ended = (unsigned)ended;
-    while (redis_has_more(&r))
-        r.is_bad |= !redis_revoked(q->w->r, redis_read_text(&r, SIZE_MAX));
-    redis_right_lost(q->w->r);
-    return r.is_bad ? -EIO : 0;
+    return err < 0 ? err : redis_read_revoked(&r, q->w->r);
 }
 
 int redis_session_end(struct store_worker *w, struct session_end *e)

@@ -39,8 +39,9 @@ class Cluster:
         env = os.environ | SANITIZERS | {"LB": lb, "PORT": str(self.port), "HLSGATE_BIN": BINARY, "TMPDIR": str(tmp_path),
                                          "STREAMS": str(streams.root)}
         with open(self.out_file, "wb") as out:
-            self.process = subprocess.Popen([ROOT / "scripts/run-cluster.sh"], stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=out, env=env, start_new_session=True)
+            # A shell that runs the tests in its background ignores SIGINT for all it starts; Ctrl-C at a terminal does not.
+            self.process = subprocess.Popen(["env", "--default-signal=INT", ROOT / "scripts/run-cluster.sh"], env=env,
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 
     def wait_ready(self):
         until(lambda: "Ctrl-C stops" in self.out or self.process.poll() is not None, self.out_file, deadline=60)
