@@ -398,7 +398,8 @@ static void test_without_a_url_old_counts_go(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 TEST_MAIN(T(test_a_report_is_sent), T(test_each_interval), T(test_who_waits_long_is_reported),
-          T(test_the_same_report_until_it_is_taken), T(test_trouble_is_said_once), T(test_pauses_grow_and_have_an_end),
-          T(test_reports_wait_in_line), T(test_one_of_two_sends), T(test_another_takes_over),
+          T(test_the_same_report_until_it_is_taken), T(test_trouble_is_said_once),
+          T(test_pauses_grow_and_have_an_end), T(test_reports_wait_in_line),
+          T(test_one_of_two_sends), T(test_another_takes_over),
           T(test_the_last_one_sends_what_is_left), T(test_the_last_one_tries_once),
           T(test_the_last_one_leaves_it_to_who_leads), T(test_without_a_url_old_counts_go))

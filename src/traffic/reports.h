@@ -35,7 +35,7 @@ struct reports *reports_new(const struct traffic_settings *s); /* keeps nothing 
 /* Who logs what happens: trouble when it begins, and when it is over. Called by the thread that
  * reports. Before the first reporter; without one nothing is said. */
 void reports_set_voice(struct reports *r, void (*say)(bool is_trouble, const char *text));
-void reports_free(struct reports **r);                         /* after its reporters */
+void reports_free(struct reports **r); /* after its reporters */
 
 /* Of this process; how many wait is the store's to say. */
 struct reports_status {

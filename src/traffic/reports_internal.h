@@ -14,9 +14,9 @@ struct reports {
     struct str bearer; /* "Bearer KEY"; "": none */
     struct report_about about;
     usec_t interval, max_wait, timeout, stop_timeout;
-    uint8_t holder[TRAFFIC_SOURCE_LEN]; /* this process, among those that would lead */
+    uint8_t holder[TRAFFIC_SOURCE_LEN];             /* this process, among those that would lead */
     void (*say)(bool is_trouble, const char *text); /* NULL: nobody listens */
-    pthread_mutex_t lock;               /* for the status */
+    pthread_mutex_t lock;                           /* for the status */
     struct reports_status status;
 };
 
