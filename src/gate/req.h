@@ -211,8 +211,8 @@ struct req {
     _Atomic uint64_t sent;        /* body bytes handed to the socket */
     _Atomic usec_t first_byte_at; /* when the first of them was; 0: none yet */
     struct transfer transfer;
-    uint64_t metered;         /* of them, counted to its uid so far */
-    bool is_metered;          /* it has been counted as a request */
+    uint64_t metered; /* of them, counted to its uid so far */
+    bool is_metered;  /* it has been counted as a request */
 };
 
 /* Cap and worker are set; the rest is zero. */

@@ -30,6 +30,7 @@ def js_query(uid="u1", path="/js/app/a.js", expires=EXPIRES, signature=None):
 # method, path with query, key, body: what is answered with each status; {session} is the name of a live one
 GOOD = [
     ("GET", "/health", None, None), ("GET", "/health", "viewer", None), ("GET", "/stats", "viewer", None),
+    ("GET", "/traffic?limit=5", "viewer", None), ("GET", "/metrics", "viewer", None),
     ("GET", "/active-transfers?sort=uid&order=asc&limit=5&uid=u1&stream_key=movie1", "viewer", None),
     ("POST", "/api/whitelist", "operator", GRANT), ("GET", "/whitelist-info?uid=u1&limit=2", "viewer", None),
     ("POST", "/api/static-whitelist", "operator", GRANT),
@@ -60,6 +61,7 @@ GOOD = [
     ("DELETE", "/api/sessions", "operator", {"uid": "u1"}), ("DELETE", "/api/whitelist", "operator", {"uid": "u1"}),
 ]
 WRONG = [  # ..., the beginning of the error
+    ("GET", "/traffic?limit=0", "viewer", None, "limit: "),
     ("GET", "/active-transfers?sort=weight", "viewer", None, "sort: "),
     ("GET", "/active-transfers?order=up", "viewer", None, "order: "),
     ("GET", "/active-transfers?limit=0", "viewer", None, "limit: "),
