@@ -24,13 +24,6 @@ static uint64_t slot_of_kind(bool is_static)
     return is_static ? SLOT_STATIC : SLOT_KEYED;
 }
 
-struct ip_net grant_widen(const struct store_rules *rules, const struct ip_net *net)
-{
-    uint8_t widest = net->base.family == IP_V4 ? rules->ipv4_prefix : rules->ipv6_prefix;
-
-    return ip_mask(&net->base, MIN(net->prefix, widest));
-}
-
 /* ---- finding ---- */
 
 struct slot_query {
@@ -340,7 +333,7 @@ static int write_grant(struct embedded_worker *w, struct db_tx *tx, struct op *o
     struct grant_put *g = container_of(op, struct grant_put, op);
     const struct store_rules *rules = store_rules(w->base.store);
     struct grant_name name = {
-        .uid = g->uid, .is_static = g->is_static, .net = grant_widen(rules, &g->net)};
+        .uid = g->uid, .is_static = g->is_static, .net = store_widen(rules, &g->net)};
     struct grant_record record;
     unsigned others;
     int r;

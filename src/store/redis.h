@@ -110,6 +110,7 @@ struct redis_reader {
 };
 void redis_read(struct redis_reader *r, const redisReply *reply, size_t least);
 bool redis_has_more(const struct redis_reader *r);
+uint64_t redis_read_total(struct redis_reader *r, const redisReply *reply); /* begins with a list */
 int64_t redis_read_number(struct redis_reader *r, int64_t min, int64_t max);
 /* A number, or the text of one, as Redis gives scores and fields. */
 int64_t redis_read_figure(struct redis_reader *r);
@@ -123,8 +124,6 @@ int redis_grant_revoke(struct store_worker *w, struct grant_revoke *g);
 int redis_grant_list(struct store_worker *w, struct grant_list *g);
 int redis_session_list(struct store_worker *w, struct session_list *l);
 int redis_session_end(struct store_worker *w, struct session_end *e);
-
-int64_t redis_grain(const struct store_rules *rules); /* activity that may go unwritten */
 
 /* ---- activity that gate tokens have shown (redis_touch.c) ---- */
 
