@@ -62,4 +62,9 @@ void store_done(struct store *s);
 /* The rules of this moment: of one step, use one pointer. */
 const struct store_rules *store_rules(const struct store *s);
 
+/* A network as it is stored: no longer than the rules' prefix. */
+struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *net);
+/* Seconds of a session's activity that may go unwritten. */
+int64_t store_grain(const struct store_rules *rules);
+
 #endif

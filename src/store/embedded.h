@@ -113,8 +113,6 @@ int embedded_grant_put(struct store_worker *w, struct grant_put *g);
 int embedded_grant_revoke(struct store_worker *w, struct grant_revoke *g);
 int embedded_grant_list(struct store_worker *w, struct grant_list *g);
 
-/* A network as it is stored: no longer than the rules' prefix. */
-struct ip_net grant_widen(const struct store_rules *rules, const struct ip_net *net);
 void grant_erase(struct embedded *e, struct db_tx *tx,
                  struct str key); /* with its entries in the index */
 void grant_write(struct embedded *e, struct db_tx *tx, const struct grant_name *name,
@@ -149,9 +147,6 @@ void session_begin(struct db_tx *tx, const struct session_record *s);
 void session_renew(struct db_tx *tx, const struct session_record *s, unix_t now);
 void session_erase(struct db_tx *tx, struct str key);
 void session_id_text(const uint8_t id[SESSION_RAW_ID_LEN], char ret[STORE_SESSION_ID_LEN + 1]);
-
-/* How much activity of a session may go unwritten. */
-int64_t session_grain(const struct store_rules *rules);
 
 int embedded_session_list(struct store_worker *w, struct session_list *l);
 int embedded_session_end(struct store_worker *w, struct session_end *e);

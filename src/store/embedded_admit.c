@@ -103,7 +103,7 @@ static enum renewal renewal(const struct plan *p)
 
     if (idle > 0 && idle >= p->rules->session_ttl / 2)
         return RENEWAL_WRITTEN;
-    return idle > 0 && idle >= session_grain(p->rules) ? RENEWAL_NOTED : RENEWAL_NONE;
+    return idle > 0 && idle >= store_grain(p->rules) ? RENEWAL_NOTED : RENEWAL_NONE;
 }
 
 static enum admit_verdict plan_session(struct plan *p)

@@ -36,13 +36,6 @@ static uint64_t slot_of_key(const struct embedded *e, enum grant_kind kind, stru
     return kind == GRANT_STATIC_KEYS ? record_static_slot(hash) : hash;
 }
 
-struct ip_net grant_widen(const struct store_rules *rules, const struct ip_net *net)
-{
-    uint8_t widest = net->base.family == IP_V4 ? rules->ipv4_prefix : rules->ipv6_prefix;
-
-    return ip_mask(&net->base, MIN(net->prefix, widest));
-}
-
 /* ---- finding ---- */
 
 struct slot_query {
@@ -354,7 +347,7 @@ static int write_grant(struct embedded_worker *w, struct db_tx *tx, struct op *o
     const struct store_rules *rules = store_rules(w->base.store);
     struct grant_name name = {.uid = g->uid,
                               .kind = grant_kind_of(g->is_static, g->stream_key.n > 0),
-                              .net = grant_widen(rules, &g->net)};
+                              .net = store_widen(rules, &g->net)};
     struct grant_record record;
     unsigned others;
     int r;

@@ -53,7 +53,7 @@ static void write_note(struct db_tx *tx, const struct store_rules *rules, const 
 
     if (!find_live(tx, rules, note, &own, &s))
         return;
-    if (note->now <= s.last || note->now - s.last < session_grain(rules))
+    if (note->now <= s.last || note->now - s.last < store_grain(rules))
         return;
     s.last = note->now;
     db_put(tx, DB_SESSIONS, key_str(&own), session_pack(&s, room));

@@ -217,7 +217,7 @@ static int write_revocation(struct embedded_worker *w, struct db_tx *tx, struct 
     if (!sessions_may_end(w->e, tx, g->uid))
         return -ENOSPC;
     if (g->net.base.family != IP_NONE)
-        f.net = r.net = grant_widen(store_rules(w->base.store), &g->net);
+        f.net = r.net = store_widen(store_rules(w->base.store), &g->net);
     revoke_grants(&r);
     g->sessions_ended +=
         sessions_end(w, tx, &f, g->now); /* let in by grants that have expired since */

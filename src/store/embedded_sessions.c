@@ -12,16 +12,6 @@
 #include "base/codec.h"
 #include "store/embedded.h"
 
-enum {
-    GRAIN_SHARE = 64,
-    GRAIN_MAX = 30,
-};
-
-int64_t session_grain(const struct store_rules *rules)
-{
-    return MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
-}
-
 void session_id_text(const uint8_t id[SESSION_RAW_ID_LEN], char ret[STORE_SESSION_ID_LEN + 1])
 {
     ret[base64url_encode(id, SESSION_RAW_ID_LEN, ret)] = '\0';

@@ -153,8 +153,14 @@ static const struct store_backend_ops redis_ops = {
 int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,
                      struct store **ret, struct buf *error)
 {
-    struct redis *r = xzalloc(sizeof *r);
+    struct redis *r;
 
+    if (o->prefix.n > STORE_PREFIX_MAX) { /* keys are packed where there is room for so much */
+        buf_printf(error, "store: the prefix of the keys is longer than %d bytes",
+                   STORE_PREFIX_MAX);
+        return -EINVAL;
+    }
+    r = xzalloc(sizeof *r);
     store_init(&r->base, &redis_ops, rules);
     redis_shared_init(&r->shared, o);
     *ret = &r->base;

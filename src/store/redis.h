@@ -111,6 +111,7 @@ struct redis_reader {
 };
 void redis_read(struct redis_reader *r, const redisReply *reply, size_t least);
 bool redis_has_more(const struct redis_reader *r);
+uint64_t redis_read_total(struct redis_reader *r, const redisReply *reply); /* begins with a list */
 int64_t redis_read_number(struct redis_reader *r, int64_t min, int64_t max);
 /* A number, or the text of one, as Redis gives scores and fields. */
 int64_t redis_read_figure(struct redis_reader *r);
@@ -131,8 +132,6 @@ int redis_traffic_take(struct store_worker *w, struct traffic_take *t);
 int redis_report_next(struct store_worker *w, struct report_next *n);
 int redis_report_done(struct store_worker *w, struct report_done *d);
 int redis_traffic_lead(struct store_worker *w, struct traffic_lead *l);
-
-int64_t redis_grain(const struct store_rules *rules); /* activity that may go unwritten */
 
 /* ---- activity that gate tokens have shown (redis_touch.c) ---- */
 

@@ -14,14 +14,7 @@ enum { /* of admit.lua, beside enum admit_check */
        FLAG_STRICT = 128,
        FLAG_AGAIN = 256,
        AGAIN_LEN = 4 + 3 * 8 + STORE_SESSION_ID_LEN, /* of its answer */
-       GRAIN_SHARE = 64,
-       GRAIN_MAX = 30,
 };
-
-int64_t redis_grain(const struct store_rules *rules)
-{
-    return MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
-}
 
 static struct admission *admission_of(struct redis_ask *q)
 {
@@ -57,7 +50,7 @@ static void add_rules(struct redis_scratch *s, const struct redis_ask *q, const 
     redis_put_number(s, a->now);
     redis_put_u16(s, flags_of(a, rules, q->may_be_again));
     redis_put_number(s, rules->session_ttl);
-    redis_put_number(s, redis_grain(rules));
+    redis_put_number(s, store_grain(rules));
     redis_put_number(s, rules->session_max);
     redis_put_u32(s, STORE_SESSIONS_AHEAD);
     redis_add(args, str_range(begin, s->at));
@@ -245,7 +238,6 @@ static int decode(struct redis_ask *q, const redisReply *reply)
 static struct verdicts *fresh_verdicts(struct redis_worker *w)
 {
     uint64_t lost = atomic_load_explicit(&w->r->rights_lost, memory_order_acquire);
-
     const struct store_rules *rules = store_rules(w->base.store);
 
     if (w->verdicts != NULL && (w->rights_lost != lost || w->rules != rules)) {

@@ -20,6 +20,7 @@ enum {
     RECORDS_A_SWEEP = 200, /* of each kind: some hundred microseconds of Redis' time */
     LOOKS_A_SECOND = 2,
     EXPIRE_EVERY = 60 * LOOKS_A_SECOND,
+    POLICY_MAX = 64,
 };
 
 struct redis_feed {
@@ -185,27 +186,41 @@ static void mind_policy(struct redis_feed *f, struct str policy, uint64_t limit)
         STR_FMT(policy));
 }
 
+/* Whether there is more to remove: 1; -EIO: not what it should be, and nothing is taken from it. */
+static int take_figures(struct redis_feed *f, const redisReply *reply)
+{
+    struct redis_figures *s = &f->w->r->figures;
+    _Atomic uint64_t *records[] = {&s->grants, &s->sessions, &s->uses, &s->revocations};
+    _Atomic uint64_t *bytes[] = {&s->bytes_used, &s->bytes_limit};
+    struct redis_reader r, trial;
+    int more;
+
+    redis_read(&r, reply, 9);
+    trial = r;
+    for (int i = 0; i < 8; i++)
+        (void)redis_read_number(&trial, 0, INT64_MAX);
+    (void)redis_read_text(&trial, POLICY_MAX);
+    if (trial.is_bad)
+        return -EIO;
+    (void)redis_read_number(&r, 0, 1);
+    for (size_t i = 0; i < ARRAY_LEN(records); i++)
+        atomic_store(records[i], (uint64_t)redis_read_number(&r, 0, INT64_MAX));
+    more = redis_read_number(&r, 0, 1) != 0;
+    for (size_t i = 0; i < ARRAY_LEN(bytes); i++)
+        atomic_store(bytes[i], (uint64_t)redis_read_number(&r, 0, INT64_MAX));
+    mind_policy(f, redis_read_text(&r, POLICY_MAX), atomic_load(&s->bytes_limit));
+    return more;
+}
+
 static void swept(struct redis_call *call, int err, const redisReply *reply)
 {
     struct redis_feed *f = container_of(call, struct redis_feed, sweeping);
-    struct redis_figures *s = &f->w->r->figures;
-    struct redis_reader r;
-    bool more;
+    int more = err == 0 ? take_figures(f, reply) : 0;
 
     f->is_sweeping = false;
-    if (err < 0)
-        return;
-    redis_read(&r, reply, 9);
-    (void)redis_read_number(&r, 0, 1);
-    atomic_store(&s->grants, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    atomic_store(&s->sessions, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    atomic_store(&s->uses, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    atomic_store(&s->revocations, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    more = redis_read_number(&r, 0, 1) != 0;
-    atomic_store(&s->bytes_used, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    atomic_store(&s->bytes_limit, (uint64_t)redis_read_number(&r, 0, INT64_MAX));
-    mind_policy(f, redis_read_text(&r, 64), atomic_load(&s->bytes_limit));
-    if (more && !r.is_bad)
+    if (more == -EIO)
+        redis_count(&f->w->r->shared.counters.errors);
+    if (more > 0)
         redis_feed_sweep(f, f->sweep_now);
 }
 

@@ -6,13 +6,6 @@
 #include "store/record.h"
 #include "store/redis.h"
 
-static struct ip_net widen(const struct store_rules *rules, const struct ip_net *net)
-{
-    uint8_t widest = net->base.family == IP_V4 ? rules->ipv4_prefix : rules->ipv6_prefix;
-
-    return ip_mask(&net->base, MIN(net->prefix, widest));
-}
-
 /* ---- POST ---- */
 
 static void encode_put(struct redis_ask *q, struct redis_args *args)
@@ -20,7 +13,7 @@ static void encode_put(struct redis_ask *q, struct redis_args *args)
     const struct store_rules *rules = store_rules(q->w->base.store);
     struct grant_put *g = container_of(q->op, struct grant_put, op);
 
-    g->stored_net = widen(rules, &g->net);
+    g->stored_net = store_widen(rules, &g->net);
     redis_add_number(args, g->now);
     redis_add(args, g->uid);
     redis_add(args, redis_pack_field(grant_kind_of(g->is_static, g->stream_key.n > 0),
@@ -77,7 +70,7 @@ static void encode_revoke(struct redis_ask *q, struct redis_args *args)
     if (g->net.base.family == IP_NONE) {
         redis_add(args, STR(""));
     } else {
-        net = widen(rules, &g->net);
+        net = store_widen(rules, &g->net);
         redis_add(args, redis_pack_net(&net, q->scratch));
     }
     redis_add_bytes(args, g->ua_hash, g->has_ua ? STORE_UA_LEN : 0);
@@ -154,9 +147,7 @@ static int decode_list(struct redis_ask *q, const redisReply *reply)
     size_t most;
     int err = 0;
 
-    redis_read(&r, reply, 2);
-    (void)redis_read_number(&r, 0, 1);
-    l->total = (uint64_t)redis_read_number(&r, 0, INT64_MAX);
+    l->total = redis_read_total(&r, reply);
     if (r.is_bad)
         return -EIO;
     most = MIN((size_t)l->limit, (reply->elements - r.at) / LIST_ELEMENTS);

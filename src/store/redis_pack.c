@@ -199,6 +199,13 @@ struct str redis_read_text(struct redis_reader *r, size_t max)
     return (struct str){e->str, (size_t)e->len};
 }
 
+uint64_t redis_read_total(struct redis_reader *r, const redisReply *reply)
+{
+    redis_read(r, reply, 2);
+    (void)redis_read_number(r, 0, 1); /* whether it wrote: the link's */
+    return (uint64_t)redis_read_number(r, 0, INT64_MAX);
+}
+
 int64_t redis_read_figure(struct redis_reader *r)
 {
     uint64_t n = 0;

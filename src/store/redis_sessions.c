@@ -46,9 +46,7 @@ static int decode_list(struct redis_ask *q, const redisReply *reply)
     size_t most;
     int err = 0;
 
-    redis_read(&r, reply, 2);
-    (void)redis_read_number(&r, 0, 1);
-    l->total = (uint64_t)redis_read_number(&r, 0, INT64_MAX);
+    l->total = redis_read_total(&r, reply);
     if (r.is_bad)
         return -EIO;
     most = MIN((size_t)l->limit, (reply->elements - r.at) / LIST_ELEMENTS);

@@ -338,6 +338,22 @@ static void test_out_of_memory_refuses_writes_alone(void **state)
     world_close(&w);
 }
 
+static void test_a_prefix_has_a_limit(void **state)
+{
+    struct store_redis_options o = {.server = STR("127.0.0.1:1"), .connections = 1};
+    static char text[STORE_PREFIX_MAX + 1];
+    struct store *s = NULL;
+    struct buf error;
+
+    memset(text, 'x', sizeof text);
+    o.prefix = (struct str){text, sizeof text};
+    buf_init(&error, 1000);
+    assert_int_equal(store_open_redis(&o, &conformance_rules, &s, &error), -EINVAL);
+    assert_null(s);
+    assert_true(buf_str(&error).n > 0);
+    buf_done(&error);
+}
+
 /* ---- verdicts ---- */
 
 static void test_verdicts_are_reused_until_a_right_is_lost(void **state)
@@ -457,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_verdicts_are_reused_until_a_right_is_lost),
         cmocka_unit_test(test_sessions_outlive_their_gate_tokens),
         cmocka_unit_test(test_all_keys_expire),
+        cmocka_unit_test(test_a_prefix_has_a_limit),
     };
     int failed;
 

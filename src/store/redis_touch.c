@@ -44,7 +44,7 @@ static void encode(struct redis_call *call, struct redis_args *args)
 
     redis_add_number(args, loop_unix(w->base.loop));
     redis_add_number(args, rules->session_ttl);
-    redis_add_number(args, redis_grain(rules));
+    redis_add_number(args, store_grain(rules));
     LIST_FOREACH (link, &w->notes.oldest_first) {
         if (left-- == 0)
             break;

@@ -10,6 +10,8 @@
 #include "base/panic.h"
 #include "store/backend.h"
 
+enum { GRAIN_SHARE = 64, GRAIN_MAX = 30 };
+
 /* ---- rules ---- */
 
 static struct store_rules clamp(const struct store_rules *given)
@@ -38,6 +40,18 @@ void store_set_rules(struct store *s, const struct store_rules *rules)
 const struct store_rules *store_rules(const struct store *s)
 {
     return &atomic_load_explicit(&s->rules, memory_order_acquire)->rules;
+}
+
+struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *net)
+{
+    uint8_t widest = net->base.family == IP_V4 ? rules->ipv4_prefix : rules->ipv6_prefix;
+
+    return ip_mask(&net->base, MIN(net->prefix, widest));
+}
+
+int64_t store_grain(const struct store_rules *rules)
+{
+    return MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
 }
 
 void store_init(struct store *s, const struct store_backend_ops *ops,

@@ -69,6 +69,11 @@ def test_media_and_keys_never(make_gate, streams, name):
         assert coding_of(response) == "identity" and response["Vary"] == "Origin"
 
 
+def undated(response):
+    """Its fields, by their names in lower case as HTTP/2 has them; another answer may be of another second."""
+    return {name.lower(): value for name, value in response.fields if name.lower() != "date"}
+
+
 @pytest.mark.parametrize("target", [PLAYLIST, TEXT])
 @pytest.mark.parametrize("fields", [{}, GZIP, BR])
 def test_head_and_304_are_of_the_same_representation(viewer, target, fields):
@@ -76,11 +81,11 @@ def test_head_and_304_are_of_the_same_representation(viewer, target, fields):
     viewer.gets(url)  # the session that it begins sets a cookie
     full = viewer.gets(url, fields)
     head_ = viewer.ask("HEAD", url, fields)
-    assert dict(head_.fields) | {"Date": ""} == dict(full.fields) | {"Date": ""}
+    assert undated(head_) == undated(full)
     same = viewer.gets(url, fields | {"If-None-Match": full["ETag"]}, status=304)
     assert same["ETag"] == full["ETag"] and same["Vary"] == full["Vary"]
     assert same["Cache-Control"] == full["Cache-Control"]
-    assert not {n for n, _ in same.fields} & {"Content-Type", "Content-Encoding", "Content-Length"}
+    assert not undated(same).keys() & {"content-type", "content-encoding", "content-length"}
 
 
 def test_each_coding_has_a_tag_of_its_own(viewer):

@@ -58,8 +58,9 @@ def nobody_gets_in(gate):
 
 def comes_back(viewer, deadline=5):
     until(lambda: store_of(viewer.gate)["healthy"], "the store is back", deadline=deadline)
-    until(lambda: viewer.get(sign(MASTER)).status == 200, "plays again", deadline=2)
-    assert viewer.gate.fetch("GET", "/health").status == 200
+    until(lambda: viewer.get(sign(MASTER)).status == 200, "plays again", deadline=deadline)
+    # A machine that has no time for Redis loses it once more: it must be well in the end, not at every moment.
+    until(lambda: viewer.gate.fetch("GET", "/health").status == 200, "and is well", deadline=deadline)
 
 
 def trouble_of(gate):
