@@ -34,6 +34,8 @@ static struct str conventional_name(enum gate_stat s)
     switch (s) {
     case STAT_BYTES_SENT:
         return STR("sent_bytes");
+    case STAT_CACHE_BYTES:
+        return STR("cache_sent_bytes");
     case STAT_COMPRESSION_SAVED:
         return STR("compression_saved_bytes");
     default:

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "gate/audience.h"
 
 _Static_assert((int)CLASS_COUNT <= (int)TRAFFIC_CLASSES, "each class has a place in a record");
 
@@ -23,26 +24,51 @@ static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
     return true;
 }
 
-static void count(struct req *r)
+static void count(struct req *r, uint64_t bytes)
 {
     uint8_t session[METER_SESSION_LEN];
     struct meter_sample s = {.uid = r->uid,
                              .path = r->url.path,
                              .class = (unsigned)r->class,
-                             .bytes = r->sent - r->metered,
+                             .bytes = bytes,
                              .is_first = !r->is_metered,
                              .client = &r->client,
                              .session = session_of(r, session) ? session : NULL};
 
-    r->metered = r->sent;
-    r->is_metered = true;
     meter_count(r->worker->meter, &s);
+}
+
+/* Whatever became of it later: its viewer was given something. Before the step classify there is
+ * no viewer. */
+static bool is_watching(const struct req *r)
+{
+    return r->response.status >= 200 && r->response.status < 400 && r->viewer.ip.family != IP_NONE;
+}
+
+static void note(struct req *r, uint64_t bytes)
+{
+    struct audience_note n = {
+        .keys = {[AUDIENCE_STREAMS] = r->stream_key, [AUDIENCE_USERS] = r->uid},
+        .viewer = r->viewer.id,
+        .bytes = bytes,
+        .is_first = !r->is_metered,
+    };
+
+    audience_note(r->worker->audience, &n, loop_now(r->worker->loop));
 }
 
 void meter_request(struct req *r)
 {
-    if (r->worker->meter != NULL && r->endpoint == NULL)
-        count(r);
+    uint64_t bytes = r->sent - r->metered;
+
+    if (r->endpoint != NULL)
+        return;
+    if (r->worker->meter != NULL)
+        count(r, bytes);
+    if (is_watching(r))
+        note(r, bytes);
+    r->metered = r->sent;
+    r->is_metered = true;
 }
 
 /* Those that run, and have sent something since the last look. */
