@@ -11,6 +11,7 @@
 #include "admin/auth.h"
 #include "admin/endpoints.h"
 #include "admin/json.h"
+#include "admin/sampler.h"
 #include "admin/throttle.h"
 #include "gate/compress.h"
 #include "gate/delay.h"
@@ -45,6 +46,7 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/cidr"), GET, SCOPE_VIEWER, run_cidr},
     {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
     {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
+    {STR("/api/history"), GET, SCOPE_VIEWER, run_history},
     {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
 };
 
@@ -153,6 +155,13 @@ const struct api *admin_api(void)
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */
-    admin = (struct admin){arena_live(), throttle_new()};
+    admin = (struct admin){arena_live(), throttle_new(), sampler_new()};
     return &api;
+}
+
+void admin_sample(const struct gate *g)
+{
+    const struct admin *admin = g->api->context;
+
+    sampler_take(admin->sampler, g);
 }

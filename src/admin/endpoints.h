@@ -8,12 +8,14 @@
 #include "admin/settings.h"
 #include "gate/req.h"
 
+struct sampler;
 struct throttle;
 
 /* struct api.context */
 struct admin {
     long arenas_at_start;      /* those of the configuration */
     struct throttle *throttle; /* owned, for the life of the process */
+    struct sampler *sampler;   /* the same */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
@@ -49,6 +51,7 @@ const struct step *run_js_whitelist(struct req *r); /* GET and POST */
 const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
+const struct step *run_history(struct req *r);
 
 json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
 

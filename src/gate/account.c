@@ -91,24 +91,15 @@ static void measure(struct req *r, const struct access_times *t)
     measure_take(c, STAT_FIRST_MEASURE, MEASURE_SIZE, kind, r->sent);
 }
 
-static bool is_from_memory(enum cache_word w)
-{
-    return w == CACHE_WORD_HIT || w == CACHE_WORD_JOIN || w == CACHE_WORD_STALE;
-}
-
+/* Its bytes are counted by meter_request(). */
 static void count(struct req *r)
 {
     struct gate_worker *w = r->worker;
 
     gate_count(w, STAT_REQUESTS_TOTAL, 1);
     gate_count(w, (enum gate_stat)(STAT_FIRST_OUTCOME + r->outcome), 1);
-    gate_count(w, STAT_BYTES_SENT, (int64_t)r->sent);
-    if (is_from_memory(r->cache_word))
-        gate_count(w, STAT_CACHE_BYTES, (int64_t)r->sent);
-    if (r->endpoint != NULL)
-        return;
-    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS + r->class), 1);
-    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS_BYTES + r->class), (int64_t)r->sent);
+    if (r->endpoint == NULL)
+        gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS + r->class), 1);
 }
 
 const struct step *step_account(struct req *r)

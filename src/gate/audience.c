@@ -1,7 +1,7 @@
 /*
  * Notes. A key's hash names its set, and is compared instead of its text: the hash is keyed with a
- * secret, so nobody can choose two keys that share one. Of the minutes the older one is emptied when
- * the next one's first note comes.
+ * secret, so nobody can choose two keys that share one. Of the minutes the older one is emptied
+ * when the next one's first note comes.
  */
 #include "gate/audience_internal.h"
 
@@ -149,8 +149,8 @@ static struct audience_place *count(struct audience *a, struct audience_table *t
 /* ---- viewers ---- */
 
 /*
- * One player asks for one stream again and again: then neither its id need be hashed nor sketches be
- * looked through. Who chooses addresses so that two viewers look like one here is counted once.
+ * One player asks for one stream again and again: then neither its id need be hashed nor sketches
+ * be looked through. Who chooses addresses so that two viewers look like one here is counted once.
  */
 static bool was_seen(struct audience_minute *m, const uint8_t id[VIEWER_ID_LEN],
                      struct audience_place *const *places)

@@ -1,5 +1,5 @@
-/* Who watches what: exactly while they are few, within the bound that audience.h gives when somebody
- * makes keys up, and no longer than it promises. */
+/* Who watches what: exactly while they are few, within the bound that audience.h gives when
+ * somebody makes keys up, and no longer than it promises. */
 #include "gate/audience.h"
 
 #include <stdio.h>
@@ -39,10 +39,8 @@ static void note(struct house *h, unsigned worker, const char *stream, const cha
                  unsigned viewer, uint64_t bytes, usec_t now)
 {
     uint8_t id[VIEWER_ID_LEN] = {IP_V4, 32};
-    struct audience_note n = {.keys = {str_of(stream), str_of(uid)},
-                              .viewer = id,
-                              .bytes = bytes,
-                              .is_first = bytes > 0};
+    struct audience_note n = {
+        .keys = {str_of(stream), str_of(uid)}, .viewer = id, .bytes = bytes, .is_first = bytes > 0};
 
     memcpy(id + 2, &viewer, sizeof viewer);
     audience_note(h->workers[worker].audience, &n, now);
@@ -94,7 +92,7 @@ static void test_workers_are_added_up(void **state)
     note(&h, 1, "a", "u2", 2, 1, BEGIN);
     note(&h, 1, "b", "u2", 2, 500, BEGIN);
     note(&h, 0, "b", "", 3, 500, BEGIN);
-    note(&h, 0, "", "", 4, 7, BEGIN); /* neither stream nor user: a viewer all the same */
+    note(&h, 0, "", "", 4, 7, BEGIN);  /* neither stream nor user: a viewer all the same */
     note(&h, 0, "b", "", 3, 0, BEGIN); /* more of a request that was counted */
     c = counts_of(&h, BEGIN);
     assert_int_equal(c.viewers, 4);

@@ -1,5 +1,5 @@
-/* Workers note while others look: nothing is torn, nothing counted that was not delivered, and in the
- * end all of it is there. */
+/* Workers note while others look: nothing is torn, nothing counted that was not delivered, and in
+ * the end all of it is there. */
 #include <pthread.h>
 #include <stdatomic.h>
 

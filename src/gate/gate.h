@@ -62,6 +62,7 @@ struct gate {
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
     unsigned worker_count;
+    unsigned max_connections; /* of the process, for those who watch */
     usec_t started;
     unix_t started_unix;
 };

@@ -24,7 +24,7 @@ static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
     return true;
 }
 
-static void count(struct req *r, uint64_t bytes)
+static void count_to_user(struct req *r, uint64_t bytes)
 {
     uint8_t session[METER_SESSION_LEN];
     struct meter_sample s = {.uid = r->uid,
@@ -57,15 +57,31 @@ static void note(struct req *r, uint64_t bytes)
     audience_note(r->worker->audience, &n, loop_now(r->worker->loop));
 }
 
+static bool is_from_memory(enum cache_word w)
+{
+    return w == CACHE_WORD_HIT || w == CACHE_WORD_JOIN || w == CACHE_WORD_STALE;
+}
+
+static void count(struct req *r, uint64_t bytes)
+{
+    struct gate_worker *w = r->worker;
+
+    gate_count(w, STAT_BYTES_SENT, (int64_t)bytes);
+    if (r->endpoint != NULL)
+        return;
+    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS_BYTES + r->class), (int64_t)bytes);
+    if (is_from_memory(r->cache_word))
+        gate_count(w, STAT_CACHE_BYTES, (int64_t)bytes);
+}
+
 void meter_request(struct req *r)
 {
     uint64_t bytes = r->sent - r->metered;
 
-    if (r->endpoint != NULL)
-        return;
-    if (r->worker->meter != NULL)
-        count(r, bytes);
-    if (is_watching(r))
+    count(r, bytes);
+    if (r->worker->meter != NULL && r->endpoint == NULL)
+        count_to_user(r, bytes);
+    if (r->endpoint == NULL && is_watching(r))
         note(r, bytes);
     r->metered = r->sent;
     r->is_metered = true;

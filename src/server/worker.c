@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "admin/api.h"
 #include "gate/fetch.h"
 #include "gate/fill.h"
 #include "server/conn.h"
@@ -202,6 +203,13 @@ static struct client *make_client(struct loop *l, const struct pool_settings *s,
     return client_new(l, &limits);
 }
 
+static void sample(void *arg)
+{
+    const struct worker *w = arg;
+
+    admin_sample(w->gate->gate);
+}
+
 /* What one worker does for all. */
 static void take_office(struct worker *w, struct reports *reports)
 {
@@ -210,6 +218,8 @@ static void take_office(struct worker *w, struct reports *reports)
     store_housekeep(w->store);
     w->receiver = client_new(w->loop, &limits);
     w->reporter = reporter_new(reports, w->loop, w->store, w->receiver, NULL, NULL);
+    sample(w);
+    w->sampling = ticker_new(w->loop, ADMIN_SAMPLE, sample, w);
 }
 
 static void listen_on(struct worker *w, struct entrance *e, int fd)
@@ -257,6 +267,7 @@ void worker_free(struct worker **w)
         entrance_unref(&old->listening[i].entrance);
     }
     ticker_free(&old->ending);
+    ticker_free(&old->sampling);
     deadline_clear(&old->drained);
     reporter_free(&old->reporter);
     client_free(&old->receiver);
