@@ -8,12 +8,16 @@
 #include "admin/settings.h"
 #include "gate/req.h"
 
+struct returned_badges;
 struct throttle;
+struct token_keyring;
 
-/* struct api.context */
+/* struct api.context; all of it is owned, for the life of the process. */
 struct admin {
-    long arenas_at_start;      /* those of the configuration */
-    struct throttle *throttle; /* owned, for the life of the process */
+    long arenas_at_start; /* those of the configuration */
+    struct throttle *throttle;
+    struct returned_badges *returned;
+    struct token_keyring *keyring; /* of this process: seals badges where there are no secrets */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
@@ -49,6 +53,9 @@ const struct step *run_js_whitelist(struct req *r); /* GET and POST */
 const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
+const struct step *run_login(struct req *r);
+const struct step *run_logout(struct req *r);
+const struct step *run_login_state(struct req *r);
 
 json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
 
@@ -63,6 +70,10 @@ const struct step *api_error(struct req *r, enum outcome o, struct str text);
  * or the refusal.
  */
 const struct step *api_need_scope(struct req *r, enum api_scope needed);
+
+/* A wrong key's answer, after a while when there were many. */
+const struct step *api_refuse_key(struct req *r);
+const struct step *api_refuse_scope(struct req *r, enum api_scope needed);
 
 /* When a call of the store went wrong: `err` is its negative errno. */
 const struct step *api_store_failed(struct req *r, int err);

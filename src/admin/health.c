@@ -4,7 +4,7 @@
  */
 #include "admin/endpoints.h"
 
-#include "admin/auth.h"
+#include "admin/caller.h"
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "base/log.h"
@@ -112,7 +112,6 @@ static void put_details(const struct req *r, const struct store_stats *s, json_t
  * all instances at once must not leave it then. */
 const struct step *run_health(struct req *r)
 {
-    struct str field = r->head.known[FIELD_AUTHORIZATION];
     bool serves;
     json_t *o = json_object();
     struct store_stats s;
@@ -123,7 +122,7 @@ const struct step *run_health(struct req *r)
                  s.is_healthy ? STR("healthy")
                  : serves     ? STR("degraded")
                               : STR("unhealthy"));
-    if (auth_check(r->rules->api, field, SCOPE_VIEWER) == AUTH_OK)
+    if (caller_check(r, SCOPE_VIEWER) == AUTH_OK)
         put_details(r, &s, o);
     return api_answer(r, serves ? OUT_OK : OUT_STORE_DOWN, o);
 }
