@@ -12,9 +12,12 @@
 #include "admin/badge.h"
 #include "admin/caller.h"
 #include "admin/endpoints.h"
+#include "admin/events.h"
 #include "admin/json.h"
 #include "admin/pages.h"
+#include "admin/snapshot.h"
 #include "admin/throttle.h"
+#include "base/codec.h"
 #include "base/hash.h"
 #include "gate/compress.h"
 #include "gate/delay.h"
@@ -50,6 +53,7 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
     {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
     {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
+    {STR("/events"), GET, SCOPE_VIEWER, run_events},
     {STR("/monitor/login"), POST, SCOPE_NONE, run_login},
     {STR("/monitor/logout"), POST, SCOPE_VIEWER, run_logout},
     {STR("/monitor/session"), GET, SCOPE_VIEWER, run_login_state},
@@ -162,6 +166,44 @@ static struct token_keyring *keyring_of_chance(void)
     return token_keyring_new(&secret, 1);
 }
 
+/* ---- what a worker has ---- */
+
+static void *worker_new(struct gate_worker *w)
+{
+    struct admin_worker *part = xzalloc(sizeof *part);
+
+    part->events = events_new(w);
+    return part;
+}
+
+static void worker_free(void **part)
+{
+    struct admin_worker *old = TAKE(*part);
+
+    events_free(&old->events);
+    free(old);
+}
+
+static void tick(struct gate_worker *w)
+{
+    events_tick(admin_worker_of(w)->events);
+}
+
+static void drain(struct gate_worker *w)
+{
+    events_drain(admin_worker_of(w)->events);
+}
+
+/* ---- the process's ---- */
+
+static void draw_instance(char ret[ADMIN_INSTANCE_LEN])
+{
+    uint8_t bytes[ADMIN_INSTANCE_LEN / 2];
+
+    random_bytes(bytes, sizeof bytes);
+    hex_encode(bytes, sizeof bytes, ret);
+}
+
 /* The table, and behind it the pages'. For the life of the process. */
 static void add_endpoints(struct api *api)
 {
@@ -177,14 +219,21 @@ static void add_endpoints(struct api *api)
 const struct api *admin_api(void)
 {
     static struct admin admin;
-    static struct api api = {.authorize = authorize, .context = &admin};
+    static struct api api = {.authorize = authorize,
+                             .context = &admin,
+                             .worker_new = worker_new,
+                             .worker_free = worker_free,
+                             .tick = tick,
+                             .drain = drain};
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */
     admin = (struct admin){.arenas_at_start = arena_live(),
                            .throttle = throttle_new(),
                            .returned = returned_badges_new(),
-                           .keyring = keyring_of_chance()};
+                           .keyring = keyring_of_chance(),
+                           .board = board_new()};
+    draw_instance(admin.instance);
     add_endpoints(&api);
     return &api;
 }

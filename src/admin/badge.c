@@ -1,5 +1,5 @@
-/* One layout, sealed together with the hash of its key: whoever knows a badge's id of a key, but not
- * the secrets, cannot make one. */
+/* One layout, sealed together with the hash of its key: whoever knows a badge's id of a key, but
+ * not the secrets, cannot make one. */
 #include "admin/badge.h"
 
 #include <pthread.h>

@@ -1,8 +1,9 @@
 /*
  * Badges: what a browser holds, in a cookie, once somebody has logged in to the dashboard with an
- * API key. A badge says which key that was and until when it is good, and is sealed (access/token.h);
- * nothing is kept for it. So each instance behind a balancer knows it, it survives a restart, and it
- * goes with its key or with the secrets. The key itself is not in it. Pure.
+ * API key. A badge says which key that was and until when it is good, and is sealed
+ * (access/token.h); nothing is kept for it. So each instance behind a balancer knows it, it
+ * survives a restart, and it goes with its key or with the secrets. The key itself is not in it.
+ * Pure.
  *
  * With each badge goes a word against forgery (CSRF): the page shows it with what it asks to be
  * done, a page of somebody else's cannot know it.

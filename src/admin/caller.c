@@ -11,7 +11,8 @@ struct badge_maker caller_badge_maker(const struct req *r)
                                 r->worker->scratch};
 }
 
-/* "https://host:port" names the host that was asked? Proxies may end TLS: the scheme does not count.
+/* "https://host:port" names the host that was asked? Proxies may end TLS: the scheme does not
+ * count.
  */
 static bool names_host(struct str origin, struct str authority)
 {

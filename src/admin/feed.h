@@ -41,7 +41,8 @@ struct watcher {
 void feed_init(struct feed *f);
 /* Begins with `first` (NULL: with the next message). The body is w->body. */
 void feed_watch(struct feed *f, struct watcher *w, struct message *first);
-/* `goes_on` is asked first about each watcher, ready or not: those for whom it says false are over. */
+/* `goes_on` is asked first about each watcher, ready or not: those for whom it says false are over.
+ */
 void feed_send(struct feed *f, struct message *m, bool (*goes_on)(const struct watcher *w));
 /* Nothing more comes: all bodies end once they have sent what they are at. */
 void feed_end(struct feed *f);

@@ -1,7 +1,7 @@
 /*
  * Logging in to the dashboard: an API key becomes a badge in a cookie (badge.h), so that a browser
- * need not keep the key. Asked by JSON from the same origin alone, so no page of somebody else's can
- * log its visitor in or out; wrong keys are slowed down as everywhere.
+ * need not keep the key. Asked by JSON from the same origin alone, so no page of somebody else's
+ * can log its visitor in or out; wrong keys are slowed down as everywhere.
  */
 #include "admin/endpoints.h"
 

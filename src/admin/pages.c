@@ -10,8 +10,8 @@
 #include "http/range.h"
 
 /* Nothing but the program's own files, no script or style in the markup, in nobody's frame. */
-#define POLICY                                                                               \
-    STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "    \
+#define POLICY                                                                            \
+    STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " \
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 
 static const struct page *page_at(struct str path)
@@ -71,7 +71,8 @@ unsigned pages_endpoint_count(void)
 
 static struct endpoint endpoint_of(struct str path, const struct step *(*run)(struct req *r))
 {
-    return (struct endpoint){.path = path, .methods = 1 << HTTP_GET, .scope = SCOPE_NONE, .run = run};
+    return (struct endpoint){
+        .path = path, .methods = 1 << HTTP_GET, .scope = SCOPE_NONE, .run = run};
 }
 
 void pages_endpoints(struct endpoint *ret)

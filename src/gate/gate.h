@@ -64,6 +64,7 @@ struct gate {
     const struct api *api;     /* not owned; NULL: no API */
     struct line_writer *lines; /* of the access log, a queue for each worker; not owned; NULL: none.
                                   Set before the workers are made */
+    unsigned max_connections;  /* that the process lets in at once; for those who watch */
     struct reports *reports;   /* not owned; NULL: none, nothing is metered */
     atomic_uint purges;        /* so far (purge.h) */
     struct counter_registry counters;
