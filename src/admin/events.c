@@ -117,8 +117,7 @@ const struct step *run_events(struct req *r)
     if (r->head.method != HTTP_HEAD) {
         watch(r, e, o);
         o->req = r;
-        o->until =
-            r->head.known[FIELD_AUTHORIZATION].n == 0 && caller_badge(r, &b) ? b.expires : 0;
+        o->until = r->head.known[FIELD_AUTHORIZATION].n == 0 && caller_badge(r, &b) ? b.expires : 0;
     }
     return STEP(send);
 }

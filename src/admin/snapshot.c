@@ -104,14 +104,6 @@ static json_t *transfers_of(struct view *v)
     return json_of_transfers(&list);
 }
 
-static json_t *store_of(const struct view *v)
-{
-    json_t *o = json_of_store_health(&v->store);
-
-    json_put(o, "latency_ms", json_real((double)v->store.write_usec / (double)USEC_PER_MSEC));
-    return o;
-}
-
 static void put_process(const struct view *v, json_t *o)
 {
     const struct admin *admin = v->gate->api->context;
@@ -131,7 +123,7 @@ static json_t *json_of_snapshot(struct view *v, struct warning_memory *memory)
 
     put_process(v, o);
     json_put(o, "warnings", warnings_of(v, memory));
-    json_put(o, "store", store_of(v));
+    json_put(o, "store", json_of_store_health(&v->store));
     json_put(o, "origins", json_of_origins(v->rules));
     json_put(o, "transfers", transfers_of(v));
     json_put(o, "reports",
@@ -162,7 +154,8 @@ struct board *board_new(void)
 /* As HTML's server-sent events want it: JSON has no line ends of its own. */
 static struct message *message_of(struct view *v, uint64_t number, struct str json)
 {
-    struct str head = arena_printf(&v->arena, RETRY "event: snapshot\nid: %" PRIu64 "\ndata: ", number);
+    struct str head =
+        arena_printf(&v->arena, RETRY "event: snapshot\nid: %" PRIu64 "\ndata: ", number);
     struct str pieces[] = {head, json, STR("\n")}; /* behind the one that JSON ends with */
     struct str text = arena_join(&v->arena, pieces, ARRAY_LEN(pieces));
 

@@ -56,6 +56,7 @@ json_t *json_of_transfers(const struct transfer_list *list)
     json_t *o = json_object(), *rows = json_array();
 
     json_put_int(o, "total", list->running);
+    json_put_int(o, "matching", list->matching);
     json_put_int(o, "bytes_per_second", (int64_t)list->speed);
     for (unsigned i = 0; i < list->count; i++)
         json_array_append_new(rows, json_of_transfer(list->rows[i]));
@@ -101,7 +102,6 @@ const struct step *run_transfers(struct req *r)
     struct transfer_query q;
     struct transfer_list list;
     struct input in;
-    json_t *answer;
 
     input_from_query(&in, &r->arena, r->url.query);
     take_query(&in, &q);
@@ -109,7 +109,5 @@ const struct step *run_transfers(struct req *r)
         return api_error(r, OUT_API_BAD_REQUEST, in.error);
     if (!transfers_read(r->worker->gate, &q, &r->arena, &list))
         return req_fail(r, OUT_INTERNAL);
-    answer = json_of_transfers(&list);
-    json_put_int(answer, "matching", list.matching);
-    return api_answer(r, OUT_OK, answer);
+    return api_answer(r, OUT_OK, json_of_transfers(&list));
 }

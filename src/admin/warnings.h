@@ -1,6 +1,7 @@
 /*
- * What needs a hand, in a word that the dashboard translates and a detail as it is: found by looking
- * at what the daemon knows of itself. Pure, but for what it remembers from one look to the next.
+ * What needs a hand, in a word that the dashboard translates and a detail as it is: found by
+ * looking at what the daemon knows of itself. Pure, but for what it remembers from one look to the
+ * next.
  */
 #ifndef ADMIN_WARNINGS_H
 #define ADMIN_WARNINGS_H
@@ -9,14 +10,14 @@
 #include "traffic/reports.h"
 
 /*    word                  when */
-#define WARNINGS(X)                                                                                \
-    X(store_down, "the store does not take writes, or is out of reach")                            \
-    X(store_full, "the store has used more than nine tenths of its room")                          \
-    X(store_no_replica, "the primary had replicas and has none any more")                          \
-    X(server_down, "a server of an origin is left out")                                            \
-    X(reports_failing, "the last report did not reach its receiver")                               \
-    X(reports_held, "so many reports wait that no new ones are made")                              \
-    X(access_log_dropping, "lines of the access log were lost within the last minute")             \
+#define WARNINGS(X)                                                                    \
+    X(store_down, "the store does not take writes, or is out of reach")                \
+    X(store_full, "the store has used more than nine tenths of its room")              \
+    X(store_no_replica, "the primary had replicas and has none any more")              \
+    X(server_down, "a server of an origin is left out")                                \
+    X(reports_failing, "the last report did not reach its receiver")                   \
+    X(reports_held, "so many reports wait that no new ones are made")                  \
+    X(access_log_dropping, "lines of the access log were lost within the last minute") \
     X(connections_full, "more than nineteen twentieths of http.max_connections are in use")
 
 enum warning_kind {
@@ -29,7 +30,7 @@ enum warning_kind {
 struct condition {
     usec_t now; /* monotonic */
     const struct store_stats *store;
-    struct str server_out; /* one that is left out; "": none */
+    struct str server_out;                /* one that is left out; "": none */
     const struct reports_status *reports; /* NULL: none are made */
     uint64_t lines_lost;                  /* of the access log, since the start */
     int64_t connections, max_connections;
