@@ -16,8 +16,4 @@
  */
 const struct api *admin_api(void);
 
-/* What is shown over time is measured now: to be called by one worker, ADMIN_SAMPLE apart. */
-#define ADMIN_SAMPLE USEC_PER_SEC
-void admin_sample(const struct gate *g);
-
 #endif

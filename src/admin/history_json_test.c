@@ -1,4 +1,5 @@
-/* The names that the dashboard looks for, figures as they are shown, and null for what is not known. */
+/* The names that the dashboard looks for, figures as they are shown, and null for what is not
+ * known. */
 #include "admin/history_json.h"
 
 #include <math.h>
@@ -40,18 +41,19 @@ static void test_history(void **state)
 
     for (int g = 0; g < HISTORY_GAUGES; g++)
         points[1].gauges[g] = NAN;
-    assert_json(json_of_history(HISTORY_HOUR, points, ARRAY_LEN(points)),
-                "{\"range\": \"1h\", \"step_seconds\": 12, \"points\": 2,"
-                " \"at\": [1800000000.123, 0], \"viewers\": [0.3, null], \"sessions\": [3.3, null],"
-                " \"bytes_per_second\": [4, 0],"
-                " \"requests_per_second\": {\"key\": [0, 0], \"playlist\": [0.5, 0],"
-                "  \"segment\": [1, 0], \"static\": [1.5, 0], \"other\": [2, 0], \"api\": [2.5, 0]},"
-                " \"denied_per_second\": [3, 0], \"failed_per_second\": [3.5, 0],"
-                " \"first_byte_ms\": {\"p50\": [0.05, null], \"p95\": [0.095, null],"
-                "  \"p99\": [0.099, null]},"
-                " \"memory_bytes\": [6, null], \"cpu_percent\": [25, 0],"
-                " \"hit_ratio\": [0.3333, null], \"connections\": [5.3, null],"
-                " \"store_latency_ms\": [0.007, null]}");
+    assert_json(
+        json_of_history(HISTORY_HOUR, points, ARRAY_LEN(points)),
+        "{\"range\": \"1h\", \"step_seconds\": 12, \"points\": 2,"
+        " \"at\": [1800000000.123, 0], \"viewers\": [0.3, null], \"sessions\": [3.3, null],"
+        " \"bytes_per_second\": [4, 0],"
+        " \"requests_per_second\": {\"key\": [0, 0], \"playlist\": [0.5, 0],"
+        "  \"segment\": [1, 0], \"static\": [1.5, 0], \"other\": [2, 0], \"api\": [2.5, 0]},"
+        " \"denied_per_second\": [3, 0], \"failed_per_second\": [3.5, 0],"
+        " \"first_byte_ms\": {\"p50\": [0.05, null], \"p95\": [0.095, null],"
+        "  \"p99\": [0.099, null]},"
+        " \"memory_bytes\": [6, null], \"cpu_percent\": [25, 0],"
+        " \"hit_ratio\": [0.3333, null], \"connections\": [5.3, null],"
+        " \"store_latency_ms\": [0.007, null]}");
 }
 
 static void test_no_history(void **state)
@@ -95,17 +97,16 @@ static void test_audience(void **state)
     uint8_t viewer[VIEWER_ID_LEN] = {IP_V4};
     struct gate_worker w = {.audience = audience_new(now)}, *list[] = {&w};
     struct gate g = {.workers = list, .worker_count = 1};
-    struct audience_note n = {.keys = {STR("movie1"), STR("u\xff")},
-                              .viewer = viewer,
-                              .bytes = 7,
-                              .is_first = true};
+    struct audience_note n = {
+        .keys = {STR("movie1"), STR("u\xff")}, .viewer = viewer, .bytes = 7, .is_first = true};
 
     audience_note(w.audience, &n, now);
-    assert_json(json_of_audience(&g),
-                "{\"window_seconds\": 1,"
-                " \"streams\": [{\"stream_key\": \"movie1\", \"bytes\": 7, \"viewers\": 1,"
-                "  \"requests\": 1}],"
-                " \"users\": [{\"uid\": \"u\\\\xff\", \"bytes\": 7, \"viewers\": 1, \"requests\": 1}]}");
+    assert_json(
+        json_of_audience(&g),
+        "{\"window_seconds\": 1,"
+        " \"streams\": [{\"stream_key\": \"movie1\", \"bytes\": 7, \"viewers\": 1,"
+        "  \"requests\": 1}],"
+        " \"users\": [{\"uid\": \"u\\\\xff\", \"bytes\": 7, \"viewers\": 1, \"requests\": 1}]}");
     audience_free(&w.audience);
 }
 

@@ -227,13 +227,13 @@ const struct step *req_do_without_store(struct req *r, int err)
 
 static void add_session_cookie(struct req *r)
 {
-    const struct store_session *s = &r->admission.session;
+    struct cookie c = {.name = r->rules->cookie,
+                       .value = str_of(r->admission.session.id),
+                       .max_age = (uint64_t)r->rules->store.session_ttl,
+                       .is_secure = r->is_tls};
 
-    if (r->rules->cookie.n == 0)
-        return;
-    req_add_field(r, STR("Set-Cookie"),
-                  cookie_session(&r->arena, r->rules->cookie, arena_copy(&r->arena, str_of(s->id)),
-                                 (uint64_t)r->rules->store.session_ttl, r->is_tls));
+    if (c.name.n > 0)
+        req_add_field(r, STR("Set-Cookie"), cookie_write(&r->arena, &c));
 }
 
 static const char *use_text(enum admit_verdict v)

@@ -99,7 +99,8 @@ static void load_rules(struct world *w, const char *origins, const char *setting
 
 static bool is_about_the_key(enum outcome o)
 {
-    return o == OUT_API_KEY_MISSING || o == OUT_API_KEY_WRONG || o == OUT_API_SCOPE;
+    return o == OUT_API_KEY_MISSING || o == OUT_API_KEY_WRONG || o == OUT_API_SCOPE ||
+           o == OUT_API_FORGED;
 }
 
 static const struct step *authorize(struct req *r)

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "admin/api.h"
 #include "gate/fetch.h"
 #include "gate/fill.h"
 #include "server/conn.h"
@@ -48,6 +47,7 @@ static void drain(struct worker *w)
     for (unsigned i = 0; i < w->listening_count; i++)
         listener_free(&w->listening[i].listener);
     conn_drain_all(w);
+    gate_worker_drain(w->gate);
     deadline_set(w->drain, &w->drained);
     w->ending = ticker_new(w->loop, ENDING_CHECK, check_end, w);
 }
@@ -203,13 +203,6 @@ static struct client *make_client(struct loop *l, const struct pool_settings *s,
     return client_new(l, &limits);
 }
 
-static void sample(void *arg)
-{
-    const struct worker *w = arg;
-
-    admin_sample(w->gate->gate);
-}
-
 /* What one worker does for all. */
 static void take_office(struct worker *w, struct reports *reports)
 {
@@ -218,8 +211,6 @@ static void take_office(struct worker *w, struct reports *reports)
     store_housekeep(w->store);
     w->receiver = client_new(w->loop, &limits);
     w->reporter = reporter_new(reports, w->loop, w->store, w->receiver, NULL, NULL);
-    sample(w);
-    w->sampling = ticker_new(w->loop, ADMIN_SAMPLE, sample, w);
 }
 
 static void listen_on(struct worker *w, struct entrance *e, int fd)
@@ -267,7 +258,6 @@ void worker_free(struct worker **w)
         entrance_unref(&old->listening[i].entrance);
     }
     ticker_free(&old->ending);
-    ticker_free(&old->sampling);
     deadline_clear(&old->drained);
     reporter_free(&old->reporter);
     client_free(&old->receiver);

@@ -49,7 +49,6 @@ struct worker {
     struct client *client;     /* to HTTP origins */
     struct reporter *reporter; /* of the one worker that has it, else NULL */
     struct client *receiver;   /* its own: to the receiver of reports */
-    struct ticker *sampling;   /* of the same worker: what is shown over time */
     struct listening {
         struct worker *worker;
         struct listener *listener; /* owned; NULL: it accepts no more */
