@@ -50,6 +50,9 @@ const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
 
+/* What each check saw, in sentences that are made in `a`: of a logged request, and an explained one
+ * (debug.c). */
+json_t *json_of_checks(const struct facts *f, struct arena *a);
 json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
 
 /* Answers `value`, which is taken. */
