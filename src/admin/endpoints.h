@@ -84,6 +84,9 @@ json_t *json_of_cache(const struct cache *cache);
 json_t *json_of_origins(const struct rules *rules);
 json_t *json_of_transfers(const struct transfer_list *list);
 json_t *json_of_reports(struct reports *r); /* what this process knows of them */
+/* What each check saw, in sentences that are made in `a`: of a logged request, and an explained one
+ * (debug.c). */
+json_t *json_of_checks(const struct facts *f, struct arena *a);
 
 /*
  * What a balancer looks at. Where signatures stand in for a store that is away, viewers are served:
