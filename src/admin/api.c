@@ -16,6 +16,7 @@
 #include "admin/json.h"
 #include "admin/pages.h"
 #include "admin/snapshot.h"
+#include "admin/sampler.h"
 #include "admin/throttle.h"
 #include "base/codec.h"
 #include "base/hash.h"
@@ -52,6 +53,7 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/cidr"), GET, SCOPE_VIEWER, run_cidr},
     {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
     {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
+    {STR("/api/history"), GET, SCOPE_VIEWER, run_history},
     {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
     {STR("/events"), GET, SCOPE_VIEWER, run_events},
     {STR("/monitor/login"), POST, SCOPE_NONE, run_login},
@@ -168,11 +170,21 @@ static struct token_keyring *keyring_of_chance(void)
 
 /* ---- what a worker has ---- */
 
+/* One worker does it for all. */
+static void take_sample(const struct gate_worker *w)
+{
+    const struct admin *admin = w->gate->api->context;
+
+    if (w->number == 0)
+        sampler_take(admin->sampler, w->gate);
+}
+
 static void *worker_new(struct gate_worker *w)
 {
     struct admin_worker *part = xzalloc(sizeof *part);
 
     part->events = events_new(w);
+    take_sample(w);
     return part;
 }
 
@@ -186,6 +198,7 @@ static void worker_free(void **part)
 
 static void tick(struct gate_worker *w)
 {
+    take_sample(w);
     events_tick(admin_worker_of(w)->events);
 }
 
@@ -232,7 +245,8 @@ const struct api *admin_api(void)
                            .throttle = throttle_new(),
                            .returned = returned_badges_new(),
                            .keyring = keyring_of_chance(),
-                           .board = board_new()};
+                           .board = board_new(),
+                           .sampler = sampler_new()};
     draw_instance(admin.instance);
     add_endpoints(&api);
     return &api;

@@ -12,6 +12,7 @@
 struct board;
 struct events;
 struct returned_badges;
+struct sampler;
 struct throttle;
 struct token_keyring;
 
@@ -23,6 +24,7 @@ struct admin {
     struct throttle *throttle;
     struct returned_badges *returned;
     struct token_keyring *keyring; /* of this process: seals badges where there are no secrets */
+    struct sampler *sampler;       /* what is shown over time */
     struct board *board;           /* what the dashboard shows */
     char instance[ADMIN_INSTANCE_LEN]; /* of chance: tells instances that share a store apart */
 };
@@ -70,6 +72,7 @@ const struct step *run_js_whitelist(struct req *r); /* GET and POST */
 const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
+const struct step *run_history(struct req *r);
 const struct step *run_events(struct req *r);
 const struct step *run_login(struct req *r);
 const struct step *run_logout(struct req *r);

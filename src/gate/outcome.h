@@ -5,6 +5,8 @@
 #ifndef GATE_OUTCOME_H
 #define GATE_OUTCOME_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 enum outcome_class {
@@ -89,5 +91,9 @@ struct outcome_row {
 };
 
 const struct outcome_row *outcome_row(enum outcome o);
+
+bool outcome_is_denied(enum outcome o);
+bool outcome_is_failed(enum outcome o);
+bool outcome_is_replay(enum outcome o); /* a use limit refused it */
 
 #endif

@@ -49,6 +49,7 @@
     X(CACHE_JOIN,            COUNTER, "answered by a fetch that another request had begun") \
     X(CACHE_STALE,           COUNTER, "answered with a stale copy, as the origin allows") \
     X(CACHE_BYPASS,          COUNTER, "passed through uncached") \
+    X(CACHE_BYTES,           COUNTER, "body bytes that came from memory: hits, joined fetches, stale copies") \
     X(PLAYLIST_HIT,          COUNTER, "playlists answered from memory") \
     X(PLAYLIST_MISS,         COUNTER, "playlists answered by a fetch, joined or begun") \
     X(FETCHES,               GAUGE,   "fetches from HTTP origins under way") \
