@@ -66,5 +66,12 @@ const struct store_rules *store_rules(const struct store *s);
 struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *net);
 /* Seconds of a session's activity that may go unwritten. */
 int64_t store_grain(const struct store_rules *rules);
+/* How long noted activity may wait before it is written. */
+usec_t store_note_age(const struct store_rules *rules);
+/* Are streams of this uid counted? */
+static inline bool store_limits_streams(const struct store_rules *rules, struct str uid)
+{
+    return rules->max_streams > 0 && uid.n > 0;
+}
 
 #endif

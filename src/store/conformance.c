@@ -558,6 +558,6 @@ int conformance_run(const struct conformance *c)
     };
 
     backend = c;
-    return conformance_traffic(c->open_empty) +
+    return conformance_traffic(c->open_empty) + conformance_streams(c->open_empty) +
            cmocka_run_group_tests_name("store conformance", tests, NULL, NULL);
 }

@@ -124,7 +124,7 @@ static void publish_fresh(struct embedded_worker *w, uint64_t number)
     atomic_compare_exchange_strong(&w->e->revocations, &before, number);
 }
 
-static int commit(struct embedded_worker *w, struct db_tx *tx)
+int embedded_commit(struct embedded_worker *w, struct db_tx *tx)
 {
     bool has_fresh = !list_is_empty(&w->fresh);
     uint64_t number = has_fresh ? meta_next(tx, STR("revocations")) : 0;
@@ -148,7 +148,7 @@ static int write_batch(struct embedded_worker *w)
 
             call->error = call->write(w, &tx, call->op);
         }
-        r = commit(w, &tx);
+        r = embedded_commit(w, &tx);
     }
     atomic_store_explicit(&w->e->write_usec, clock_monotonic() - begun, memory_order_relaxed);
     if (r < 0 || tx.is_full) /* housekeeping says when it is over */

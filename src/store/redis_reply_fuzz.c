@@ -103,7 +103,7 @@ static void check_admission(const struct admission *a)
         assert((id.p[i] >= '0' && id.p[i] <= '9') || (id.p[i] >= 'A' && id.p[i] <= 'Z') ||
                (id.p[i] >= 'a' && id.p[i] <= 'z') || id.p[i] == '-' || id.p[i] == '_');
     assert(a->session.uid.n <= STORE_UID_MAX && a->grant_uid.n <= STORE_UID_MAX);
-    assert(a->verdict <= REFUSED_TOO_FAST && a->refused_use < STORE_MAX_USES);
+    assert(a->verdict <= ADMIT_VERDICT_LAST && a->refused_use < STORE_MAX_USES);
     if (a->has_session && a->uid.n > 0)
         assert(str_eq(a->uid, a->session.uid));
     if (a->verdict != ADMITTED)

@@ -10,7 +10,14 @@
 #include "base/panic.h"
 #include "store/backend.h"
 
-enum { GRAIN_SHARE = 64, GRAIN_MAX = 30 };
+enum {
+    GRAIN_SHARE = 64,
+    GRAIN_MAX = 30,
+    STREAM_GRAIN_SHARE = 4, /* of streams_idle: what is active must never look idle */
+    STREAM_NOTE_SHARE = 8,  /* the same of notes, which wait on top of that */
+    NOTE_AGE_SEC = 4,
+    SHORT_SESSION = 20, /* seconds of life below which notes do not wait */
+};
 
 /* ---- rules ---- */
 
@@ -23,6 +30,8 @@ static struct store_rules clamp(const struct store_rules *given)
     r.grant_max_keys = MIN(MAX(r.grant_max_keys, 1u), (unsigned)GRANT_MAX_KEYS);
     r.grant_max_pairs = MAX(r.grant_max_pairs, 1u);
     r.grant_max_uids = MAX(r.grant_max_uids, 1u);
+    r.max_streams = MIN(r.max_streams, (unsigned)STORE_MAX_STREAMS);
+    r.streams_idle = MIN(MAX(r.streams_idle, (int64_t)1), r.session_ttl);
     return r;
 }
 
@@ -51,7 +60,18 @@ struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *
 
 int64_t store_grain(const struct store_rules *rules)
 {
-    return MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
+    int64_t grain = MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
+
+    return rules->max_streams > 0 ? MIN(grain, rules->streams_idle / STREAM_GRAIN_SHARE) : grain;
+}
+
+usec_t store_note_age(const struct store_rules *rules)
+{
+    usec_t age = rules->session_ttl < SHORT_SESSION ? 0 : NOTE_AGE_SEC * USEC_PER_SEC;
+
+    return rules->max_streams > 0
+               ? MIN(age, (usec_t)rules->streams_idle * USEC_PER_SEC / STREAM_NOTE_SHARE)
+               : age;
 }
 
 void store_init(struct store *s, const struct store_backend_ops *ops,
