@@ -167,6 +167,8 @@ static enum outcome outcome_of_admission(const struct req *r)
         return req_needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
     case REFUSED_TOO_FAST:
         return OUT_SESSION_RATE;
+    case REFUSED_TOO_MANY_STREAMS:
+        return OUT_TOO_MANY_STREAMS;
     case REFUSED_OTHER_VIEWER:
         return OUT_TOKEN_OTHER_VIEWER;
     case REFUSED_USED_UP:
@@ -250,6 +252,20 @@ static const char *use_text(enum admit_verdict v)
     }
 }
 
+static void note_streams(struct req *r)
+{
+    const struct admission *a = &r->admission;
+    unsigned max = r->rules->store.max_streams;
+
+    if (!a->streams_counted)
+        return;
+    req_note(r, "max_streams", "%s; streams of this uid beside this one: %u, max_streams: %u",
+             a->verdict == REFUSED_TOO_MANY_STREAMS ? "refuses"
+             : a->streams_ended > 0                 ? "ends the one idle for longest"
+                                                    : "allows",
+             a->streams, max);
+}
+
 static void note_admission(struct req *r)
 {
     const struct admission *a = &r->admission;
@@ -264,6 +280,7 @@ static void note_admission(struct req *r)
                  a->session_is_new ? "would begin"
                  : a->has_session  ? "lives"
                                    : "none");
+    note_streams(r);
     if (a->checks & ADMIT_USE)
         req_note(r, "use_limit", "%s; use number %u", use_text(a->verdict), a->use_count);
 }
@@ -279,6 +296,8 @@ static const struct step *after_admission(struct req *r, int err)
     note_admission(r);
     if (o != OUT_OK)
         return req_fail(r, o);
+    if (!a->is_dry)
+        gate_count(r->worker, STAT_STREAMS_ENDED, a->streams_ended);
     if (r->uid.n == 0)
         r->uid = a->has_session ? a->session.uid : a->grant_uid;
     if (a->session_is_new && !a->is_dry) {

@@ -20,11 +20,11 @@ static struct store_rules limited(unsigned max, bool ends_oldest)
     return rules;
 }
 
-#define COUNTED(max_)                                \
-    {                                                \
-        {                                            \
+#define COUNTED(max_)                                 \
+    {                                                 \
+        {                                             \
             .id = 'c', .mode = USE_COUNT, .max = max_ \
-        }                                            \
+        }                                             \
     }
 #define REFUSED .want = REFUSED_TOO_MANY_STREAMS
 
@@ -415,7 +415,8 @@ static void test_a_session_that_ends_frees_its_place(void **state)
     world_close(&w);
 }
 
-/* As many as there may be at all, several times over: what lapsed is forgotten, and hides nobody. */
+/* As many as there may be at all, several times over: what lapsed is forgotten, and hides nobody.
+ */
 static void test_many_streams(void **state)
 {
     struct admission a;

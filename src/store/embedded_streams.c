@@ -34,10 +34,8 @@ static bool is_same_place(const struct session_record *a, const struct session_r
 static struct stream stream_of(const struct session_record *named,
                                const struct session_record *found)
 {
-    struct stream s = {.hash = named->hash,
-                       .ends = named->ends,
-                       .last = found->last,
-                       .started = found->started};
+    struct stream s = {
+        .hash = named->hash, .ends = named->ends, .last = found->last, .started = found->started};
 
     memcpy(s.viewer, named->viewer, STORE_VIEWER_LEN);
     return s;
@@ -94,7 +92,8 @@ enum admit_verdict streams_judge(struct db_tx *tx, const struct store_rules *rul
     if (!ret->enters || ret->others < rules->max_streams)
         return ADMITTED;
     ret->ends = ret->others - rules->max_streams + 1;
-    if (!rules->streams_end_oldest || db_count(tx, DB_REVOKED) + ret->ends > STORE_MAX_REVOCATIONS) {
+    if (!rules->streams_end_oldest ||
+        db_count(tx, DB_REVOKED) + ret->ends > STORE_MAX_REVOCATIONS) {
         ret->enters = false;
         return REFUSED_TOO_MANY_STREAMS;
     }

@@ -155,7 +155,8 @@ static void test_entries_expire(void **state)
     world_open(&w, open_limited("expire:", 2, false, 0));
     world_step(&w, &(struct step){ADMIT, .checks = S});
     redis_server_say(&server, "TTL expire:w:u1", answer);
-    assert_in_range(atoi(answer), conformance_rules.session_max - 60, conformance_rules.session_max);
+    assert_in_range(atoi(answer), conformance_rules.session_max - 60,
+                    conformance_rules.session_max);
     world_close(&w);
 }
 
