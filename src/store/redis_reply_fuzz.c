@@ -104,6 +104,7 @@ static void check_admission(const struct admission *a)
                (id.p[i] >= 'a' && id.p[i] <= 'z') || id.p[i] == '-' || id.p[i] == '_');
     assert(a->session.uid.n <= STORE_UID_MAX && a->grant_uid.n <= STORE_UID_MAX);
     assert(a->verdict <= ADMIT_VERDICT_LAST && a->refused_use < STORE_MAX_USES);
+    assert(a->streams <= STORE_MAX_STREAMS && a->streams_ended <= a->streams);
     if (a->has_session && a->uid.n > 0)
         assert(str_eq(a->uid, a->session.uid));
     if (a->verdict != ADMITTED)
@@ -279,7 +280,9 @@ static void answer_every_call(const redisReply *reply)
                                              .grant_max_pairs = 5,
                                              .grant_max_uids = 4,
                                              .session_ttl = 7200,
-                                             .session_max = 43200};
+                                             .session_max = 43200,
+                                             .max_streams = 2,
+                                             .streams_idle = 60};
     static struct loop *loop;
     struct store_redis_options o = {.server = STR("127.0.0.1:1"),
                                     .prefix = STR("hg:"),
