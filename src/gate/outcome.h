@@ -41,6 +41,7 @@ enum outcome_class {
     X(GRANT_OTHER_STREAM,  403, DENIED,  "the grant of this network and User-Agent is for other streams") \
     X(NO_SESSION,          403, DENIED,  "no live session") \
     X(SESSION_RATE,        403, DENIED,  "viewer begins sessions faster than one a second") \
+    X(TOO_MANY_STREAMS,    403, DENIED,  "the uid watches as many streams as access.max_streams allows") \
     X(NO_CREDENTIAL,       403, DENIED,  "neither token nor live session") \
     X(API_KEY_MISSING,     401, DENIED,  "the API needs a key") \
     X(API_KEY_WRONG,       403, DENIED,  "unknown API key") \
