@@ -27,6 +27,7 @@ build   node-llhttp         C sources of the HTTP/1.1 parser, compiled in
 build   libnghttp2-dev      HTTP/2
 build   libdeflate-dev      gzip of playlists
 build   libbrotli-dev       brotli of playlists
+build   libjs-dygraphs      charts of the dashboard, put into the program
 demo    ffmpeg              makes the demo streams; ffplay plays them
 demo    openssl             makes the demo's secrets
 demo    curl                talks to the API

@@ -21,7 +21,7 @@
 #include "base/panic.h"
 
 struct secret_keys {
-    struct hmac_key token, gate;
+    struct hmac_key token, gate, seal;
 };
 
 struct token_keyring {
@@ -41,14 +41,20 @@ enum {
     TAIL_MAX = 3 + DECIMAL_MAX + HEX_LEN(VIEWER_ID_LEN), /* "*:" E ":" V */
 };
 
-static void secret_keys_init(struct secret_keys *keys, struct str secret)
+static void derive(struct str secret, struct str use, struct hmac_key *ret)
 {
     uint8_t derived[SHA256_LEN];
 
-    hmac_key_init(&keys->token, secret);
-    hmac_sha256(secret, STR("hlsgate gate token v1"), derived);
-    hmac_key_init(&keys->gate, (struct str){(const char *)derived, sizeof derived});
+    hmac_sha256(secret, use, derived);
+    hmac_key_init(ret, (struct str){(const char *)derived, sizeof derived});
     OPENSSL_cleanse(derived, sizeof derived);
+}
+
+static void secret_keys_init(struct secret_keys *keys, struct str secret)
+{
+    hmac_key_init(&keys->token, secret);
+    derive(secret, STR("hlsgate gate token v1"), &keys->gate);
+    derive(secret, STR("hlsgate seal v1"), &keys->seal);
 }
 
 struct token_keyring *token_keyring_new(const struct token_secret *secrets, unsigned count)
@@ -71,6 +77,7 @@ void token_keyring_free(struct token_keyring **k)
     for (unsigned i = 0; i < (*k)->count; i++) {
         hmac_key_done(&(*k)->of[i].token);
         hmac_key_done(&(*k)->of[i].gate);
+        hmac_key_done(&(*k)->of[i].seal);
     }
     free(TAKE(*k));
 }
@@ -302,4 +309,36 @@ void gate_sign_path(const struct token_keyring *k, struct token_scratch *s, stru
                     struct str path, unix_t expires, const struct viewer *v, char ret[22])
 {
     sign(k, s, GATE_PATH, uid, path, expires, v, ret);
+}
+
+/* ---- seals ---- */
+
+/* A purpose holds no ":", so no two pairs share a message. */
+static void seal(const struct hmac_key *key, struct token_scratch *s, struct str purpose,
+                 struct str message, uint8_t ret[SHA256_LEN])
+{
+    struct str pieces[] = {purpose, STR(":"), message};
+
+    hmac_run(key, s->work, pieces, ARRAY_LEN(pieces), ret);
+}
+
+void token_seal(const struct token_keyring *k, struct token_scratch *s, struct str purpose,
+                struct str message, uint8_t ret[TOKEN_MAC_LEN])
+{
+    seal(&k->of[0].seal, s, purpose, message, ret);
+}
+
+bool token_seal_holds(const struct token_keyring *k, struct token_scratch *s, struct str purpose,
+                      struct str message, const uint8_t *mac, size_t mac_len)
+{
+    bool holds = false;
+
+    assert(mac_len > 0 && mac_len <= TOKEN_MAC_LEN);
+    for (unsigned i = 0; i < k->count; i++) {
+        uint8_t right[SHA256_LEN];
+
+        seal(&k->of[i].seal, s, purpose, message, right);
+        holds |= CRYPTO_memcmp(right, mac, mac_len) == 0;
+    }
+    return holds;
 }

@@ -116,6 +116,17 @@ struct str token_query(struct arena *a, struct str uid, unix_t expires, struct s
  * reach origins or cache keys. */
 bool token_is_param(struct str name);
 
+/*
+ * Seals: MACs over what else hlsgate hands out and gets back (the dashboard's badges), by keys that
+ * are derived from the secrets and used for nothing else: HMAC(secret, "hlsgate seal v1").
+ * `purpose` keeps those of one use from being taken for those of another. Compared in constant
+ * time.
+ */
+void token_seal(const struct token_keyring *k, struct token_scratch *s, struct str purpose,
+                struct str message, uint8_t ret[TOKEN_MAC_LEN]);
+bool token_seal_holds(const struct token_keyring *k, struct token_scratch *s, struct str purpose,
+                      struct str message, const uint8_t *mac, size_t mac_len);
+
 /* HMAC-SHA256 for other uses (js whitelist, derived ids), and plain SHA-256. */
 void hmac_sha256(struct str key, struct str message, uint8_t ret[32]);
 void sha256(struct str message, uint8_t ret[32]);

@@ -18,6 +18,8 @@
 #define SECOND_HEX "84b3a8f442b0d3b86fc15460d214d06d34e047e569bc0c275d0b58d3c3dca7bb"
 #define GATE_SCOPE_B64 "EHcOGrWbRciI_BgMNlsl9Q"
 #define GATE_KEY_B64 "NFeCOLvkAqvm3cOOHrHcSQ"
+#define SEAL_HEX "0eb1c79ee19aec81182b2ee521f359b3e47293e7cfcdf6d8c845a3e396257e9a"
+#define SECOND_SEAL_HEX "3ea0b3f71108a5ad1ffdd7065edeec4572e0b25d78618637c250dc8e2caffe8f"
 
 static const struct token_secret secrets[] = {
     {STR("k1"), STR("secret-number-one-0123456789")},
@@ -468,6 +470,28 @@ static void test_token_told(void **state)
         assert_int_equal(t.mac[i], 0);
 }
 
+/* The first secret seals, all are believed; a seal is for one purpose and one message. */
+static void test_seals(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t mac[TOKEN_MAC_LEN];
+    char text[HEX_LEN(TOKEN_MAC_LEN)];
+
+    token_seal(f->keys, f->scratch, STR("badge"), STR("hello"), mac);
+    assert_str(((struct str){text, hex_encode(mac, sizeof mac, text)}), SEAL_HEX);
+    assert_true(token_seal_holds(f->keys, f->scratch, STR("badge"), STR("hello"), mac, 32));
+    assert_true(token_seal_holds(f->keys, f->scratch, STR("badge"), STR("hello"), mac, 16));
+    assert_false(token_seal_holds(f->keys, f->scratch, STR("badge"), STR("hellp"), mac, 32));
+    assert_false(token_seal_holds(f->keys, f->scratch, STR("badgeh"), STR("ello"), mac, 32));
+    assert_int_equal(hex_decode(STR(SECOND_SEAL_HEX), mac, sizeof mac), 0);
+    assert_true(token_seal_holds(f->keys, f->scratch, STR("badge"), STR("hello"), mac, 32));
+    for (size_t i = 0; i < sizeof mac; i++) {
+        mac[i] ^= 1;
+        assert_false(token_seal_holds(f->keys, f->scratch, STR("badge"), STR("hello"), mac, 32));
+        mac[i] ^= 1;
+    }
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 TEST_MAIN(WITH_FIXTURE(test_compat), WITH_FIXTURE(test_malformed),
@@ -476,4 +500,5 @@ TEST_MAIN(WITH_FIXTURE(test_compat), WITH_FIXTURE(test_malformed),
           WITH_FIXTURE(test_gate_is_bound_to_its_viewer), WITH_FIXTURE(test_families_never_mix),
           WITH_FIXTURE(test_gate_path_is_no_scope), WITH_FIXTURE(test_signing),
           WITH_FIXTURE(test_rotation), WITH_FIXTURE(test_unknown_secret),
-          cmocka_unit_test(test_keyring_size), WITH_FIXTURE(test_token_told))
+          cmocka_unit_test(test_keyring_size), WITH_FIXTURE(test_token_told),
+          WITH_FIXTURE(test_seals))

@@ -7,11 +7,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "admin/auth.h"
+#include "admin/badge.h"
+#include "admin/caller.h"
 #include "admin/endpoints.h"
+#include "admin/events.h"
 #include "admin/json.h"
+#include "admin/pages.h"
+#include "admin/snapshot.h"
 #include "admin/throttle.h"
+#include "base/codec.h"
+#include "base/hash.h"
 #include "gate/compress.h"
 #include "gate/delay.h"
 
@@ -46,6 +53,10 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
     {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
     {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
+    {STR("/events"), GET, SCOPE_VIEWER, run_events},
+    {STR("/monitor/login"), POST, SCOPE_NONE, run_login},
+    {STR("/monitor/logout"), POST, SCOPE_VIEWER, run_logout},
+    {STR("/monitor/session"), GET, SCOPE_VIEWER, run_login_state},
 };
 
 const struct step *api_answer(struct req *r, enum outcome o, json_t *value)
@@ -97,7 +108,7 @@ static void on_held_back(struct op *op, int err)
 }
 
 /* The connection goes with it: the next try costs a new one. */
-static const struct step *refuse_key(struct req *r)
+const struct step *api_refuse_key(struct req *r)
 {
     struct held_back *h;
 
@@ -114,7 +125,7 @@ static const struct step *refuse_key(struct req *r)
     return req_wait(r, &h->delay.op);
 }
 
-static const struct step *refuse_scope(struct req *r, enum api_scope needed)
+const struct step *api_refuse_scope(struct req *r, enum api_scope needed)
 {
     return api_error(
         r, OUT_API_SCOPE,
@@ -123,17 +134,17 @@ static const struct step *refuse_scope(struct req *r, enum api_scope needed)
 
 const struct step *api_need_scope(struct req *r, enum api_scope needed)
 {
-    struct str field = r->head.known[FIELD_AUTHORIZATION];
-
-    switch (auth_check(r->rules->api, field, needed)) {
+    switch (caller_check(r, needed)) {
     case AUTH_OK:
         return NULL;
     case AUTH_NO_KEY:
         return req_fail(r, OUT_API_KEY_MISSING);
     case AUTH_UNKNOWN_KEY:
-        return refuse_key(r);
+        return api_refuse_key(r);
     case AUTH_LOW_SCOPE:
-        return refuse_scope(r, needed);
+        return api_refuse_scope(r, needed);
+    case AUTH_FORGED:
+        return req_fail(r, OUT_API_FORGED);
     default:
         WRONG("verdict about a key without an answer");
     }
@@ -146,13 +157,83 @@ static const struct step *authorize(struct req *r)
     return refusal != NULL ? refusal : STEP(content);
 }
 
+static struct token_keyring *keyring_of_chance(void)
+{
+    char bytes[TOKEN_SECRET_MIN];
+    struct token_secret secret = {STR("process"), {bytes, sizeof bytes}};
+
+    random_bytes(bytes, sizeof bytes);
+    return token_keyring_new(&secret, 1);
+}
+
+/* ---- what a worker has ---- */
+
+static void *worker_new(struct gate_worker *w)
+{
+    struct admin_worker *part = xzalloc(sizeof *part);
+
+    part->events = events_new(w);
+    return part;
+}
+
+static void worker_free(void **part)
+{
+    struct admin_worker *old = TAKE(*part);
+
+    events_free(&old->events);
+    free(old);
+}
+
+static void tick(struct gate_worker *w)
+{
+    events_tick(admin_worker_of(w)->events);
+}
+
+static void drain(struct gate_worker *w)
+{
+    events_drain(admin_worker_of(w)->events);
+}
+
+/* ---- the process's ---- */
+
+static void draw_instance(char ret[ADMIN_INSTANCE_LEN])
+{
+    uint8_t bytes[ADMIN_INSTANCE_LEN / 2];
+
+    random_bytes(bytes, sizeof bytes);
+    hex_encode(bytes, sizeof bytes, ret);
+}
+
+/* The table, and behind it the pages'. For the life of the process. */
+static void add_endpoints(struct api *api)
+{
+    unsigned in_table = ARRAY_LEN(endpoints), count = in_table + pages_endpoint_count();
+    struct endpoint *all = xcalloc(count, sizeof *all);
+
+    memcpy(all, endpoints, sizeof endpoints);
+    pages_endpoints(all + in_table);
+    api->endpoints = all;
+    api->count = count;
+}
+
 const struct api *admin_api(void)
 {
     static struct admin admin;
-    static const struct api api = {endpoints, ARRAY_LEN(endpoints), authorize, &admin};
+    static struct api api = {.authorize = authorize,
+                             .context = &admin,
+                             .worker_new = worker_new,
+                             .worker_free = worker_free,
+                             .tick = tick,
+                             .drain = drain};
 
     json_set_alloc_funcs(xmalloc, free); /* no call of jansson fails for want of memory */
     json_object_seed(0);                 /* drawn before there are threads */
-    admin = (struct admin){arena_live(), throttle_new()};
+    admin = (struct admin){.arenas_at_start = arena_live(),
+                           .throttle = throttle_new(),
+                           .returned = returned_badges_new(),
+                           .keyring = keyring_of_chance(),
+                           .board = board_new()};
+    draw_instance(admin.instance);
+    add_endpoints(&api);
     return &api;
 }

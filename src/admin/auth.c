@@ -2,8 +2,8 @@
  * are. */
 #include "admin/auth.h"
 
-/* NULL: none of ours. Never stops at a match. */
-static const struct api_key_setting *find_key(const struct api_settings *s, struct str presented)
+/* Never stops at a match. */
+const struct api_key_setting *auth_find(const struct api_settings *s, struct str presented)
 {
     const struct api_key_setting *keys = s->keys.items, *found = NULL;
 
@@ -13,15 +13,18 @@ static const struct api_key_setting *find_key(const struct api_settings *s, stru
     return found;
 }
 
-enum auth_verdict auth_check(const struct api_settings *s, struct str field, enum api_scope needed)
+enum auth_verdict auth_judge(const struct api_key_setting *key, enum api_scope needed)
 {
-    struct str presented = api_key_presented(field);
-    const struct api_key_setting *key;
-
-    if (presented.n == 0)
-        return needed == SCOPE_NONE ? AUTH_OK : AUTH_NO_KEY;
-    key = find_key(s, presented);
     if (key == NULL)
         return AUTH_UNKNOWN_KEY;
     return key->scope >= (int)needed ? AUTH_OK : AUTH_LOW_SCOPE;
+}
+
+enum auth_verdict auth_check(const struct api_settings *s, struct str field, enum api_scope needed)
+{
+    struct str presented = api_key_presented(field);
+
+    if (presented.n == 0)
+        return needed == SCOPE_NONE ? AUTH_OK : AUTH_NO_KEY;
+    return auth_judge(auth_find(s, presented), needed);
 }

@@ -12,15 +12,18 @@ struct question {
     struct req *r;
 };
 
-static json_t *checks_of(const struct trace *t)
+json_t *json_of_checks(const struct facts *f, struct arena *a)
 {
+    struct fact told[FACTS_MAX];
+    unsigned n = facts_tell(f, a, told);
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < t->count; i++) {
+    for (unsigned i = 0; i < n; i++) {
         json_t *o = json_object();
 
-        json_put_str(o, "check", t->entries[i].check);
-        json_put_str(o, "text", t->entries[i].text);
+        json_put_str(o, "check", told[i].check);
+        json_put_str(o, "text", told[i].text);
+        json_put_bool(o, "decisive", told[i].is_decisive);
         json_array_append_new(list, o);
     }
     return list;
@@ -39,7 +42,7 @@ static const struct step *after_explaining(struct question *q, int err)
     json_put_str(answer, "outcome", row->word);
     json_put_int(answer, "status", row->status);
     json_put_str(answer, "reason", row->text);
-    json_put(answer, "checks", checks_of(&q->e.trace));
+    json_put(answer, "checks", json_of_checks(&q->e.facts, &q->r->arena));
     return api_answer(q->r, OUT_OK, answer);
 }
 
@@ -55,7 +58,6 @@ static void take_question(struct input *in, struct explanation *e)
     struct str url = input_str(in, "url", INPUT_NOT_EMPTY, HTTP_MAX_HEAD_BYTES);
     struct str session;
 
-    e->arena = in->arena;
     e->client = input_ip(in, "ip", INPUT_NOT_EMPTY);
     e->user_agent = input_str(in, "ua", INPUT_OPTIONAL, INPUT_UA_MAX);
     session = input_str(in, "session", INPUT_OPTIONAL, INPUT_UA_MAX);

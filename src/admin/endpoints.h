@@ -7,18 +7,39 @@
 
 #include "admin/settings.h"
 #include "gate/req.h"
+#include "gate/transfers.h"
 
+struct board;
+struct events;
+struct returned_badges;
 struct throttle;
+struct token_keyring;
 
-/* struct api.context */
+enum { ADMIN_INSTANCE_LEN = 8 };
+
+/* struct api.context; all of it is owned, for the life of the process. */
 struct admin {
-    long arenas_at_start;      /* those of the configuration */
-    struct throttle *throttle; /* owned, for the life of the process */
+    long arenas_at_start; /* those of the configuration */
+    struct throttle *throttle;
+    struct returned_badges *returned;
+    struct token_keyring *keyring; /* of this process: seals badges where there are no secrets */
+    struct board *board;           /* what the dashboard shows */
+    char instance[ADMIN_INSTANCE_LEN]; /* of chance: tells instances that share a store apart */
+};
+
+/* A worker's part (gate_worker.api_part). */
+struct admin_worker {
+    struct events *events; /* owned */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
 {
     return r->worker->gate->api->context;
+}
+
+static inline struct admin_worker *admin_worker_of(const struct gate_worker *w)
+{
+    return w->api_part;
 }
 
 const struct step *run_whitelist(struct req *r); /* POST and DELETE */
@@ -49,8 +70,30 @@ const struct step *run_js_whitelist(struct req *r); /* GET and POST */
 const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
+const struct step *run_events(struct req *r);
+const struct step *run_login(struct req *r);
+const struct step *run_logout(struct req *r);
+const struct step *run_login_state(struct req *r);
 
-json_t *json_of_cache(const struct cache *cache); /* in /stats, and beside the playlists' figures */
+/* ---- what several of them, and the dashboard, show ---- */
+
+json_t *json_of_cache(const struct cache *cache);
+json_t *json_of_origins(const struct rules *rules);
+json_t *json_of_transfers(const struct transfer_list *list);
+json_t *json_of_reports(struct reports *r); /* what this process knows of them */
+/* What each check saw, in sentences that are made in `a`: of a logged request, and an explained one
+ * (debug.c). */
+json_t *json_of_checks(const struct facts *f, struct arena *a);
+
+/*
+ * What a balancer looks at. Where signatures stand in for a store that is away, viewers are served:
+ * all instances at once must not leave it then.
+ */
+enum health { HEALTHY, DEGRADED, UNHEALTHY };
+enum health health_of(const struct rules *rules, const struct store_stats *s);
+struct str health_word(enum health h);
+
+/* ---- how they answer ---- */
 
 /* Answers `value`, which is taken. */
 const struct step *api_answer(struct req *r, enum outcome o, json_t *value);
@@ -63,6 +106,10 @@ const struct step *api_error(struct req *r, enum outcome o, struct str text);
  * or the refusal.
  */
 const struct step *api_need_scope(struct req *r, enum api_scope needed);
+
+/* A wrong key's answer, after a while when there were many. */
+const struct step *api_refuse_key(struct req *r);
+const struct step *api_refuse_scope(struct req *r, enum api_scope needed);
 
 /* When a call of the store went wrong: `err` is its negative errno. */
 const struct step *api_store_failed(struct req *r, int err);

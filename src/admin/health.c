@@ -4,7 +4,7 @@
  */
 #include "admin/endpoints.h"
 
-#include "admin/auth.h"
+#include "admin/caller.h"
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "base/log.h"
@@ -91,12 +91,12 @@ static json_t *json_of_route(const struct origin_route *route, usec_t now)
     return o;
 }
 
-static json_t *origins_of(const struct req *r)
+json_t *json_of_origins(const struct rules *rules)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < r->rules->route_count; i++)
-        json_array_append_new(list, json_of_route(&r->rules->routes[i], clock_monotonic()));
+    for (unsigned i = 0; i < rules->route_count; i++)
+        json_array_append_new(list, json_of_route(&rules->routes[i], clock_monotonic()));
     return list;
 }
 
@@ -104,28 +104,37 @@ static void put_details(const struct req *r, const struct store_stats *s, json_t
 {
     put_process(r, o);
     json_put(o, "store", json_of_store_health(s));
-    json_put(o, "origins", origins_of(r));
+    json_put(o, "origins", json_of_origins(r->rules));
     json_put(o, "gauges", gauges_of(r));
 }
 
-/* What a balancer looks at. Where signatures stand in for a store that is away, viewers are served:
- * all instances at once must not leave it then. */
+enum health health_of(const struct rules *rules, const struct store_stats *s)
+{
+    if (s->is_healthy)
+        return HEALTHY;
+    return rules->lets_signed_in ? DEGRADED : UNHEALTHY;
+}
+
+struct str health_word(enum health h)
+{
+    static const struct str words[] = {
+        [HEALTHY] = STR("healthy"), [DEGRADED] = STR("degraded"), [UNHEALTHY] = STR("unhealthy")};
+
+    return words[h];
+}
+
 const struct step *run_health(struct req *r)
 {
-    struct str field = r->head.known[FIELD_AUTHORIZATION];
-    bool serves;
     json_t *o = json_object();
     struct store_stats s;
+    enum health h;
 
     store_stats(r->worker->gate->store, &s);
-    serves = s.is_healthy || r->rules->lets_signed_in;
-    json_put_str(o, "status",
-                 s.is_healthy ? STR("healthy")
-                 : serves     ? STR("degraded")
-                              : STR("unhealthy"));
-    if (auth_check(r->rules->api, field, SCOPE_VIEWER) == AUTH_OK)
+    h = health_of(r->rules, &s);
+    json_put_str(o, "status", health_word(h));
+    if (caller_check(r, SCOPE_VIEWER) == AUTH_OK)
         put_details(r, &s, o);
-    return api_answer(r, serves ? OUT_OK : OUT_STORE_DOWN, o);
+    return api_answer(r, h == UNHEALTHY ? OUT_STORE_DOWN : OUT_OK, o);
 }
 
 /* ---- /stats ---- */

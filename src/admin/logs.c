@@ -12,19 +12,19 @@ enum { TOP_REASONS = 5 };
 
 static struct str class_of_record(const struct journal_record *rec)
 {
-    return rec->is_api ? STR("api") : class_word((enum path_class)rec->class);
+    return rec->facts.is_api ? STR("api") : class_word((enum path_class)rec->class);
 }
 
-static json_t *json_of_record(const struct journal_record *rec)
+static json_t *json_of_record(const struct journal_record *rec, struct arena *a)
 {
-    const struct outcome_row *row = outcome_row((enum outcome)rec->outcome);
+    const struct outcome_row *row = outcome_row((enum outcome)rec->facts.outcome);
     json_t *o = json_object();
 
     json_put(o, "time", json_of_time(rec->at));
     json_put(o, "client_ip", json_of_ip(&rec->client));
     json_put_str(o, "method", http_method_name((enum http_method)rec->method));
     json_put_str(o, "path", (struct str){rec->path, rec->path_n});
-    json_put_str(o, "uid", (struct str){rec->uid, rec->uid_n});
+    json_put_str(o, "uid", (struct str){rec->facts.uid, rec->facts.uid_n});
     json_put_str(o, "user_agent", (struct str){rec->ua, rec->ua_n});
     json_put_str(o, "class", class_of_record(rec));
     json_put_int(o, "status", rec->status);
@@ -32,6 +32,7 @@ static json_t *json_of_record(const struct journal_record *rec)
     json_put_str(o, "reason", row->text);
     json_put_int(o, "bytes", (int64_t)rec->bytes);
     json_put(o, "duration_ms", json_real((double)rec->duration / (double)USEC_PER_MSEC));
+    json_put(o, "checks", json_of_checks(&rec->facts, a));
     return o;
 }
 
@@ -65,7 +66,7 @@ static const struct step *answer_log(struct req *r, enum journal_ring ring)
     logs = json_array();
     json_put_int(answer, "total", n);
     for (unsigned i = 0; i < n; i++)
-        json_array_append_new(logs, json_of_record(&records[i]));
+        json_array_append_new(logs, json_of_record(&records[i], &r->arena));
     json_put(answer, "logs", logs);
     return api_answer(r, OUT_OK, answer);
 }

@@ -55,23 +55,30 @@ static json_t *json_of_line(const struct traffic_line *line)
     return o;
 }
 
-/* `waiting` and `acknowledged` are of all that share the store, the rest is this process's. */
-static json_t *reports_of(const struct list_traffic *t)
+json_t *json_of_reports(struct reports *r)
 {
     json_t *o = json_object();
     struct reports_status s;
 
-    reports_status(t->r->worker->gate->reports, &s);
+    reports_status(r, &s);
     json_put_bool(o, "is_sending", s.is_sending);
     json_put_bool(o, "is_leader", s.is_leader);
     json_put_bool(o, "is_held", s.is_held);
-    json_put_int(o, "waiting", (int64_t)t->l.waiting);
-    json_put_int(o, "acknowledged", (int64_t)t->l.acknowledged);
     json_put_int(o, "sent", (int64_t)s.sent);
     json_put_int(o, "failed", (int64_t)s.failed);
     json_put_int(o, "last_sent", s.last_sent);
     json_put_int(o, "last_failed", s.last_failed);
     json_put_str(o, "last_error", str_of(s.last_error));
+    return o;
+}
+
+/* `waiting` and `acknowledged` are of all that share the store, the rest is this process's. */
+static json_t *reports_of(const struct list_traffic *t)
+{
+    json_t *o = json_of_reports(t->r->worker->gate->reports);
+
+    json_put_int(o, "waiting", (int64_t)t->l.waiting);
+    json_put_int(o, "acknowledged", (int64_t)t->l.acknowledged);
     return o;
 }
 

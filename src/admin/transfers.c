@@ -51,6 +51,19 @@ static json_t *json_of_transfer(const struct transfer_view *v)
     return o;
 }
 
+json_t *json_of_transfers(const struct transfer_list *list)
+{
+    json_t *o = json_object(), *rows = json_array();
+
+    json_put_int(o, "total", list->running);
+    json_put_int(o, "matching", list->matching);
+    json_put_int(o, "bytes_per_second", (int64_t)list->speed);
+    for (unsigned i = 0; i < list->count; i++)
+        json_array_append_new(rows, json_of_transfer(list->rows[i]));
+    json_put(o, "transfers", rows);
+    return o;
+}
+
 static enum transfer_sort take_sort(struct input *in)
 {
     struct str word = input_str(in, "sort", INPUT_SAYS_SOMETHING, INPUT_WORD_MAX);
@@ -89,7 +102,6 @@ const struct step *run_transfers(struct req *r)
     struct transfer_query q;
     struct transfer_list list;
     struct input in;
-    json_t *answer, *rows;
 
     input_from_query(&in, &r->arena, r->url.query);
     take_query(&in, &q);
@@ -97,13 +109,5 @@ const struct step *run_transfers(struct req *r)
         return api_error(r, OUT_API_BAD_REQUEST, in.error);
     if (!transfers_read(r->worker->gate, &q, &r->arena, &list))
         return req_fail(r, OUT_INTERNAL);
-    answer = json_object();
-    rows = json_array();
-    json_put_int(answer, "total", list.running);
-    json_put_int(answer, "matching", list.matching);
-    json_put_int(answer, "bytes_per_second", (int64_t)list.speed);
-    for (unsigned i = 0; i < list.count; i++)
-        json_array_append_new(rows, json_of_transfer(list.rows[i]));
-    json_put(answer, "transfers", rows);
-    return api_answer(r, OUT_OK, answer);
+    return api_answer(r, OUT_OK, json_of_transfers(&list));
 }

@@ -46,6 +46,16 @@ static inline struct str str_first(struct str s, size_t n)
     return (struct str){s.p, n < s.n ? n : s.n};
 }
 
+/* As much of it as there is room for; how much. No NUL. */
+static inline size_t str_copy_cut(char *to, size_t room, struct str from)
+{
+    size_t n = from.n < room ? from.n : room;
+
+    if (n > 0)
+        memcpy(to, from.p, n);
+    return n;
+}
+
 static inline char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;

@@ -31,6 +31,18 @@ static void test_find(void **state)
     assert_str(str_trim(STR(" \t a b \t")), "a b");
 }
 
+static void test_copy_cut(void **state)
+{
+    char to[4] = "....";
+
+    assert_int_equal(str_copy_cut(to, sizeof to, STR_NONE), 0);
+    assert_int_equal(str_copy_cut(to, sizeof to, STR("ab")), 2);
+    assert_memory_equal(to, "ab..", 4);
+    assert_int_equal(str_copy_cut(to, 3, STR("wxyz")), 3);
+    assert_memory_equal(to, "wxy.", 4);
+    assert_int_equal(str_copy_cut(to, 0, STR("!")), 0);
+}
+
 static void test_split(void **state)
 {
     static const char *const want[] = {"a", "", "b", ""};
@@ -86,6 +98,7 @@ static void test_utf8(void **state)
     assert_false(str_is_utf8(STR("\xc3")));             /* cut off */
 }
 
-TEST_MAIN(cmocka_unit_test(test_compare), cmocka_unit_test(test_find), cmocka_unit_test(test_split),
+TEST_MAIN(cmocka_unit_test(test_compare), cmocka_unit_test(test_find),
+          cmocka_unit_test(test_copy_cut), cmocka_unit_test(test_split),
           cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
           cmocka_unit_test(test_utf8_char))

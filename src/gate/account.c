@@ -7,15 +7,6 @@
 #include "gate/journal.h"
 #include "gate/metering.h"
 
-static uint8_t copy_cut(char *to, size_t room, struct str from)
-{
-    size_t n = MIN(from.n, room);
-
-    if (n > 0)
-        memcpy(to, from.p, n);
-    return (uint8_t)n;
-}
-
 static void fill_record(const struct req *r, const struct access_times *t,
                         struct journal_record *rec)
 {
@@ -26,13 +17,11 @@ static void fill_record(const struct req *r, const struct access_times *t,
     rec->bytes = r->sent;
     rec->client = r->client;
     rec->status = outcome_row(r->outcome)->status;
-    rec->outcome = (uint8_t)r->outcome;
     rec->class = (uint8_t)r->class;
     rec->method = (uint8_t)h->method;
-    rec->is_api = r->endpoint != NULL;
-    rec->path_n = copy_cut(rec->path, sizeof rec->path, r->url.path);
-    rec->uid_n = copy_cut(rec->uid, sizeof rec->uid, r->uid);
-    rec->ua_n = copy_cut(rec->ua, sizeof rec->ua, h->known[FIELD_USER_AGENT]);
+    rec->path_n = (uint8_t)str_copy_cut(rec->path, sizeof rec->path, r->url.path);
+    rec->ua_n = (uint8_t)str_copy_cut(rec->ua, sizeof rec->ua, h->known[FIELD_USER_AGENT]);
+    facts_take(r, &rec->facts);
 }
 
 static bool is_replay(enum outcome o)

@@ -214,8 +214,8 @@ const struct step *req_do_without_store(struct req *r, int err)
     struct admission *a = &r->admission;
     bool is_let_in = r->rules->lets_signed_in && is_passing_trouble(err) && is_good_by_itself(r);
 
-    req_note(r, "store", "did not answer (%s): %s", strerror(-err),
-             is_let_in ? "let in by the signature" : "refused");
+    r->store_answer = STORE_FAILED;
+    r->store_error = err;
     if (!is_let_in)
         return req_fail(r, outcome_of_store(err));
     a->has_session = a->session_is_new = false; /* nothing was answered, whatever stands there */
@@ -227,45 +227,13 @@ const struct step *req_do_without_store(struct req *r, int err)
 
 static void add_session_cookie(struct req *r)
 {
-    const struct store_session *s = &r->admission.session;
+    struct cookie c = {.name = r->rules->cookie,
+                       .value = str_of(r->admission.session.id),
+                       .max_age = (uint64_t)r->rules->store.session_ttl,
+                       .is_secure = r->is_tls};
 
-    if (r->rules->cookie.n == 0)
-        return;
-    req_add_field(r, STR("Set-Cookie"),
-                  cookie_session(&r->arena, r->rules->cookie, arena_copy(&r->arena, str_of(s->id)),
-                                 (uint64_t)r->rules->store.session_ttl, r->is_tls));
-}
-
-static const char *use_text(enum admit_verdict v)
-{
-    switch (v) {
-    case ADMITTED:
-        return "allows";
-    case REFUSED_OTHER_VIEWER:
-        return "refuses; another viewer used it first";
-    case REFUSED_USED_UP:
-        return "refuses; used up";
-    default:
-        return "not reached";
-    }
-}
-
-static void note_admission(struct req *r)
-{
-    const struct admission *a = &r->admission;
-
-    if (a->checks & (ADMIT_GRANT | ADMIT_GRANT_IP))
-        req_note(r, "grant", "%s",
-                 a->grant_matched ? "matches"
-                 : a->has_session ? "not needed: a session lives"
-                                  : "none");
-    if (a->checks & ADMIT_SESSION)
-        req_note(r, "session", "%s",
-                 a->session_is_new ? "would begin"
-                 : a->has_session  ? "lives"
-                                   : "none");
-    if (a->checks & ADMIT_USE)
-        req_note(r, "use_limit", "%s; use number %u", use_text(a->verdict), a->use_count);
+    if (c.name.n > 0)
+        req_add_field(r, STR("Set-Cookie"), cookie_write(&r->arena, &c));
 }
 
 static const struct step *after_admission(struct req *r, int err)
@@ -275,8 +243,8 @@ static const struct step *after_admission(struct req *r, int err)
 
     if (err < 0)
         return req_do_without_store(r, err);
+    r->store_answer = STORE_ANSWERED;
     o = outcome_of_admission(r);
-    note_admission(r);
     if (o != OUT_OK)
         return req_fail(r, o);
     if (r->uid.n == 0)
@@ -303,7 +271,7 @@ static const struct step *admit_by_signature(struct req *r)
         gate_count(r->worker, STAT_GATE_TOKENS_ADMITTED, 1);
         store_touch(r->worker->store, r->viewer.id, r->token.uid, r->stream_key, r->now);
     }
-    req_note(r, "store", "not asked: nothing in this policy needs it");
+    r->store_answer = STORE_NOT_NEEDED;
     return STEP(locate);
 }
 
@@ -316,6 +284,7 @@ const struct step *step_admit(struct req *r)
     ask(r, &r->admission);
     if (r->admission.checks == 0)
         return admit_by_signature(r);
+    r->store_answer = STORE_ASKED;
     op_init(&r->admission.op, on_admitted);
     n = store_admit(r->worker->store, &r->admission);
     return n == 0 ? req_wait(r, &r->admission.op) : after_admission(r, MIN(n, 0));

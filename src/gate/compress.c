@@ -97,9 +97,7 @@ bool compress_wants(const struct req *r, struct str type, uint64_t length)
            (length == HTTP_LENGTH_UNKNOWN || has_right_size(r, &a, length));
 }
 
-/* RFC 9110 12.5.5; in one field with what CORS has said there (http/cors.h), the only other thing
- * that answers depend on. */
-static void add_vary(struct req *r)
+void compress_add_vary(struct req *r)
 {
     for (unsigned i = 0; i < r->response.field_count; i++) {
         struct http_field *f = &r->response.fields[i];
@@ -118,7 +116,7 @@ bool compress_vary(struct req *r)
     bool is = is_negotiable(r, r->media.is_text);
 
     if (is)
-        add_vary(r);
+        compress_add_vary(r);
     return is;
 }
 
@@ -332,7 +330,7 @@ const struct step *compress_reply(struct req *r, enum outcome o, struct str type
 
     if (!is_negotiable(r, true))
         return req_reply(r, o, type, bytes);
-    add_vary(r);
+    compress_add_vary(r);
     a = http_accept_encoding(r->head.known[FIELD_ACCEPT_ENCODING], r->rules->compression.codings);
     if (a.best != CODING_IDENTITY && has_right_size(r, &a, bytes.n))
         coded = make_reply(r, &a, bytes);

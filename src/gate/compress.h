@@ -26,6 +26,10 @@ void compressor_free(struct compressor **c);
  */
 bool compress_wants(const struct req *r, struct str type, uint64_t length);
 
+/* Vary: Accept-Encoding (RFC 9110 12.5.5), in one field with what CORS has said there
+ * (http/cors.h), the only other thing that answers depend on. */
+void compress_add_vary(struct req *r);
+
 /* Adds Vary, where r->media could be coded: whatever this request takes. Could it? */
 bool compress_vary(struct req *r);
 

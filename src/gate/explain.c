@@ -18,6 +18,7 @@ static void explain_finished(struct req *r)
     struct explanation *e = r->owner;
 
     e->outcome = r->outcome;
+    facts_take(r, &e->facts);
     e->req = NULL;
     req_free(&r);
     if (op_is_under_way(&e->op))
@@ -39,10 +40,8 @@ int gate_explain(struct gate_worker *w, struct explanation *e)
     struct req *r = req_new(w, &explain_transport, e);
     struct http_head *h = &r->head;
 
-    e->trace = (struct trace){.arena = e->arena};
     e->req = r;
     r->is_dry = true;
-    r->trace = &e->trace;
     r->peer = e->client;
     h->method = HTTP_GET;
     h->method_text = STR("GET");

@@ -1,18 +1,17 @@
 /*
  * "Why": one request walked through the whole gate without side effects. The same steps run as for
- * a real one, on a request that has nobody to answer; each check notes what it saw. Nothing is
+ * a real one, on a request that has nobody to answer; what they saw stays as facts. Nothing is
  * spent, begun, renewed, logged or opened.
  */
 #ifndef GATE_EXPLAIN_H
 #define GATE_EXPLAIN_H
 
 #include "base/op.h"
+#include "gate/facts.h"
 #include "gate/gate.h"
-#include "gate/trace.h"
 
 struct explanation {
-    struct op op;        /* op_init() by the caller; see base/op.h */
-    struct arena *arena; /* everything below lives there */
+    struct op op; /* op_init() by the caller; see base/op.h */
     /* asked */
     struct str target;    /* origin-form, with its query */
     struct str authority; /* "" = none */
@@ -20,7 +19,7 @@ struct explanation {
     struct str user_agent, session_id; /* "" = none */
     /* answered */
     enum outcome outcome;
-    struct trace trace;
+    struct facts facts;
     struct req *req; /* internal */
 };
 

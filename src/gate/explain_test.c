@@ -99,9 +99,9 @@ static void test_explanations(void **state)
             print_error("%s: %.*s\n", cases[i].name, STR_FMT(outcome_row(e.outcome)->word));
         assert_int_equal(e.outcome, cases[i].want);
         if (cases[i].check != NULL &&
-            !str_starts(note_of(&e, cases[i].check), str_of(cases[i].note)))
+            !str_starts(fact_of(&w, &e.facts, cases[i].check).text, str_of(cases[i].note)))
             fail_msg("%s: %s is '%.*s'", cases[i].name, cases[i].check,
-                     STR_FMT(note_of(&e, cases[i].check)));
+                     STR_FMT(fact_of(&w, &e.facts, cases[i].check).text));
         after = traces_of(&w);
         assert_memory_equal(&before, &after, sizeof before);
         world_close(&w);
@@ -157,7 +157,7 @@ static void test_a_gate_token(void **state)
     before = traces_of(&w);
     e = world_explain(&w, url, VIEWER_IP);
     assert_int_equal(e.outcome, OUT_OK);
-    assert_true(str_starts(note_of(&e, "store"), STR("not asked")));
+    assert_true(str_starts(fact_of(&w, &e.facts, "store").text, STR("not asked")));
     assert_int_equal(world_explain(&w, url, OTHER_IP).outcome, OUT_GATE_BAD_SIG);
     after = traces_of(&w);
     assert_int_equal(after.journal, before.journal);
@@ -178,7 +178,6 @@ static void test_cancelled(void **state)
 
     world_open(&w, "");
     world_break_store(&w, 0);
-    e.arena = &w.arena;
     e.target = str_of(usual(&w, "/s/i.m3u8"));
     assert_int_equal(ip_parse(STR(VIEWER_IP), &e.client), 0);
     op_init(&e.op, on_explained);

@@ -63,6 +63,38 @@ static void stop_checks(struct gate_worker *w, const struct rules *r)
             cluster_check_stop(r->routes[i].cluster);
 }
 
+/* ---- the API's part of a worker ---- */
+
+static void on_second(void *arg)
+{
+    struct gate_worker *w = arg;
+
+    w->gate->api->tick(w);
+}
+
+static void begin_api(struct gate_worker *w)
+{
+    const struct api *api = w->gate->api;
+
+    if (api == NULL || api->worker_new == NULL)
+        return;
+    w->api_part = api->worker_new(w);
+    w->second = ticker_new(w->loop, USEC_PER_SEC, on_second, w);
+}
+
+static void end_api(struct gate_worker *w)
+{
+    ticker_free(&w->second);
+    if (w->api_part != NULL)
+        w->gate->api->worker_free(&w->api_part);
+}
+
+void gate_worker_drain(struct gate_worker *w)
+{
+    if (w->api_part != NULL)
+        w->gate->api->drain(w);
+}
+
 /* ---- the worker ---- */
 
 struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struct loop *loop,
@@ -93,6 +125,7 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     start_checks(w, era->rules);
     if (g->reports != NULL)
         w->meter = metering_begin(w);
+    begin_api(w);
     return w;
 }
 
@@ -121,6 +154,7 @@ void gate_worker_free(struct gate_worker **w)
         return;
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
     assert(list_is_empty(&old->fetches));
+    end_api(old);
     meter_free(&old->meter);
     stop_checks(old, old->era->rules);
     end_era(old->era);

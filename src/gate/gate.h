@@ -23,6 +23,7 @@
 #include "traffic/reports.h"
 
 struct req;
+struct gate_worker;
 struct step;
 struct access_log;
 struct journal;
@@ -46,6 +47,14 @@ struct api {
     /* Checks the key, before any content is taken: STEP(content), or a refusal. */
     const struct step *(*authorize)(struct req *r);
     const void *context; /* of who stands behind it */
+    /* What a worker has for it, made and freed with the worker. All four on the worker's thread;
+     * NULL: nothing. */
+    void *(*worker_new)(struct gate_worker *w);
+    void (*worker_free)(void **part);
+    /* Once a second. */
+    void (*tick)(struct gate_worker *w);
+    /* The worker is to end: answers that have no end of their own end now. */
+    void (*drain)(struct gate_worker *w);
 };
 
 struct gate {
@@ -55,6 +64,7 @@ struct gate {
     const struct api *api;     /* not owned; NULL: no API */
     struct line_writer *lines; /* of the access log, a queue for each worker; not owned; NULL: none.
                                   Set before the workers are made */
+    unsigned max_connections;  /* that the process lets in at once; for those who watch */
     struct reports *reports;   /* not owned; NULL: none, nothing is metered */
     atomic_uint purges;        /* so far (purge.h) */
     struct counter_registry counters;
@@ -91,6 +101,8 @@ struct gate_worker {
     struct transfers *transfers;   /* answers on their way (transfers.h) */
     struct deadline_queue *delays; /* the loop's (delay.h) */
     struct meter *meter;           /* owned; NULL: nothing is metered */
+    void *api_part;                /* the API's (struct api); NULL: none */
+    struct ticker *second;         /* owned; calls the API; NULL: it wants nothing */
     struct counters *counters;     /* enum gate_stat */
     struct list requests;          /* live ones */
     struct origin_worker origins;
@@ -111,6 +123,9 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
                                     unsigned number);
 /* From the next request on. On the worker's thread. */
 void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era);
+
+/* It is to end: what would not end by itself does. */
+void gate_worker_drain(struct gate_worker *w);
 
 /* No request, fill or fetch may live; its thread has ended. */
 void gate_worker_free(struct gate_worker **w);

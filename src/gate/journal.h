@@ -7,11 +7,10 @@
 #ifndef GATE_JOURNAL_H
 #define GATE_JOURNAL_H
 
-#include "access/policy.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/ip.h"
-#include "gate/outcome.h"
+#include "gate/facts.h"
 #include "http/request.h"
 
 /*    ring     kept   what */
@@ -28,11 +27,7 @@ enum journal_ring {
         JOURNAL_COUNT
 };
 
-enum {
-    JOURNAL_PATH_MAX = 200,
-    JOURNAL_UID_MAX = 64,
-    JOURNAL_UA_MAX = 120
-}; /* longer texts are cut */
+enum { JOURNAL_PATH_MAX = 200, JOURNAL_UA_MAX = 120 }; /* longer texts are cut */
 
 struct journal_record {
     usec_t at; /* wall clock, microseconds */
@@ -40,10 +35,10 @@ struct journal_record {
     uint64_t bytes;
     struct ip client;
     uint16_t status;
-    uint8_t outcome, class, method; /* enum outcome, path_class, http_method */
-    bool is_api;
-    uint8_t path_n, uid_n, ua_n;
-    char path[JOURNAL_PATH_MAX], uid[JOURNAL_UID_MAX], ua[JOURNAL_UA_MAX];
+    uint8_t class, method; /* enum path_class, http_method */
+    uint8_t path_n, ua_n;
+    char path[JOURNAL_PATH_MAX], ua[JOURNAL_UA_MAX];
+    struct facts facts; /* the outcome, whose request it was, and why */
 };
 
 struct journal;

@@ -33,8 +33,6 @@ const struct step *step_locate(struct req *r)
     r->route = rules_route(r->rules, r->url.path);
     if (r->route == NULL)
         return req_fail(r, OUT_NOT_FOUND);
-    req_note(r, "origin", "prefix %.*s, %s", STR_FMT(r->route->prefix),
-             r->route->cluster != NULL ? "http" : "filesystem");
     if (r->is_dry)
         return STEP(send);
     if (r->route->cluster != NULL)

@@ -23,6 +23,7 @@ enum outcome_class {
     X(NOT_MODIFIED,        304, SERVED,  "the viewer's copy is still right") \
     X(TO_HTTPS,            301, SERVED,  "sent on to https (GET and HEAD)") \
     X(TO_HTTPS_SAME,       308, SERVED,  "sent on to https with its method") \
+    X(MOVED,               308, SERVED,  "sent on to the path that was meant") \
     X(KEY_REDIRECT,        302, SERVED,  "key request sent on to key.redirect") \
     X(TOKEN_MISSING,       403, DENIED,  "no token, and the policy asks for one") \
     X(TOKEN_MALFORMED,     403, DENIED,  "token, uid, expires or scope is incomplete, doubled or of the wrong form") \
@@ -43,6 +44,7 @@ enum outcome_class {
     X(API_KEY_WRONG,       403, DENIED,  "unknown API key") \
     X(API_SIGNATURE,       403, DENIED,  "signature for the API does not verify, or is too old") \
     X(API_SCOPE,           403, DENIED,  "the API key's scope does not allow this") \
+    X(API_FORGED,          403, DENIED,  "a change was asked for with the dashboard's cookie, but not by its page") \
     X(BAD_REQUEST,         400, REFUSED, "malformed request") \
     X(BAD_PATH,            400, REFUSED, "path is malformed or leaves the root") \
     X(API_BAD_REQUEST,     400, REFUSED, "API request with a missing or wrong field") \

@@ -126,6 +126,7 @@ static const struct outcome_case {
     {OUT_NOT_MODIFIED, ALL_OPEN, PLAIN, {"/s/1.ts", .fields = "If-None-Match: *\r\n"}},
     {OUT_TO_HTTPS, "", PLAIN, {"/s/1.ts", .door = &to_https}},
     {OUT_TO_HTTPS_SAME, "", PLAIN, {"/s/1.ts", .method = "POST", .door = &to_https}},
+    {OUT_MOVED, "", PLAIN, {"/api/test"}},
     {OUT_KEY_REDIRECT,
      "access: { policy: { key: [] }, key: { redirect: https://k.example } }\n",
      PLAIN,
@@ -152,6 +153,7 @@ static const struct outcome_case {
     {OUT_API_KEY_MISSING, "", PLAIN, {"/api/test"}},
     {OUT_API_KEY_WRONG, "", PLAIN, {"/api/test"}},
     {OUT_API_SCOPE, "", PLAIN, {"/api/test"}},
+    {OUT_API_FORGED, "", PLAIN, {"/api/test"}},
     {OUT_API_SIGNATURE, "", PLAIN, {"/api/test"}},
     {OUT_API_BAD_REQUEST, "", PLAIN, {"/api/test", .method = "POST", .content = "{}"}},
     {OUT_BAD_REQUEST, ALL_OPEN, PLAIN, {"/s/1.ts", .content = "x"}},
@@ -344,17 +346,35 @@ static struct journal_record newest(struct world *w, enum journal_ring ring)
     return all[0];
 }
 
+/* The log can tell which check it was. */
+static void check_facts(struct world *w, const struct answer *a)
+{
+    struct facts f = newest(w, JOURNAL_RECENT).facts;
+    struct fact told[FACTS_MAX];
+    unsigned decisive = 0, n = facts_tell(&f, &w->arena, told);
+
+    for (unsigned i = 0; i < n; i++) {
+        if (!told[i].is_decisive)
+            continue;
+        decisive++;
+        assert_true(str_eq(told[i].check, facts_check_of(a->outcome)) ||
+                    (a->outcome == OUT_NOT_FOUND && str_eq(told[i].check, STR("origin"))));
+        assert_true(str_ends(told[i].text, outcome_row(a->outcome)->text));
+    }
+    assert_int_equal(decisive, outcome_row(a->outcome)->class != SERVED);
+}
+
 static void check_journal(struct world *w, const struct answer *a)
 {
     struct journal_record *all;
     const struct outcome_row *row = outcome_row(a->outcome);
     unsigned denied = journal_read(&w->worker->journal, 1, JOURNAL_DENIED, 100, &w->arena, &all);
 
-    assert_int_equal(newest(w, JOURNAL_RECENT).outcome, a->outcome);
+    assert_int_equal(newest(w, JOURNAL_RECENT).facts.outcome, a->outcome);
     assert_int_equal(newest(w, JOURNAL_RECENT).status, row->status);
     assert_int_equal(denied, row->class == DENIED);
     if (denied > 0)
-        assert_int_equal(all[0].outcome, a->outcome);
+        assert_int_equal(all[0].facts.outcome, a->outcome);
 }
 
 static void produce_and_check(const struct outcome_case *c)
@@ -373,6 +393,7 @@ static void produce_and_check(const struct outcome_case *c)
     check_fields(&a);
     assert_int_equal(counted(&w, STAT_FIRST_OUTCOME + (int)c->want), 1);
     check_journal(&w, &a);
+    check_facts(&w, &a);
     world_close(&w);
 }
 

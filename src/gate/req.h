@@ -18,6 +18,7 @@
 #include "base/body.h"
 #include "base/list.h"
 #include "cache/flight.h"
+#include "gate/facts.h"
 #include "gate/gate.h"
 #include "gate/outcome.h"
 #include "gate/transfers.h"
@@ -137,9 +138,8 @@ struct req {
     struct list link; /* in worker->requests */
     const struct step *at;
     bool is_running;
-    struct op *waiting;  /* what a step waits for; cancelled by req_abort() */
-    bool is_dry;         /* an explanation: decides, sends nothing, changes nothing */
-    struct trace *trace; /* of an explanation, else NULL */
+    struct op *waiting; /* what a step waits for; cancelled by req_abort() */
+    bool is_dry;        /* an explanation: decides, sends nothing, changes nothing */
 
     /* from the transport */
     const struct transport *transport;
@@ -165,11 +165,16 @@ struct req {
     struct ip client; /* behind trusted proxies */
     struct viewer viewer;
     bool is_whitelisted; /* fixed_whitelist */
+    bool is_classified;
 
     /* token, admit */
     enum token_verdict token_verdict;
+    bool is_token_judged;
+    enum token_verdict token_seen; /* what that said, whatever was made of it */
     struct token token;
     struct admission admission;
+    enum store_answer store_answer;
+    int store_error;   /* STORE_FAILED: -errno */
     bool is_unchecked; /* let in by its signature, since the store did not answer */
     struct str uid;    /* whom the bytes are counted to; "" = unknown */
 

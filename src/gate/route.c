@@ -173,19 +173,13 @@ const struct step *step_classify(struct req *r)
     viewer_cache_ua_hash(r->worker->viewers, h->known[FIELD_USER_AGENT], hash);
     viewer_init(&r->viewer, &r->rules->viewer, &r->client, hash);
     r->is_whitelisted = ip_set_contains(&r->rules->fixed_whitelist, &r->client);
-    req_note(r, "class", "%.*s; stream key '%.*s'", STR_FMT(class_word(r->class)),
-             STR_FMT(r->stream_key));
-    if (r->is_whitelisted)
-        req_note(r, "fixed_whitelist", "the address is listed: every check passes");
+    r->is_classified = true;
     return STEP(token);
 }
 
 const struct step *step_authorize(struct req *r)
 {
-    if (!r->is_dry)
-        return r->worker->gate->api->authorize(r);
-    req_note(r, "api", "answered by the API, not by the gate");
-    return STEP(send);
+    return r->is_dry ? STEP(send) : r->worker->gate->api->authorize(r);
 }
 
 const struct step *step_api(struct req *r)

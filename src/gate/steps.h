@@ -4,7 +4,6 @@
 #define GATE_STEPS_H
 
 #include "gate/req.h"
-#include "gate/trace.h"
 
 #define X(name) const struct step *step_##name(struct req *r);
 STEPS(X)
@@ -56,12 +55,5 @@ const struct step *req_ask_privately(struct req *r);
 void req_add_cache_word(struct req *r); /* as a field, where that is wanted */
 /* Counts where the answer came from, once. */
 void req_set_cache_word(struct req *r, enum cache_word word);
-
-/* Why a request was let in or not, for an explanation; nothing when nobody asks. */
-#define req_note(r, check, ...)                          \
-    do {                                                 \
-        if ((r)->trace != NULL)                          \
-            trace_add((r)->trace, (check), __VA_ARGS__); \
-    } while (0)
 
 #endif

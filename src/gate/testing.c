@@ -99,7 +99,8 @@ static void load_rules(struct world *w, const char *origins, const char *setting
 
 static bool is_about_the_key(enum outcome o)
 {
-    return o == OUT_API_KEY_MISSING || o == OUT_API_KEY_WRONG || o == OUT_API_SCOPE;
+    return o == OUT_API_KEY_MISSING || o == OUT_API_KEY_WRONG || o == OUT_API_SCOPE ||
+           o == OUT_API_FORGED;
 }
 
 static const struct step *authorize(struct req *r)
@@ -707,8 +708,7 @@ unsigned world_end_sessions(struct world *w, const char *uid)
 
 struct explanation world_explain(struct world *w, const char *target, const char *ip)
 {
-    struct explanation e = {.arena = &w->arena,
-                            .target = str_of(target),
+    struct explanation e = {.target = str_of(target),
                             .authority = STR(WORLD_HOST),
                             .user_agent = STR(VIEWER_UA),
                             .session_id = STR("")};
@@ -719,10 +719,13 @@ struct explanation world_explain(struct world *w, const char *target, const char
     return e;
 }
 
-struct str note_of(const struct explanation *e, const char *check)
+struct fact fact_of(struct world *w, const struct facts *f, const char *check)
 {
-    for (unsigned i = 0; i < e->trace.count; i++)
-        if (str_eq(e->trace.entries[i].check, str_of(check)))
-            return e->trace.entries[i].text;
-    return STR_NONE;
+    struct fact told[FACTS_MAX];
+    unsigned n = facts_tell(f, &w->arena, told);
+
+    for (unsigned i = 0; i < n; i++)
+        if (str_eq(told[i].check, str_of(check)))
+            return told[i];
+    return (struct fact){STR_NONE, STR_NONE, false};
 }

@@ -179,7 +179,8 @@ int64_t counted(const struct world *w, int stat); /* enum gate_stat, or one behi
 struct store_stats world_records(struct world *w);
 
 struct explanation world_explain(struct world *w, const char *target, const char *ip);
-struct str note_of(const struct explanation *e, const char *check); /* STR_NONE when not made */
+/* STR_NONE when it was not made. */
+struct fact fact_of(struct world *w, const struct facts *f, const char *check);
 
 /* Rules from a whole configuration; NULL with the mistakes, one a line, in `ret_errors`. */
 struct rules *rules_from(struct arena *arena, struct str text, struct buf *ret_errors);

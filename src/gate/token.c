@@ -50,26 +50,12 @@ static void take_token(struct req *r)
         r->stream_key = stream_key_of(NULL, r->token.scope);
 }
 
-static const char *verdict_text(enum token_verdict v)
-{
-    static const char *const texts[] = {
-        [TOKEN_NONE] = "none",
-        [TOKEN_OK] = "verifies",
-        [TOKEN_EXPIRED] = "expired",
-        [TOKEN_MALFORMED] = "malformed",
-        [TOKEN_BAD_SIG] = "bad signature",
-        [TOKEN_OUT_OF_SCOPE] = "out of scope",
-    };
-
-    return texts[v];
-}
-
 static void verify(struct req *r, const struct token_params *params)
 {
     r->token_verdict = token_verify(r->rules->keyring, r->worker->scratch, params, r->url.path,
                                     &r->viewer, r->now, &r->token);
-    req_note(r, "token", "%s; uid '%.*s', expires %lld", verdict_text(r->token_verdict),
-             STR_FMT(r->token.uid), (long long)r->token.expires);
+    r->token_seen = r->token_verdict;
+    r->is_token_judged = true;
 }
 
 static enum outcome judge_token(struct req *r)

@@ -58,15 +58,6 @@ void transfers_remove(struct transfers *t, struct req *r)
 
 /* ---- what is shown of one ---- */
 
-static uint16_t copy_cut(char *to, size_t room, struct str from)
-{
-    size_t n = MIN(from.n, room);
-
-    if (n > 0)
-        memcpy(to, from.p, n);
-    return (uint16_t)n;
-}
-
 /* Bytes a second since somebody looked last, or since the request began. */
 static uint64_t speed_of(struct transfer *t, uint64_t sent, usec_t began, usec_t now)
 {
@@ -95,8 +86,8 @@ static void measure(struct req *r, usec_t now, struct transfer_view *ret)
     ret->age = now > r->began ? now - r->began : 0;
     ret->first_byte = first > r->began ? first - r->began : first > 0;
     ret->client = r->client;
-    ret->path_n = copy_cut(ret->path, sizeof ret->path, r->url.path);
-    ret->uid_n = copy_cut(ret->uid, sizeof ret->uid, r->uid);
+    ret->path_n = (uint16_t)str_copy_cut(ret->path, sizeof ret->path, r->url.path);
+    ret->uid_n = (uint16_t)str_copy_cut(ret->uid, sizeof ret->uid, r->uid);
 }
 
 static void describe(const struct req *r, struct transfer_view *ret)
@@ -109,8 +100,8 @@ static void describe(const struct req *r, struct transfer_view *ret)
     ret->http_minor = r->head.version_minor;
     ret->is_tls = r->is_tls;
     memcpy(ret->viewer, r->viewer.id, sizeof ret->viewer);
-    ret->key_n = copy_cut(ret->stream_key, sizeof ret->stream_key, r->stream_key);
-    ret->ua_n = copy_cut(ret->ua, sizeof ret->ua, r->head.known[FIELD_USER_AGENT]);
+    ret->key_n = (uint16_t)str_copy_cut(ret->stream_key, sizeof ret->stream_key, r->stream_key);
+    ret->ua_n = (uint16_t)str_copy_cut(ret->ua, sizeof ret->ua, r->head.known[FIELD_USER_AGENT]);
 }
 
 /* ---- order ---- */

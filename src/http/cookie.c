@@ -23,10 +23,9 @@ struct str cookie_get(struct str field_value, struct str name)
     return STR_NONE;
 }
 
-struct str cookie_session(struct arena *a, struct str name, struct str value,
-                          uint64_t max_age_seconds, bool is_secure)
+struct str cookie_write(struct arena *a, const struct cookie *c)
 {
-    return arena_printf(a, "%.*s=%.*s; Path=/; Max-Age=%" PRIu64 "; HttpOnly; SameSite=Lax%s",
-                        STR_FMT(name), STR_FMT(value), max_age_seconds,
-                        is_secure ? "; Secure" : "");
+    return arena_printf(a, "%.*s=%.*s; Path=/; Max-Age=%" PRIu64 "; HttpOnly; SameSite=%s%s",
+                        STR_FMT(c->name), STR_FMT(c->value), c->max_age,
+                        c->is_strict ? "Strict" : "Lax", c->is_secure ? "; Secure" : "");
 }

@@ -31,10 +31,12 @@ static void session_cookies(void **state)
     struct arena a;
 
     arena_init(&a, 4096);
-    assert_str(cookie_session(&a, STR("s"), STR("v1"), 7200, false),
+    assert_str(cookie_write(&a, &(struct cookie){STR("s"), STR("v1"), .max_age = 7200}),
                "s=v1; Path=/; Max-Age=7200; HttpOnly; SameSite=Lax");
-    assert_str(cookie_session(&a, STR("s"), STR(""), 0, true),
+    assert_str(cookie_write(&a, &(struct cookie){STR("s"), STR(""), .is_secure = true}),
                "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure");
+    assert_str(cookie_write(&a, &(struct cookie){STR("s"), STR("v"), 1, .is_strict = true}),
+               "s=v; Path=/; Max-Age=1; HttpOnly; SameSite=Strict");
     arena_done(&a);
 }
 

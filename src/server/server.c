@@ -470,6 +470,7 @@ int server_run(struct snapshot *snapshot, const char *config, struct tls_tickets
         gate_init(&s.gate, s.cache, s.disk, s.store, s.api);
         s.gate.lines = s.lines;
         s.gate.reports = s.reports;
+        s.gate.max_connections = s.limit.max;
         if (make_workers(&s) == 0 && start_workers(&s) == 0) {
             log_ready(&s);
             wait_for_end(&s, &signals);

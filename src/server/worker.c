@@ -47,6 +47,7 @@ static void drain(struct worker *w)
     for (unsigned i = 0; i < w->listening_count; i++)
         listener_free(&w->listening[i].listener);
     conn_drain_all(w);
+    gate_worker_drain(w->gate);
     deadline_set(w->drain, &w->drained);
     w->ending = ticker_new(w->loop, ENDING_CHECK, check_end, w);
 }

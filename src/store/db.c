@@ -12,7 +12,9 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,12 +24,16 @@
 enum {
     MAX_READERS = 1024,
     RESERVE_SHARE = 16, /* one part in so many is the reserve, */
-    RESERVE_MIN = 64,   /* and not less than so many pages */
+    RESERVE_MIN = 64,   /* and not less than so many pages: of these the disk's reserve is made */
+    FULL = 2,           /* reserves that are left when the store is full, */
+    TIGHT = 3,          /* and when it takes only what the gate needs */
+    AHEAD = 1024,       /* pages that the file is given blocks for before they are needed */
 };
 
 struct db {
     MDB_env *env;
     size_t page_size, reserve; /* the reserve in pages */
+    _Atomic size_t backed;     /* pages, from the front, that the disk has given blocks for */
     MDB_dbi tables[DB_TABLE_COUNT];
 };
 
@@ -39,9 +45,8 @@ static const char *const table_names[] = {
 
 static int error_of(int rc)
 {
-    if (rc >= 0)
-        return -rc;
     switch (rc) {
+    case EDQUOT:
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
         return -ENOSPC;
@@ -49,7 +54,7 @@ static int error_of(int rc)
     case MDB_MAP_RESIZED: /* another process has opened it larger */
         return -EAGAIN;
     default:
-        return -EIO;
+        return rc >= 0 ? -rc : -EIO;
     }
 }
 
@@ -251,9 +256,56 @@ size_t db_room(struct db *db, size_t enough)
     return fresh >= enough ? enough : fresh + count_free_pages(db, enough - fresh);
 }
 
+/* Blocks for the pages up to `end`: true when they are there, or the filesystem promises nothing.
+ */
+static bool back_up_to(struct db *db, size_t end)
+{
+    size_t backed = atomic_load(&db->backed);
+    int fd, rc;
+
+    if (backed >= end)
+        return true;
+    if (mdb_env_get_fd(db->env, &fd) != 0)
+        return false;
+    do
+        rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)(backed * db->page_size),
+                       (off_t)((end - backed) * db->page_size)) < 0
+                 ? errno
+                 : 0;
+    while (rc == EINTR);
+    if (rc == EOPNOTSUPP || rc == ENOSYS)
+        end = SIZE_MAX; /* never asked again */
+    else if (rc != 0)
+        return false;
+    atomic_store(&db->backed, end); /* of two threads the last one wins: too few is no harm */
+    return true;
+}
+
+/* The same of the disk: are `enough` pages left that have blocks, or will get them? */
+static bool disk_has_room(struct db *db, size_t used, size_t limit, size_t enough)
+{
+    size_t backed = atomic_load(&db->backed), fresh = backed > used ? backed - used : 0;
+
+    if (fresh >= AHEAD / 2) /* not at each write anew */
+        return true;
+    if (back_up_to(db, MIN(used + AHEAD, limit)) || back_up_to(db, MIN(used + enough, limit)))
+        return true;
+    return fresh + count_free_pages(db, enough - fresh) >= enough;
+}
+
+static bool has_reserves(struct db *db, size_t count)
+{
+    MDB_envinfo info;
+
+    return db_room(db, db->reserve * count) >= db->reserve * count &&
+           mdb_env_info(db->env, &info) == 0 &&
+           disk_has_room(db, info.me_last_pgno + 1, info.me_mapsize / db->page_size,
+                         RESERVE_MIN * count);
+}
+
 bool db_has_room(struct db *db)
 {
-    return db_room(db, db->reserve * 2) >= db->reserve * 2;
+    return has_reserves(db, FULL);
 }
 
 void db_check_readers(struct db *db)
@@ -267,7 +319,8 @@ int db_begin_write(struct db_tx *tx, struct db *db)
 {
     int rc;
 
-    *tx = (struct db_tx){.db = db, .is_write = true, .is_full = !db_has_room(db)};
+    *tx = (struct db_tx){.db = db, .is_write = true, .is_tight = !has_reserves(db, TIGHT)};
+    tx->is_full = tx->is_tight && !db_has_room(db);
     rc = mdb_txn_begin(db->env, NULL, 0, &tx->txn);
     return rc != 0 ? tx_fail(tx, rc) : 0;
 }

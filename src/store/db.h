@@ -51,21 +51,27 @@ struct db_tx {
     struct MDB_cursor *cursors[DB_TABLE_COUNT]; /* opened when first needed */
     bool is_renewed[DB_TABLE_COUNT];            /* a reader's cursors: bound to this use of it */
     bool is_write;
-    bool is_full; /* a writer's: only what removes or overwrites records should go on */
-    int error;    /* 0 or -errno: sticky */
+    bool is_tight; /* a writer's: only what the gate needs should be stored */
+    bool is_full;  /* a writer's: only what removes or overwrites records should go on */
+    int error;     /* 0 or -errno: sticky */
 };
 
 /*
  * Opens the folder, made when missing (0700), and its tables. -errno, with a sentence in `error`.
  *
  * `size` is the most it may take on disk. A part of that is a reserve: LMDB needs free pages even
- * to remove a record, so without one a full store could not be swept. When only the reserve is
- * left, `is_full` is set in write transactions.
+ * to remove a record, so without one a full store could not be swept, and no right be taken away.
+ * When only the reserve is left, `is_full` is set in write transactions. Some room above that is
+ * the gate's alone: when no more is left, `is_tight` is set.
+ *
+ * A disk may be full long before that. So the file is given blocks before they are needed
+ * (fallocate(2)), and a reserve of them is kept by the same rule; where the filesystem cannot do
+ * that, a full disk is seen when a commit fails.
  */
 int db_open(const char *path, uint64_t size, struct db **ret, struct buf *error) MUST_CHECK;
 void db_close(struct db **db);                /* syncs */
 int db_sync(struct db *db);                   /* blocks */
-bool db_has_room(struct db *db);              /* for new records: more than the reserve is left */
+bool db_has_room(struct db *db);              /* for new records of the gate's: not `is_full` */
 void db_check_readers(struct db *db);         /* gives back the slots of readers that died */
 size_t db_room(struct db *db, size_t enough); /* free pages; counts no further than `enough` */
 

@@ -5,6 +5,9 @@
  * the other, each seeing what those before it wrote. Only after the commit are they answered, so an
  * answer is never taken back. When the commit fails, all of the batch get its error and nothing was
  * changed. A call cancelled before that is not run at all.
+ *
+ * What is only counted (traffic) goes into a second transaction behind the first, so that the gate
+ * never fails with it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +93,7 @@ static void cancel(struct op *op)
     recycle(op->work);
 }
 
-int embedded_write(struct embedded_worker *w, struct op *op, write_fn write)
+static int queue(struct embedded_worker *w, struct list *calls, struct op *op, write_fn write)
 {
     struct list *spare = list_take_first(&w->spare);
     struct write_call *call =
@@ -98,10 +101,20 @@ int embedded_write(struct embedded_worker *w, struct op *op, write_fn write)
 
     *call = (struct write_call){.worker = w, .op = op, .write = write};
     list_init(&call->link);
-    list_append(&w->queued, &call->link);
+    list_append(calls, &call->link);
     op_begin(op, cancel, call);
     loop_defer(w->base.loop, &w->flush);
     return 0;
+}
+
+int embedded_write(struct embedded_worker *w, struct op *op, write_fn write)
+{
+    return queue(w, &w->queued, op, write);
+}
+
+int embedded_write_aside(struct embedded_worker *w, struct op *op, write_fn write)
+{
+    return queue(w, &w->aside, op, write);
 }
 
 static void drop_fresh(struct embedded_worker *w)
@@ -136,9 +149,9 @@ static int commit(struct embedded_worker *w, struct db_tx *tx)
     return r;
 }
 
-static int write_batch(struct embedded_worker *w)
+/* `ret_is_full`: it went through, but there is no room for more. */
+static int write_batch(struct embedded_worker *w, bool *ret_is_full)
 {
-    usec_t begun = clock_monotonic();
     struct db_tx tx;
     int r = db_begin_write(&tx, w->e->db);
 
@@ -150,22 +163,26 @@ static int write_batch(struct embedded_worker *w)
         }
         r = commit(w, &tx);
     }
+    *ret_is_full = tx.is_full;
+    return r;
+}
+
+static int write_for_the_gate(struct embedded_worker *w)
+{
+    usec_t begun = clock_monotonic();
+    bool is_full;
+    int r = write_batch(w, &is_full);
+
     atomic_store_explicit(&w->e->write_usec, clock_monotonic() - begun, memory_order_relaxed);
-    if (r < 0 || tx.is_full) /* housekeeping says when it is over */
+    if (r < 0 || is_full) /* housekeeping says when it is over */
         atomic_store_explicit(&w->e->is_healthy, false, memory_order_relaxed);
     return r;
 }
 
-static void flush(struct loop_task *task)
+static void answer_batch(struct embedded_worker *w, int r)
 {
-    struct embedded_worker *w = container_of(task, struct embedded_worker, flush);
     struct list *link;
-    int r;
 
-    list_move_all(&w->running, &w->queued);
-    if (list_is_empty(&w->running))
-        return;
-    r = write_batch(w);
     while ((link = list_first(&w->running)) !=
            NULL) { /* an answer may cancel others, and queue new ones */
         struct write_call *call = LIST_ENTRY(link, struct write_call, link);
@@ -175,6 +192,19 @@ static void flush(struct loop_task *task)
         recycle(call);
         op_finish(op, error);
     }
+}
+
+static void flush(struct loop_task *task)
+{
+    struct embedded_worker *w = container_of(task, struct embedded_worker, flush);
+    bool is_full;
+
+    list_move_all(&w->running, &w->queued);
+    if (!list_is_empty(&w->running))
+        answer_batch(w, write_for_the_gate(w));
+    list_move_all(&w->running, &w->aside);
+    if (!list_is_empty(&w->running))
+        answer_batch(w, write_batch(w, &is_full));
 }
 
 /* ---- workers ---- */
@@ -187,6 +217,7 @@ static struct store_worker *worker_new(struct store *s, struct loop *l)
     w->e = container_of(s, struct embedded, base);
     w->reader.db = w->e->db;
     list_init(&w->queued);
+    list_init(&w->aside);
     list_init(&w->running);
     list_init(&w->spare);
     list_init(&w->fresh);
@@ -201,7 +232,8 @@ static void worker_free(struct store_worker *worker)
     struct embedded_worker *w = embedded_worker(worker);
     struct list *link;
 
-    assert(list_is_empty(&w->queued) && list_is_empty(&w->running)); /* its callers end first */
+    assert(list_is_empty(&w->queued) && list_is_empty(&w->aside)); /* its callers end first */
+    assert(list_is_empty(&w->running));
     housekeeping_free(&w->housekeeping);
     ticker_free(&w->ticker);
     loop_task_cancel(&w->flush);

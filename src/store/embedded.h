@@ -24,9 +24,9 @@ enum {
 struct embedded {
     struct store base;
     struct db *db;
-    struct hash_key hash_key; /* of stream keys, from `meta` */
-    _Atomic bool is_healthy;
-    _Atomic usec_t write_usec;
+    struct hash_key hash_key;          /* of stream keys, from `meta` */
+    _Atomic bool is_healthy;           /* of what the gate needs: traffic is not looked at */
+    _Atomic usec_t write_usec;         /* the same */
     _Atomic uint64_t revocations;      /* the number of the last one that is in memory */
     unsigned sweep_step;               /* records a sweep may remove in one transaction */
     struct key sweep_at[SWEEP_TABLES]; /* where the next sweep goes on */
@@ -50,6 +50,7 @@ struct embedded_worker {
     struct embedded *e;
     struct db_tx reader;
     struct list queued;  /* struct write_call: written at the end of this turn */
+    struct list aside;   /* the same: behind them, in a transaction of their own */
     struct list running; /* of the batch that is being written or answered */
     struct list spare;
     struct loop_task flush;
@@ -71,6 +72,9 @@ static inline struct embedded_worker *embedded_worker(struct store_worker *w)
 
 /* Queues a call for the write transaction of this turn: 0. */
 int embedded_write(struct embedded_worker *w, struct op *op, write_fn write);
+/* The same for what the gate does not wait for: its failure is its own, and says nothing of the
+ * store's health. */
+int embedded_write_aside(struct embedded_worker *w, struct op *op, write_fn write);
 
 /* ---- counters in `meta` (embedded.c) ---- */
 

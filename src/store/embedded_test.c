@@ -145,27 +145,36 @@ static struct step nth_use(int i, char id_room[16])
     return s;
 }
 
+/* Sessions until there is no room; how many there are. */
+static int begin_until_full(struct world *w)
+{
+    char uid[16];
+    int n = 0, r = 0;
+
+    for (; r == 0 && n < 100000; n++) {
+        struct step s = nth_use(n, uid);
+        struct admission a;
+
+        step_admission(&s, &w->arena, &a);
+        r = world_wait(w, store_admit(w->worker, &a));
+    }
+    assert_int_equal(r, -ENOSPC);
+    return n - 1;
+}
+
 /* When no more can be stored, what is there still works, rights can be taken away, and it gets well
  * by itself. */
 static void test_full_map(void **state)
 {
     char uid[16];
-    int stored = 0, r = 0;
+    int stored;
     struct store_stats stats;
     struct world w;
 
     size = 2 << 20;
     world_open(&w, open_empty(&conformance_rules));
     world_grant(&w, &(struct step){0});
-    for (; r == 0 && stored < 100000; stored++) {
-        struct step s = nth_use(stored, uid);
-        struct admission a;
-
-        step_admission(&s, &w.arena, &a);
-        r = world_wait(&w, store_admit(w.worker, &a));
-    }
-    stored--;
-    assert_int_equal(r, -ENOSPC);
+    stored = begin_until_full(&w);
     store_stats(w.store, &stats);
     assert_false(stats.is_healthy);
     assert_int_equal(stats.sessions, stored); /* nothing of what failed is there */
@@ -188,6 +197,77 @@ static void test_full_map(void **state)
     assert_true(stats.is_healthy); /* nobody had to write for it to see that there is room again */
     assert_int_equal(stats.sessions, 0);
     world_session(&w, &(struct step){.checks = ADMIT_SESSION, .at = 50000});
+    world_close(&w);
+    size = 64 << 20;
+}
+
+/* ---- traffic beside the gate ---- */
+
+/* Counts of uid after uid, a batch of one each, until the store takes no more; how many it took. */
+static unsigned count_until_full(struct world *w)
+{
+    struct traffic_counts c = {.first = T0, .last = T0, .requests = 1, .bytes = {1}};
+    struct traffic_add a = {.now = T0};
+    struct buf lines;
+    char uid[32];
+    int r = 0;
+
+    buf_init(&lines, TRAFFIC_LINE_MAX);
+    world_op(&a.op);
+    while (r == 0 && a.number < 100000) {
+        snprintf(uid, sizeof uid, "viewer %u", (unsigned)a.number++);
+        buf_clear(&lines);
+        traffic_add_line(&lines, str_of(uid), &c);
+        a.lines = buf_str(&lines);
+        r = world_wait(w, store_traffic_add(w->worker, &a));
+    }
+    buf_done(&lines);
+    assert_int_equal(r, -ENOSPC);
+    return (unsigned)a.number - 1;
+}
+
+/* What is stored is what was answered for. */
+static void assert_counted(struct world *w, unsigned uids)
+{
+    struct traffic_list l = {.arena = &w->arena, .limit = 1};
+
+    world_op(&l.op);
+    assert_int_equal(world_wait(w, store_traffic_list(w->worker, &l)), 0);
+    traffic_lines_done(l.lines, l.count);
+    assert_int_equal(l.uids, uids);
+    assert_int_equal(l.bytes, uids);
+}
+
+/* Grants, sessions and revocations go on as if there were no traffic, and nobody calls it ill. */
+static void assert_gate_is_well(struct world *w)
+{
+    static const struct step play = {.checks = ADMIT_GRANT | ADMIT_SESSION | ADMIT_USE,
+                                     .use = {{'a', USE_BIND}}};
+    struct store_stats stats;
+
+    world_grant(w, &play);
+    world_session(w, &play);
+    assert_int_equal(world_revoke(w, &(struct step){0}).sessions_ended, 1);
+    store_stats(w->store, &stats);
+    assert_true(stats.is_healthy);
+    housekeep(w->store, T0);
+    store_stats(w->store, &stats);
+    assert_true(stats.is_healthy);
+}
+
+static void test_traffic_leaves_the_gate_its_room(void **state)
+{
+    struct world w;
+    unsigned uids;
+
+    size = 2 << 20;
+    world_open(&w, open_empty(&conformance_rules));
+    uids = count_until_full(&w);
+    assert_true(uids > 100);
+    assert_gate_is_well(&w);
+    reopen(&w);
+    assert_gate_is_well(&w);
+    assert_counted(&w, uids);
     world_close(&w);
     size = 64 << 20;
 }
@@ -403,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_cannot_open),
         cmocka_unit_test(test_unknown_format),
         cmocka_unit_test(test_full_map),
+        cmocka_unit_test(test_traffic_leaves_the_gate_its_room),
         cmocka_unit_test(test_kill_9_loses_nothing),
         cmocka_unit_test(test_revocations_of_another_process),
         cmocka_unit_test(test_threads_take_exactly_max),

@@ -87,7 +87,7 @@ static int write_add(struct embedded_worker *w, struct db_tx *tx, struct op *op)
     struct traffic_add *a = container_of(op, struct traffic_add, op);
     struct str lines = a->lines, uid, record;
 
-    if (tx->is_full)
+    if (tx->is_tight)
         return -ENOSPC;
     if (is_counted(tx, a))
         return 0;
@@ -104,7 +104,7 @@ static int write_add(struct embedded_worker *w, struct db_tx *tx, struct op *op)
 
 int embedded_traffic_add(struct store_worker *w, struct traffic_add *a)
 {
-    return embedded_write(embedded_worker(w), &a->op, write_add);
+    return embedded_write_aside(embedded_worker(w), &a->op, write_add);
 }
 
 /* ---- taking ---- */
@@ -189,7 +189,7 @@ static int write_take(struct embedded_worker *w, struct db_tx *tx, struct op *op
 
 int embedded_traffic_take(struct store_worker *w, struct traffic_take *t)
 {
-    return embedded_write(embedded_worker(w), &t->op, write_take);
+    return embedded_write_aside(embedded_worker(w), &t->op, write_take);
 }
 
 /* ---- reports ---- */
@@ -295,7 +295,7 @@ static int write_done(struct embedded_worker *w, struct db_tx *tx, struct op *op
 
 int embedded_report_done(struct store_worker *w, struct report_done *d)
 {
-    return embedded_write(embedded_worker(w), &d->op, write_done);
+    return embedded_write_aside(embedded_worker(w), &d->op, write_done);
 }
 
 /* ---- who reports ---- */
@@ -320,7 +320,7 @@ static int write_lead(struct embedded_worker *w, struct db_tx *tx, struct op *op
 
 int embedded_traffic_lead(struct store_worker *w, struct traffic_lead *l)
 {
-    return embedded_write(embedded_worker(w), &l->op, write_lead);
+    return embedded_write_aside(embedded_worker(w), &l->op, write_lead);
 }
 
 /* ---- listing ---- */

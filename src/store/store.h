@@ -297,7 +297,8 @@ struct store_stats {
     uint64_t grants, sessions, uses, revocations;
     uint64_t bytes_used, bytes_limit; /* 0: unknown, no limit */
     usec_t write_usec; /* of the last write transaction; Redis: of the last round trip */
-    bool is_healthy;   /* the last write went through; Redis: a connection is fit for use */
+    bool is_healthy;   /* the gate's last write went through, and there is room for more (traffic is
+                          not looked at); Redis: a connection is fit for use */
     const char *kind;  /* "embedded", "redis" */
 
     /* Redis only */

@@ -11,6 +11,12 @@
  *
  * What is counted stays in exactly one of these places until a receiver has acknowledged it.
  *
+ * What is counted never takes the room that the gate needs: an embedded store that is nearly full
+ * answers -ENOSPC to counts (they wait, and add up, in the memory of who counted them) while
+ * grants, sessions and uses are still stored; reports are made until it is full, as they make room
+ * once they are acknowledged. Calls about traffic run in transactions of their own, behind the
+ * gate's of the same turn, so that one which fails concerns no viewer and no revocation.
+ *
  * A call that answered -ETIMEDOUT may have been done. So a batch of counts has a number, and given
  * again it counts once; a report has its id from its making on; to end one twice is to end it once.
  */

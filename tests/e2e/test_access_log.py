@@ -227,6 +227,8 @@ def test_what_cannot_be_opened_anew_stays_where_it_was(logged):
 
 
 def test_reload_moves_it_and_changes_its_form(logged):
+    # What waits to be written goes to the new place in its old form: here that is the start's own request.
+    until(lambda: Log(logged).of("/health"), "nothing waits")
     logged.reload(log=logging("combined", path="other.log"))
     logged.viewer().get("/v/other.ts")
     until(lambda: [line for line in Log(logged, "other.log").combined() if line["path"] == "/v/other.ts"], "it stands there")

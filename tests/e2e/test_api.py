@@ -83,6 +83,12 @@ class TestContent:
         assert response["Content-Type"].startswith("application/json") and "no-store" in response["Cache-Control"]
 
 
+def explain(gate, url, ip, ua):
+    response = gate.api("GET", f"/debug/explain?url={quote(url, safe='')}&ip={ip}&ua={quote(ua)}", key="viewer")
+    assert response.status == 200, response.text
+    return response.json
+
+
 class TestLogs:
     def test_denied_names_reason_path_and_viewer_but_no_token(self, gate):
         v = gate.admitted()
@@ -90,6 +96,35 @@ class TestLogs:
         v.is_refused(url, "token_expired")
         text = gate.wait_log("/api/access-logs/denied", "token_expired", MASTER, HOME, "Player/1.0", "u1")
         assert url[-64:] not in text
+
+    def test_denied_tells_why_as_an_explanation_does(self, gate):
+        v = gate.admitted()
+        url, late, missing = sign(MASTER), sign(MASTER, ttl=-1), f"{BASE}/hd/s0.ts"
+        for n, (who, target, word, check) in enumerate([
+                (v, late, "token_expired", "token"), (v, url.replace("u1", "u2"), "token_bad_sig", "token"),
+                (v, missing, "no_credential", "session"), (gate.viewer(ip=ELSEWHERE), url, "no_grant", "grant"),
+                (gate.viewer(ua="Other/1"), url, "no_grant", "grant")], 1):
+            told = explain(gate, target, who.ip, who.ua)
+            who.is_refused(target, word)
+            until(lambda: gate.denied_log()["total"] == n, "it stands there")
+            entry = gate.denied_log()["logs"][0]
+            assert entry["outcome"] == told["outcome"] == word
+            assert entry["checks"] == told["checks"]
+            decisive, = [row for row in entry["checks"] if row["decisive"]]
+            assert decisive["check"] == check and decisive["text"].endswith(entry["reason"])
+            _, _, signature = target.partition("token=")
+            assert not signature or signature[:16] not in str(entry)
+
+    def test_replays_and_keys_tell_why(self, make_gate):
+        gate = make_gate(access={"replay": {"mode": "count", "max_uses": 1, "ttl": "1h"}})
+        v = gate.admitted()
+        url = sign(MASTER)
+        v.gets(url)
+        v.is_refused(url, "token_used_up")
+        gate.wait_log("/api/replay-logs", "refuses; used up; use number 1")
+        v.is_refused(f"{BASE}/hd/enc.key", "token_missing")
+        gate.wait_log("/api/key-access-logs", "none: no token")
+        gate.wait_log("/api/access-logs/recent", '"begins"')
 
     def test_refusal_is_a_line_of_the_log_too(self, gate):
         gate.admitted().is_refused(sign(MASTER, ttl=-1), "token_expired")
@@ -145,12 +180,10 @@ class TestDebug:
         assert match("2001:db8::1", "2001:db8::ffff:1") == ("2001:db8::/64", True)
         assert shared_gate.api("GET", "/debug/cidr?ip=nonsense", key="viewer").status == 400
 
-    def explain(self, gate, url, ip=HOME, ua="Player/1.0"):
-        target = f"/debug/explain?url={quote(url, safe='')}&ip={ip}&ua={quote(ua)}"
-        response = gate.api("GET", target, key="viewer")
-        assert response.status == 200, response.text
-        answer = response.json
+    def explain(self, gate, url, ip=HOME):
+        answer = explain(gate, url, ip, "Player/1.0")
         assert answer["allowed"] == (answer["status"] < 400)
+        assert [row["decisive"] for row in answer["checks"]].count(True) == (not answer["allowed"])
         return answer["outcome"]
 
     def test_explain_says_why_without_side_effects(self, make_gate):

@@ -166,6 +166,12 @@ class TestFull:
         if late.status == 503:
             assert int(late["Retry-After"]) > 0
 
+    def is_emptied(self, gate, stored):
+        """However full it is, rights can be taken away; the room is used again."""
+        for i in range(stored):
+            gate.revoke(uid=f"filler-{i}-{'x' * 100}")
+        assert gate.api("GET", "/whitelist-info").json["total_entries"] == 1
+
     def test_store_at_its_limit(self, make_gate):
         gate = make_gate(store={"embedded": {"size": "1MiB"}})
         v = gate.admitted()
@@ -175,9 +181,28 @@ class TestFull:
         assert response.status == 503 and int(response["Retry-After"]) > 0 and stored > 100
         self.has_the_rest_go_on(gate, v, url)
         gate.stop()
-        gate.start()
+        gate.start(health=(200, 503))  # full as it is: it says so within a second
         assert gate.api("GET", "/whitelist-info").json["total_entries"] == stored + 1
         v.gets(url)
+        self.is_emptied(gate, stored)
+        until(lambda: gate.api("GET", "/health", key=None).status == 200, "room again")
+
+    def test_traffic_alone_spoils_nothing(self, make_gate):
+        """Whose counts find no room wait in memory; the gate goes on as if there were none."""
+        gate = make_gate(store={"embedded": {"size": "1MiB"}}, access={"policy": {"segment": ["token"]}})
+        v, path = gate.admitted(), gate.streams.write("/v/one.ts", b"x")
+        users = 0
+        while gate.counters()["traffic_failed"] == 0:
+            for users in range(users + 1, users + 51):
+                v.gets(sign("/v/one.ts", uid=f"w{users}-{'x' * 100}"))
+            assert users < 20_000, "never full"
+        assert users > 100
+        until(lambda: gate.counters()["traffic_failed"] > 4, "it is tried again")
+        for i in range(20):
+            gate.grant(v, uid=f"u{i}")
+            v.gets(sign(MASTER, uid=f"u{i}"))
+            assert gate.revoke(uid=f"u{i}")["sessions_ended"] == 1
+            assert gate.api("GET", "/health", key=None).status == 200
 
     def test_a_signature_stands_in_for_it(self, make_gate):
         """access.on_store_failure, taken over by a reload: the whole stream plays, also for whom no grant can be looked
@@ -216,9 +241,7 @@ class TestFull:
         assert response.status == 503 and int(response["Retry-After"]) > 0 and stored > 100
         self.has_the_rest_go_on(gate, v, url)
         assert gate.api("GET", "/whitelist-info").json["total_entries"] == stored + 1
-        # Room that is made is used again.
-        for i in range(20):
-            gate.revoke(uid=f"filler-{i}-{'x' * 100}")
+        self.is_emptied(gate, stored)
         until(lambda: gate.api("POST", "/api/whitelist", {
             "uid": "again", "path": MASTER, "clientIp": HOME, "UserAgent": "x"}).status == 200, "room again")
 

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from support import openapi
+from support.events import Events
 from support.gate import HOME, KEYS, ROOT, http_origin, running, Gate
 from support.openapi import DOCUMENT, operations
 from support.signing import sign
@@ -57,6 +58,7 @@ GOOD = [
     ("GET", "/debug/session", "viewer", None),
     ("GET", f"/debug/session?ip={HOME}&ua=Player/1.0&uid=u1&path=movie1", "viewer", None),
     ("GET", "/api/openapi.json", "viewer", None),
+    ("POST", "/monitor/login", None, {"key": KEYS["viewer"]}),
     ("DELETE", "/api/sessions", "operator", {"session": "{session}", "uid": "u1"}),
     ("DELETE", "/api/sessions", "operator", {"uid": "u1"}), ("DELETE", "/api/whitelist", "operator", {"uid": "u1"}),
 ]
@@ -86,8 +88,9 @@ WRONG = [  # ..., the beginning of the error
     ("GET", "/debug/explain?url=/x", "viewer", None, "ip: "), ("GET", "/debug/browser", "viewer", None, "ua: "),
     ("GET", "/debug/cidr?ip=x", "viewer", None, "ip: "), ("GET", "/debug/ip-whitelist?ip=x", "viewer", None, "ip: "),
     ("GET", "/debug/session?path=/..", "viewer", None, "path: "),
+    ("POST", "/monitor/login", None, {"key": ""}, "key: "),
 ]
-OPEN = {("GET", "/health"), ("GET", "/api/js-whitelist"), ("GET", "/api/js-whitelist/check")}
+OPEN = {("GET", "/health"), ("GET", "/api/js-whitelist"), ("GET", "/api/js-whitelist/check"), ("POST", "/monitor/login")}
 FORBIDDEN = [
     ("GET", "/api/js-whitelist" + js_query(signature="0" * 64), None, None, "sign: "),
     ("GET", "/api/js-whitelist" + js_query(expires=1), None, None, "expires: "),
@@ -176,7 +179,23 @@ class TestAnswers:
                 body = body | {"session": name}
             ask(gate, method, target, key, body, 200)
             seen.add((method, urlsplit(target).path))
-        assert seen == set(operations())
+        self.log_in_and_out(gate)
+        assert seen | {("GET", "/events"), ("GET", "/monitor/session"), ("POST", "/monitor/logout")} == set(operations())
+
+    def log_in_and_out(self, gate):
+        """What needs a cookie."""
+        login = gate.api("POST", "/monitor/login", {"key": KEYS["viewer"]}, key=None)
+        fields = {"Cookie": login["Set-Cookie"].split(";")[0], "X-CSRF-Token": login.json["csrf"]}
+        for method, path, body in [("GET", "/monitor/session", None), ("POST", "/monitor/logout", {})]:
+            response = gate.api(method, path, body, key=None, fields=fields)
+            assert response.status == 200
+            openapi.check_answer(method, path, response)
+
+    def test_a_snapshot(self, described_gate):
+        described_gate.admitted().gets(sign(MASTER))
+        with Events(described_gate, {"Authorization": f"Bearer {KEYS['viewer']}"}) as events:
+            for _ in range(2):
+                openapi.check(DOCUMENT["components"]["schemas"]["Snapshot"], events.snapshot())
 
     @pytest.mark.parametrize("method, target, key, body, error", WRONG)
     def test_wrong_input(self, described_gate, method, target, key, body, error):

@@ -1,4 +1,5 @@
 """Several daemons over one Redis are one gate: what is known to one is known to all."""
+import re
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from support.fleet import (MASTER, OTHER, SEGMENT, at, on_redis, other_viewer, r
 from support.gate import ELSEWHERE, uri_ending
 from support.redis_proxy import Fault
 from support.signing import sign
+from support.traffic import reports_of
 from support.wait import DEADLINE, until, until_past
 
 pytestmark = pytest.mark.once
@@ -277,8 +279,20 @@ class TestKeys:
         gate.revoke(uid="u1")
         gate.admitted().gets(sign(MASTER, ttl=3601))
         assert max(redis.keys().values()) <= 30 * 86400 * 1000
-        own = {"hlsgate:meta", "hlsgate:uses"}  # whose version it is; how many uses end in which minute
-        until(lambda: redis.keys().keys() <= own, "all has ended but for what counts")
+        # Whose version it is; how many uses end in which minute; what was delivered, which nobody takes here.
+        own = re.compile(r"hlsgate:(meta|uses|traffic(:(bytes|since|totals|lead|source:.{16}))?)", re.DOTALL)
+        until(lambda: all(own.fullmatch(key) for key in redis.keys()), "all has ended but for what counts")
+
+    def test_traffic_ends_with_its_report(self, redis, make_gate, receiver):
+        gate = make_gate(store=on_redis(redis),
+                         traffic={"report_url": receiver.url, "interval": "1s", "threshold": 0})
+        gate.admitted().gets(sign(MASTER))
+        until(lambda: reports_of(gate)["acknowledged"] == 1, "reported")
+        left = {key.removeprefix("hlsgate:"): life for key, life in redis.keys().items()}
+        assert [key for key in left if key in ("traffic", "traffic:bytes", "traffic:since") or key.startswith("report")] == []
+        assert 0 < left["traffic:lead"] <= 10_000 and 0 < left["traffic:totals"] <= 30 * 86400 * 1000
+        sources = [life for key, life in left.items() if key.startswith("traffic:source:")]
+        assert sources and all(0 < life <= 86400 * 1000 for life in sources)
 
     def test_is_asked_once_for_a_token_and_never_for_what_a_playlist_names(self, redis, make_gate):
         gate = make_gate(store=on_redis(redis, verdict_ttl="0"))

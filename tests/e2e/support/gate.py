@@ -112,7 +112,7 @@ class Gate:
     # -- life
 
     def start(self, health=200):
-        """Until /health answers so; 503: the store is away."""
+        """Until /health answers so, or one of these; 503: the store is away, or full."""
         with open(self.stderr_file, "ab") as log:
             self.process = subprocess.Popen([*self.wrapper, BINARY, "serve", "-c", str(self.config_file)], stdout=log,
                                             stderr=log, env=os.environ | SANITIZERS)
@@ -122,7 +122,8 @@ class Gate:
     def _is_up(self, health):
         assert self.process.poll() is None, f"exit {self.process.returncode}: {self.log}"
         try:
-            return self.fetch("GET", "/health").status == health
+            status = self.fetch("GET", "/health").status
+            return status in health if isinstance(health, tuple) else status == health
         except (OSError, http.Closed):
             return False
 
