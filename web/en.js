@@ -2,7 +2,7 @@
 export default {
   'view.overview': 'Overview',
   'view.transfers': 'Transfers',
-  'view.audience': 'Streams & users',
+  'view.audience': 'Audience',
   'view.access': 'Access',
   'view.requests': 'Requests',
   'views': 'Views',

@@ -37,8 +37,17 @@ function become(next) {
   states.tell(next);
 }
 
+const NOTHING = {now: {}, totals: {}, warnings: [], origins: [], store: {}, audience: null, reports: null, instances: null,
+  transfers: {total: 0, bytes_per_second: 0, transfers: []}};
+
+/** With something in every place; what is not known yet is null within, which all formats show as a dash. */
+function whole(snapshot) {
+  const known = Object.entries(snapshot).filter(([, value]) => value !== null);
+  return {...NOTHING, ...Object.fromEntries(known)};
+}
+
 function onSnapshot(event) {
-  last = JSON.parse(event.data);
+  last = whole(JSON.parse(event.data));
   lastAt = Date.now();
   become('live');
   snapshots.tell(last);

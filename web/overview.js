@@ -69,7 +69,7 @@ function fillTiles(tiles, {now, workers}) {
   const {requests_per_second: requests, first_byte_ms: first, cache, connections} = now;
   tiles.viewers.set(f.parts.count(now.viewers), t('below.viewers', {users: f.count(now.users), sessions: f.count(now.sessions), streams: f.count(now.streams)}));
   tiles.throughput.set(f.parts.rate(now.bytes_per_second), f.bits(now.bytes_per_second));
-  tiles.requests.set(f.parts.perSecond(requests === null ? null : sum(requests)),
+  tiles.requests.set(f.parts.perSecond(requests ? sum(requests) : null),
     t('below.requests', {segments: f.perSecond(requests?.segment), playlists: f.perSecond(requests?.playlist)}));
   tiles.first_byte.set(f.parts.milliseconds(first?.p95), t('below.first_byte', {p50: f.milliseconds(first?.p50), p99: f.milliseconds(first?.p99)}));
   tiles.hit_ratio.set(f.parts.ratio(cache?.hit_ratio), t('below.cache', {saved: f.rate(cache?.saved_bytes_per_second), used: f.memory(cache?.bytes), limit: f.memory(cache?.limit)}));

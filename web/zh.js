@@ -2,7 +2,7 @@
 export default {
   'view.overview': '概览',
   'view.transfers': '传输',
-  'view.audience': '流与用户',
+  'view.audience': '受众',
   'view.access': '访问控制',
   'view.requests': '请求',
   'views': '视图',
