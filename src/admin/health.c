@@ -12,15 +12,15 @@
 #include "gate/coded.h"
 #include "logs/writer.h"
 
-static int64_t uptime_seconds(const struct req *r)
+int64_t uptime_seconds(const struct gate *g)
 {
-    return (int64_t)((clock_monotonic() - r->worker->gate->started) / USEC_PER_SEC);
+    return (int64_t)((clock_monotonic() - g->started) / USEC_PER_SEC);
 }
 
 static void put_process(const struct req *r, json_t *o)
 {
     json_put_str(o, "version", STR(HLSGATE_VERSION));
-    json_put_int(o, "uptime_seconds", uptime_seconds(r));
+    json_put_int(o, "uptime_seconds", uptime_seconds(r->worker->gate));
     json_put_int(o, "workers", r->worker->gate->worker_count);
 }
 

@@ -6,6 +6,7 @@
 #include "admin/counted.h"
 #include "admin/endpoints.h"
 #include "admin/history_json.h"
+#include "admin/instances.h"
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "admin/warnings.h"
@@ -20,6 +21,7 @@ enum {
 
 /* What it is made of. */
 struct view {
+    const struct gate_worker *worker;
     const struct gate *gate;
     const struct admin *admin;
     const struct rules *rules;
@@ -30,7 +32,8 @@ struct view {
 
 static void view_init(struct view *v, struct gate_worker *w)
 {
-    *v = (struct view){.gate = w->gate, .admin = w->gate->api->context, .rules = w->era->rules};
+    *v = (struct view){
+        .worker = w, .gate = w->gate, .admin = w->gate->api->context, .rules = w->era->rules};
     arena_init(&v->arena, SNAPSHOT_ARENA_CAP);
     store_stats(v->gate->store, &v->store);
     if (v->gate->reports != NULL)
@@ -125,9 +128,8 @@ static void put_process(const struct view *v, json_t *o)
     json_put(o, "at", json_real((double)clock_unix_usec() / (double)USEC_PER_SEC));
     json_put_str(o, "status", health_word(health_of(v->rules, &v->store)));
     json_put_str(o, "version", STR(HLSGATE_VERSION));
-    json_put_str(o, "instance", ((struct str){v->admin->instance, ADMIN_INSTANCE_LEN}));
-    json_put_int(o, "uptime_seconds",
-                 (int64_t)((clock_monotonic() - v->gate->started) / USEC_PER_SEC));
+    json_put_str(o, "instance", instances_own_name(v->admin->instances));
+    json_put_int(o, "uptime_seconds", uptime_seconds(v->gate));
     json_put_int(o, "workers", v->gate->worker_count);
 }
 
@@ -145,6 +147,7 @@ static json_t *json_of_snapshot(struct view *v, struct warning_memory *memory)
     json_put(o, "transfers", transfers_of(v));
     json_put(o, "reports",
              v->gate->reports != NULL ? json_of_reports(v->gate->reports) : json_null());
+    json_put(o, "instances", json_of_instances(v->admin->instances, v->worker, v->admin->sampler));
     return o;
 }
 
