@@ -269,6 +269,9 @@ void ask(const struct asked *s, const struct call *c, struct buf *ret)
     case CALL_RULES:
         store_set_rules(s->w->store, &c->rules);
         break;
+    case CALL_TRAFFIC:
+        ask_traffic(s->w, &c->traffic, c->step.at, ret);
+        break;
     default:
         fail_msg("no call");
     }

@@ -140,7 +140,7 @@ static enum call_kind random_kind(struct dice *d)
     static const unsigned char weights[CALL_KINDS] = {
         [CALL_ADMIT] = 150,       [CALL_BURST] = 1,  [CALL_GRANT] = 40,  [CALL_REVOKE] = 7,
         [CALL_TOUCH] = 12,        [CALL_END_ID] = 5, [CALL_END_UID] = 2, [CALL_LIST_GRANTS] = 4,
-        [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2};
+        [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2,   [CALL_TRAFFIC] = 25};
     unsigned sum = 0, at;
 
     for (int i = 0; i < CALL_KINDS; i++)
@@ -166,7 +166,7 @@ static void make_the_same(struct step *s, const struct step *before)
 struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
                         unsigned seen)
 {
-    struct call c = {.kind = random_kind(d), .session = -1};
+    struct call c = {.kind = random_kind(d), .session = -1, .traffic = before->traffic};
     struct step *s = &c.step;
 
     s->at = before->step.at + time_passes(d, rules);
@@ -192,6 +192,8 @@ struct call random_call(struct dice *d, const struct store_rules *rules, const s
         make_revocation(d, s);
     if (c.kind == CALL_RULES)
         c.rules = other_rules(d, rules);
+    if (c.kind == CALL_TRAFFIC)
+        c.traffic = random_traffic(d, &before->traffic, s->at);
     return c;
 }
 
@@ -264,12 +266,16 @@ void call_format(const struct call *c, struct buf *ret)
 {
     static const char *const names[] = {"admit",         "burst", "grant",   "revoke",
                                         "touch",         "end",   "end all", "list grants",
-                                        "list sessions", "sweep", "rules"};
+                                        "list sessions", "sweep", "rules",   "traffic"};
     const struct step *s = &c->step;
 
     buf_printf(ret, "%d %s", s->at, names[c->kind]);
     if (c->kind == CALL_RULES) {
         format_rules(&c->rules, ret);
+        return;
+    }
+    if (c->kind == CALL_TRAFFIC) {
+        traffic_format(&c->traffic, ret);
         return;
     }
     format_name("uid", s->uid, ret);
