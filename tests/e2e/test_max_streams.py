@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from support.fleet import at, on_redis, other_viewer
+from support.fleet import at, on_redis, other_viewer, race
 from support.gate import ELSEWHERE, uri_ending
 from support.signing import sign
 from support.wait import DEADLINE, until, until_past
@@ -99,6 +99,16 @@ def test_the_one_idle_for_longest_is_ended(make_gate):
     third.gets(sign(master("movie3")))
     until(lambda: first.get(links[0]).status == 403, "the first has made room", deadline=1)
     second.gets(links[1])
+
+
+@pytest.mark.multiworker
+def test_of_many_at_once_so_many_begin(make_gate):
+    gate = make_gate(workers=2, **limited(3, idle=60, policy={"playlist": ["token", "session"]}))
+    gate.streams.movie()
+    answers = race([gate], sign(master("movie1")), [(f"127.0.{10 + n}.1", "Racer") for n in range(8)], 3)
+    winners = {who for who, status in answers if status == 200}
+    assert len(winners) == 3
+    assert {status for who, status in answers if who in winners} == {200}
 
 
 def test_a_place_is_free_some_seconds_after_the_last_request(make_gate):
@@ -206,6 +216,17 @@ class TestTwoDaemonsOnOneRedis:
             at(gate, phone).is_refused(url, "too_many_streams")
             at(gate, tv).gets(link)
             assert explained(gate, phone, url)[1].endswith(": 2, max_streams: 2")
+
+    @pytest.mark.multiworker
+    def test_of_many_at_once_so_many_begin(self, pair):
+        gates = pair(**limited(3, idle=60, policy={"playlist": ["token", "session"]}))
+        gates[0].streams.movie()
+        who = [(f"127.0.{10 + n}.1", "Racer") for n in range(8)]
+        answers = race(gates, sign(master("movie1")), who, 2)
+        winners = {who for who, status in answers if status == 200}
+        assert len(winners) == 3
+        assert {status for who, status in answers if who in winners} == {200}
+        assert {status for who, status in answers if who not in winners} == {403}
 
     def test_the_one_ended_is_refused_by_both(self, pair):
         a, b = pair(**limited(1, "end_oldest", idle=60))
