@@ -248,6 +248,13 @@ static void close_store(struct store *s)
     free(e);
 }
 
+static int instance_beat(struct store_worker *w, struct instance_beat *b)
+{
+    int r = instances_begin(b, 1);
+
+    return r < 0 ? r : 1;
+}
+
 static const struct store_backend_ops embedded_ops = {
     .kind = "embedded",
     .close = close_store,
@@ -268,6 +275,7 @@ static const struct store_backend_ops embedded_ops = {
     .report_next = embedded_report_next,
     .report_done = embedded_report_done,
     .traffic_lead = embedded_traffic_lead,
+    .instance_beat = instance_beat,
 };
 
 static void close_half_open(struct store **s)

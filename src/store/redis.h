@@ -137,6 +137,7 @@ int redis_traffic_take(struct store_worker *w, struct traffic_take *t);
 int redis_report_next(struct store_worker *w, struct report_next *n);
 int redis_report_done(struct store_worker *w, struct report_done *d);
 int redis_traffic_lead(struct store_worker *w, struct traffic_lead *l);
+int redis_instance_beat(struct store_worker *w, struct instance_beat *b);
 
 /* ---- activity that gate tokens have shown (redis_touch.c) ---- */
 

@@ -10,7 +10,7 @@
 #include "store/record.h"
 #include "store/redis.h"
 
-enum { PENDING_MAX = 16, ARRAY_MAX = 1 << 16, FUZZ_NOW = 1800000000 };
+enum { PENDING_MAX = 32, ARRAY_MAX = 1 << 16, FUZZ_NOW = 1800000000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -261,6 +261,20 @@ static void list_traffic(struct store_worker *w, struct arena *arena, const redi
     check_lines(n.lines, n.count, TRAFFIC_REPORT_MAX);
 }
 
+static void beat(struct store_worker *w, struct arena *arena, const redisReply *reply)
+{
+    struct instance_beat b = {.arena = arena, .text = STR("own"), .ttl = 10};
+
+    op_init(&b.op, on_done);
+    assert(store_instance_beat(w, &b) == 0);
+    answer_all(reply);
+    if (last_error < 0)
+        return;
+    assert(b.count >= 1 && b.count <= INSTANCES_MAX && str_eq(b.instances[0].text, b.text));
+    for (unsigned i = 0; i < b.count; i++)
+        assert(b.instances[i].text.p != NULL && b.instances[i].text.n <= INSTANCE_TEXT_MAX);
+}
+
 /* The feed asks for revocations and for a sweep by itself, and touches are sent at the end. */
 static void follow(struct store_worker *w, const redisReply *reply)
 {
@@ -307,6 +321,7 @@ static void answer_every_call(const redisReply *reply)
     list_sessions(w, &arena, reply);
     add_traffic(w, reply);
     list_traffic(w, &arena, reply);
+    beat(w, &arena, reply);
     follow(w, reply);
     arena_done(&arena);
     store_worker_free(&w);

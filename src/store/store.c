@@ -226,6 +226,26 @@ int store_traffic_lead(struct store_worker *s, struct traffic_lead *l)
     return s->store->ops->traffic_lead(s, l);
 }
 
+int instances_begin(struct instance_beat *b, unsigned room)
+{
+    struct instance *own = b->instances = arena_alloc(b->arena, room * sizeof *b->instances);
+
+    b->count = 0;
+    if (own == NULL)
+        return -ENOMEM;
+    own->text = arena_copy(b->arena, b->text);
+    memcpy(own->id, b->id, sizeof own->id);
+    b->count = 1;
+    return own->text.p != NULL ? 0 : -ENOMEM;
+}
+
+int store_instance_beat(struct store_worker *s, struct instance_beat *b)
+{
+    if (b->text.n > INSTANCE_TEXT_MAX || b->ttl == 0 || b->ttl > INSTANCE_TTL_MAX)
+        return -EINVAL;
+    return s->store->ops->instance_beat(s, b);
+}
+
 void store_stats(struct store *s, struct store_stats *ret)
 {
     *ret = (struct store_stats){.kind = s->ops->kind};
