@@ -63,7 +63,8 @@ static void put_copy(json_t *o, const char *name, const json_t *now)
     json_put(o, name, json_incref(json_object_get(now, name)));
 }
 
-static json_t *json_of_instance(const struct instances *i, const struct gate_worker *w, struct sampler *s)
+static json_t *json_of_instance(const struct instances *i, const struct gate_worker *w,
+                                struct sampler *s)
 {
     json_t *o = json_object(), *now = json_of_now(w->gate, s);
     struct store_stats store;
@@ -90,10 +91,10 @@ static const struct {
     const char *name;
     json_type type; /* JSON_REAL: any number */
 } fields[] = {
-    {"instance", JSON_STRING},        {"at", JSON_REAL},
-    {"version", JSON_STRING},         {"uptime_seconds", JSON_INTEGER},
-    {"workers", JSON_INTEGER},        {"status", JSON_STRING},
-    {"viewers", JSON_INTEGER},        {"bytes_per_second", JSON_REAL},
+    {"instance", JSON_STRING},          {"at", JSON_REAL},
+    {"version", JSON_STRING},           {"uptime_seconds", JSON_INTEGER},
+    {"workers", JSON_INTEGER},          {"status", JSON_STRING},
+    {"viewers", JSON_INTEGER},          {"bytes_per_second", JSON_REAL},
     {"requests_per_second", JSON_REAL}, {"connections", JSON_INTEGER},
 };
 

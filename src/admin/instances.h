@@ -1,8 +1,8 @@
 /*
- * The processes that share the store, as the dashboard shows them: each says every second what it is
- * about (store/instances.h), one worker for all of it, and keeps what the others have said last. A
- * store that does not answer leaves this one alone in the list: nobody is shown as alive who may be
- * gone.
+ * The processes that share the store, as the dashboard shows them: each says every second what it
+ * is about (store/instances.h), one worker for all of it, and keeps what the others have said last.
+ * A store that does not answer leaves this one alone in the list: nobody is shown as alive who may
+ * be gone.
  */
 #ifndef ADMIN_INSTANCES_H
 #define ADMIN_INSTANCES_H
