@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "admin/counted.h"
 #include "admin/json.h"
 #include "gate/audience.h"
 
@@ -141,11 +142,6 @@ static void put_figures(json_t *o, const struct figure *figures, size_t count,
     for (const struct figure *f = figures; f < figures + count; f++)
         json_put(place_of(o, f), f->name,
                  p != NULL ? json_of_figure(f->of(p, f->which), f->decimals) : json_null());
-}
-
-static int64_t counted(const struct gate *g, enum gate_stat s)
-{
-    return counter_sum(&g->counters, s);
 }
 
 static void put_connections(json_t *o, const struct gate *g)

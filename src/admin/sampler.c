@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "admin/counted.h"
 #include "admin/process.h"
 #include "gate/audience.h"
 
@@ -35,21 +36,6 @@ void sampler_free(struct sampler **s)
 
 /* ---- counters ---- */
 
-static uint64_t counted(const struct gate *g, int stat)
-{
-    return (uint64_t)counter_sum(&g->counters, (size_t)stat);
-}
-
-static uint64_t count_outcomes(const struct gate *g, enum outcome_class class)
-{
-    uint64_t sum = 0;
-
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        if (outcome_row((enum outcome)i)->class == class)
-            sum += counted(g, STAT_FIRST_OUTCOME + i);
-    return sum;
-}
-
 /* Every request has a duration. */
 static uint64_t count_api_requests(const struct gate *g)
 {
@@ -62,15 +48,16 @@ static uint64_t count_api_requests(const struct gate *g)
 static void take_counters(const struct gate *g, uint64_t to[HISTORY_COUNTERS])
 {
     for (int i = 0; i < CLASS_COUNT; i++)
-        to[HISTORY_REQUESTS + i] = counted(g, STAT_FIRST_CLASS + i);
-    to[HISTORY_API_REQUESTS] = count_api_requests(g);
-    to[HISTORY_DENIED] = count_outcomes(g, DENIED);
-    to[HISTORY_FAILED] = count_outcomes(g, FAILED);
-    to[HISTORY_BYTES] = counted(g, STAT_BYTES_SENT);
-    to[HISTORY_BYTES_SAVED] = counted(g, STAT_CACHE_BYTES);
-    to[HISTORY_CACHE_HITS] =
-        counted(g, STAT_CACHE_HIT) + counted(g, STAT_CACHE_JOIN) + counted(g, STAT_CACHE_STALE);
-    to[HISTORY_CACHE_MISSES] = counted(g, STAT_CACHE_MISS) + counted(g, STAT_CACHE_BYPASS);
+        to[HISTORY_REQUESTS + i] = (uint64_t)counted(g, STAT_FIRST_CLASS + i);
+    to[HISTORY_API_REQUESTS] = (uint64_t)count_api_requests(g);
+    to[HISTORY_DENIED] = (uint64_t)counted_outcomes(g, outcome_is_denied);
+    to[HISTORY_FAILED] = (uint64_t)counted_outcomes(g, outcome_is_failed);
+    to[HISTORY_BYTES] = (uint64_t)counted(g, STAT_BYTES_SENT);
+    to[HISTORY_BYTES_SAVED] = (uint64_t)counted(g, STAT_CACHE_BYTES);
+    to[HISTORY_CACHE_HITS] = (uint64_t)(counted(g, STAT_CACHE_HIT) + counted(g, STAT_CACHE_JOIN) +
+                                        counted(g, STAT_CACHE_STALE));
+    to[HISTORY_CACHE_MISSES] =
+        (uint64_t)(counted(g, STAT_CACHE_MISS) + counted(g, STAT_CACHE_BYPASS));
     to[HISTORY_CPU_USEC] = process_cpu_usec();
 }
 

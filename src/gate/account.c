@@ -24,11 +24,6 @@ static void fill_record(const struct req *r, const struct access_times *t,
     facts_take(r, &rec->facts);
 }
 
-static bool is_replay(enum outcome o)
-{
-    return o == OUT_TOKEN_OTHER_VIEWER || o == OUT_TOKEN_USED_UP || o == OUT_BROWSER_LIMIT;
-}
-
 static void remember(struct req *r, const struct outcome_row *row, const struct access_times *t)
 {
     struct journal *j = r->worker->journal;
@@ -38,7 +33,7 @@ static void remember(struct req *r, const struct outcome_row *row, const struct 
     journal_add(j, JOURNAL_RECENT, &rec);
     if (row->class == DENIED)
         journal_add(j, JOURNAL_DENIED, &rec);
-    if (is_replay(r->outcome))
+    if (outcome_is_replay(r->outcome))
         journal_add(j, JOURNAL_REPLAY, &rec);
     if (r->class == CLASS_KEY && r->endpoint == NULL && r->url.path.n > 0)
         journal_add(j, JOURNAL_KEY, &rec);
