@@ -19,16 +19,15 @@ static void make_batch(struct dice *d, struct traffic_call *c, int at)
         c->numbers[c->source] += 1 + dice_below(d, 2);
     c->lines = 1 + dice_below(d, COUNT_LINES);
     for (unsigned i = 0; i < c->lines; i++)
-        c->counted[i] = (struct count_line){.uid = uids[dice_below(d, ARRAY_LEN(uids))],
-                                            .first = at - (int)dice_below(d, 3),
-                                            .requests = dice_below(d, 3),
-                                            .class = dice_below(d, TRAFFIC_CLASSES),
-                                            .type = dice_below(d, TRAFFIC_TYPES),
-                                            .things_from = dice_below(d, 200),
-                                            .things = dice_below(d, 2) ? dice_below(d, 4)
-                                                                       : dice_below(d, 90),
-                                            .bytes = (uint64_t)dice_below(d, 3000)
-                                                     << (dice_below(d, 8) ? 0 : 24)};
+        c->counted[i] = (struct count_line){
+            .uid = uids[dice_below(d, ARRAY_LEN(uids))],
+            .first = at - (int)dice_below(d, 3),
+            .requests = dice_below(d, 3),
+            .class = dice_below(d, TRAFFIC_CLASSES),
+            .type = dice_below(d, TRAFFIC_TYPES),
+            .things_from = dice_below(d, 200),
+            .things = dice_below(d, 2) ? dice_below(d, 4) : dice_below(d, 90),
+            .bytes = (uint64_t)dice_below(d, 3000) << (dice_below(d, 8) ? 0 : 24)};
 }
 
 static void make_taking(struct dice *d, struct traffic_call *c, int at)
@@ -69,8 +68,7 @@ static uint64_t thing(unsigned i)
 
 static void add_line(const struct count_line *l, int at, struct buf *lines)
 {
-    struct traffic_counts c = {
-        .first = T0 + l->first, .last = T0 + at, .requests = l->requests};
+    struct traffic_counts c = {.first = T0 + l->first, .last = T0 + at, .requests = l->requests};
 
     c.bytes[l->class] = c.types[l->type] = l->bytes;
     for (unsigned i = 0; i < l->things; i++) {
