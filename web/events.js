@@ -1,0 +1,105 @@
+// The feed: one snapshot a second from /events. The browser reconnects by itself; here is only seen how old the figures are,
+// and what to do where it has given up.
+import {leave, resume, urlOf} from './api.js';
+import {Signal} from './dom.js';
+
+const OLD_AFTER = 4_000;    // without a snapshot, the figures on the screen are called old
+const DEAD_AFTER = 20_000;  // a connection that is silent for so long is not one
+const RETRY = 2_000;
+
+export const snapshots = new Signal();
+/** 'waiting' (never had one), 'live' or 'lost'. */
+export const states = new Signal();
+
+let source = null;
+let state = 'waiting';
+let last = null;
+let lastAt = 0;
+let openedAt = 0;
+let watch = 0;
+
+export function latest() {
+  return last;
+}
+
+export function feedState() {
+  return state;
+}
+
+/** When the figures on the screen came, ms. */
+export function receivedAt() {
+  return lastAt;
+}
+
+function become(next) {
+  if (state === next) return;
+  state = next;
+  states.tell(next);
+}
+
+const NOTHING = {now: {}, totals: {}, warnings: [], origins: [], store: {}, audience: null, reports: null, instances: null,
+  transfers: {total: 0, bytes_per_second: 0, transfers: []}};
+
+/** With something in every place; what is not known yet is null within, which all formats show as a dash. */
+function whole(snapshot) {
+  const known = Object.entries(snapshot).filter(([, value]) => value !== null);
+  return {...NOTHING, ...Object.fromEntries(known)};
+}
+
+function onSnapshot(event) {
+  last = whole(JSON.parse(event.data));
+  lastAt = Date.now();
+  become('live');
+  snapshots.tell(last);
+}
+
+/** Closed for good: an answer that was no stream. Is it the session, or something on the way? */
+async function reopen() {
+  close();
+  try {
+    if ((await resume()) === null) {
+      leave();
+      states.tell(state);
+      return;
+    }
+  } catch {
+    // Nobody answers; later, then.
+  }
+  if (source === null && watch !== 0) setTimeout(() => watch !== 0 && open(), RETRY);
+}
+
+function onError() {
+  if (state === 'live') become('lost');
+  if (source !== null && source.readyState === EventSource.CLOSED) reopen();
+}
+
+function close() {
+  if (source !== null) source.close();
+  source = null;
+}
+
+function open() {
+  close();
+  openedAt = Date.now();
+  source = new EventSource(urlOf('events'));
+  source.addEventListener('snapshot', onSnapshot);
+  source.addEventListener('error', onError);
+}
+
+function look() {
+  const now = Date.now();
+  if (state === 'live' && now - lastAt > OLD_AFTER) become('lost');
+  if (source !== null && now - Math.max(lastAt, openedAt) > DEAD_AFTER) open();
+}
+
+export function startFeed() {
+  stopFeed();
+  watch = setInterval(look, 1_000);
+  open();
+}
+
+export function stopFeed() {
+  clearInterval(watch);
+  watch = 0;
+  close();
+}

@@ -1,0 +1,57 @@
+// Login: by an API key, which the server exchanges for a cookie that no script can read. Where a session ends, this stands above
+// what was on the screen, and goes again.
+import {h, setText, show} from './dom.js';
+import {icon, sign} from './icons.js';
+import {login as enter} from './api.js';
+import {t} from './i18n.js';
+import {newId} from './pieces.js';
+
+function messageOf(error) {
+  if (error.status === 0) return t('error.nobody');
+  if (error.status === 429) return t('login.slow');
+  if (error.status === 401 || error.status === 403) return t('login.wrong');
+  return t('error.said', {status: error.status, text: error.message});
+}
+
+/** `isAgain`: somebody was here before; `switches`: language and theme; done() when somebody is in. */
+export function loginForm({isAgain, switches, done}) {
+  const id = newId();
+  const input = h('input', {id, type: 'password', name: 'key', required: true, autocomplete: 'current-password', spellcheck: 'false',
+    'aria-describedby': `${id}e`});
+  const error = h('p', {id: `${id}e`, class: 'form-error', role: 'alert', hidden: true});
+  const go = h('button', {type: 'submit', class: 'button primary large'}, h('span', {}, t('login.go')));
+  const form = h('form', {class: 'login-form'},
+    h('div', {class: 'login-sign'}, sign(), h('h1', {id: `${id}t`}, 'hlsgate')),
+    h('input', {type: 'text', name: 'username', value: 'hlsgate', autocomplete: 'username', hidden: true}), // for keepers of passwords
+    h('p', {class: 'lead'}, isAgain ? t('login.again') : t('login.lead')),
+    h('div', {class: 'field'}, h('label', {for: id}, t('login.key')), input), error, go,
+    h('p', {class: 'note login-note'}, icon('access'), h('span', {}, t('login.note'))));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (go.disabled) return;
+    go.disabled = true;
+    show(error, false);
+    try {
+      await enter(input.value);
+      input.value = '';
+      done();
+    } catch (failure) {
+      setText(error, messageOf(failure));
+      show(error, true);
+      input.select();
+      input.focus();
+    } finally {
+      go.disabled = false;
+    }
+  });
+  const element = h('dialog', {class: `login${isAgain ? ' above' : ''}`, 'aria-labelledby': `${id}t`}, h('div', {class: 'login-box'}, form, switches));
+  element.addEventListener('cancel', (event) => event.preventDefault());
+  return {element, open() {
+    document.body.append(element);
+    element.showModal();
+    input.focus();
+  }, close() {
+    element.close();
+    element.remove();
+  }};
+}
