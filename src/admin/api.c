@@ -13,11 +13,12 @@
 #include "admin/caller.h"
 #include "admin/endpoints.h"
 #include "admin/events.h"
+#include "admin/instances.h"
 #include "admin/json.h"
 #include "admin/pages.h"
+#include "admin/sampler.h"
 #include "admin/snapshot.h"
 #include "admin/throttle.h"
-#include "base/codec.h"
 #include "base/hash.h"
 #include "gate/compress.h"
 #include "gate/delay.h"
@@ -52,6 +53,7 @@ static const struct endpoint endpoints[] = {
     {STR("/debug/cidr"), GET, SCOPE_VIEWER, run_cidr},
     {STR("/debug/ip-whitelist"), GET, SCOPE_VIEWER, run_ip_whitelist},
     {STR("/debug/session"), GET, SCOPE_VIEWER, run_debug_session},
+    {STR("/api/history"), GET, SCOPE_VIEWER, run_history},
     {STR("/api/openapi.json"), GET, SCOPE_VIEWER, run_openapi},
     {STR("/events"), GET, SCOPE_VIEWER, run_events},
     {STR("/monitor/login"), POST, SCOPE_NONE, run_login},
@@ -168,11 +170,22 @@ static struct token_keyring *keyring_of_chance(void)
 
 /* ---- what a worker has ---- */
 
+/* One worker measures for all, and shows this process to the others. */
+static bool is_first(const struct gate_worker *w)
+{
+    return w->number == 0;
+}
+
 static void *worker_new(struct gate_worker *w)
 {
+    const struct admin *admin = w->gate->api->context;
     struct admin_worker *part = xzalloc(sizeof *part);
 
     part->events = events_new(w);
+    if (!is_first(w))
+        return part;
+    part->heart = heart_new(admin->instances, w, admin->sampler);
+    sampler_take(admin->sampler, w->gate);
     return part;
 }
 
@@ -181,12 +194,21 @@ static void worker_free(void **part)
     struct admin_worker *old = TAKE(*part);
 
     events_free(&old->events);
+    heart_free(&old->heart);
     free(old);
 }
 
+/* The sample first: the others are shown it, and so is who watches. */
 static void tick(struct gate_worker *w)
 {
-    events_tick(admin_worker_of(w)->events);
+    const struct admin *admin = w->gate->api->context;
+    struct admin_worker *part = admin_worker_of(w);
+
+    if (is_first(w)) {
+        sampler_take(admin->sampler, w->gate);
+        heart_beat(part->heart);
+    }
+    events_tick(part->events);
 }
 
 static void drain(struct gate_worker *w)
@@ -195,14 +217,6 @@ static void drain(struct gate_worker *w)
 }
 
 /* ---- the process's ---- */
-
-static void draw_instance(char ret[ADMIN_INSTANCE_LEN])
-{
-    uint8_t bytes[ADMIN_INSTANCE_LEN / 2];
-
-    random_bytes(bytes, sizeof bytes);
-    hex_encode(bytes, sizeof bytes, ret);
-}
 
 /* The table, and behind it the pages'. For the life of the process. */
 static void add_endpoints(struct api *api)
@@ -232,8 +246,9 @@ const struct api *admin_api(void)
                            .throttle = throttle_new(),
                            .returned = returned_badges_new(),
                            .keyring = keyring_of_chance(),
-                           .board = board_new()};
-    draw_instance(admin.instance);
+                           .board = board_new(),
+                           .sampler = sampler_new(),
+                           .instances = instances_new()};
     add_endpoints(&api);
     return &api;
 }

@@ -11,11 +11,12 @@
 
 struct board;
 struct events;
+struct heart;
+struct instances;
 struct returned_badges;
+struct sampler;
 struct throttle;
 struct token_keyring;
-
-enum { ADMIN_INSTANCE_LEN = 8 };
 
 /* struct api.context; all of it is owned, for the life of the process. */
 struct admin {
@@ -23,13 +24,15 @@ struct admin {
     struct throttle *throttle;
     struct returned_badges *returned;
     struct token_keyring *keyring; /* of this process: seals badges where there are no secrets */
+    struct sampler *sampler;       /* how it went */
+    struct instances *instances;   /* that share the store */
     struct board *board;           /* what the dashboard shows */
-    char instance[ADMIN_INSTANCE_LEN]; /* of chance: tells instances that share a store apart */
 };
 
 /* A worker's part (gate_worker.api_part). */
 struct admin_worker {
     struct events *events; /* owned */
+    struct heart *heart;   /* owned; NULL: another worker has it */
 };
 
 static inline const struct admin *admin_of(const struct req *r)
@@ -70,6 +73,7 @@ const struct step *run_js_whitelist(struct req *r); /* GET and POST */
 const struct step *run_js_check(struct req *r);
 const struct step *run_js_stats(struct req *r);
 const struct step *run_openapi(struct req *r);
+const struct step *run_history(struct req *r);
 const struct step *run_events(struct req *r);
 const struct step *run_login(struct req *r);
 const struct step *run_logout(struct req *r);
@@ -84,6 +88,8 @@ json_t *json_of_reports(struct reports *r); /* what this process knows of them *
 /* What each check saw, in sentences that are made in `a`: of a logged request, and an explained one
  * (debug.c). */
 json_t *json_of_checks(const struct facts *f, struct arena *a);
+
+int64_t uptime_seconds(const struct gate *g);
 
 /*
  * What a balancer looks at. Where signatures stand in for a store that is away, viewers are served:

@@ -5,26 +5,22 @@
 #include "admin/endpoints.h"
 
 #include "admin/caller.h"
+#include "admin/counted.h"
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "base/log.h"
 #include "gate/coded.h"
 #include "logs/writer.h"
 
-static int64_t counted(const struct req *r, int stat)
+int64_t uptime_seconds(const struct gate *g)
 {
-    return counter_sum(&r->worker->gate->counters, (size_t)stat);
-}
-
-static int64_t uptime_seconds(const struct req *r)
-{
-    return (int64_t)((clock_monotonic() - r->worker->gate->started) / USEC_PER_SEC);
+    return (int64_t)((clock_monotonic() - g->started) / USEC_PER_SEC);
 }
 
 static void put_process(const struct req *r, json_t *o)
 {
     json_put_str(o, "version", STR(HLSGATE_VERSION));
-    json_put_int(o, "uptime_seconds", uptime_seconds(r));
+    json_put_int(o, "uptime_seconds", uptime_seconds(r->worker->gate));
     json_put_int(o, "workers", r->worker->gate->worker_count);
 }
 
@@ -48,7 +44,7 @@ static json_t *gauges_of(const struct req *r)
 
 #define X(name, kind, text)              \
     if (STAT_IS_##kind == STAT_IS_GAUGE) \
-        put_lower(o, #name, counted(r, STAT_##name));
+        put_lower(o, #name, counted(r->worker->gate, STAT_##name));
     STATS(X)
 #undef X
     cache_stats(r->worker->gate->cache, &cache);
@@ -143,7 +139,7 @@ static json_t *counters_of(const struct req *r)
 {
     json_t *o = json_object();
 
-#define X(name, kind, text) put_lower(o, #name, counted(r, STAT_##name));
+#define X(name, kind, text) put_lower(o, #name, counted(r->worker->gate, STAT_##name));
     STATS(X)
 #undef X
     return o;
@@ -155,7 +151,7 @@ static json_t *outcomes_of(const struct req *r)
 
     for (int i = 0; i < OUTCOME_COUNT; i++)
         json_put_at(o, outcome_row((enum outcome)i)->word,
-                    json_integer(counted(r, STAT_FIRST_OUTCOME + i)));
+                    json_integer(counted(r->worker->gate, STAT_FIRST_OUTCOME + i)));
     return o;
 }
 
@@ -166,8 +162,8 @@ static json_t *classes_of(const struct req *r)
     for (int i = 0; i < CLASS_COUNT; i++) {
         json_t *class = json_object();
 
-        json_put_int(class, "requests", counted(r, STAT_FIRST_CLASS + i));
-        json_put_int(class, "bytes", counted(r, STAT_FIRST_CLASS_BYTES + i));
+        json_put_int(class, "requests", counted(r->worker->gate, STAT_FIRST_CLASS + i));
+        json_put_int(class, "bytes", counted(r->worker->gate, STAT_FIRST_CLASS_BYTES + i));
         json_put_at(o, class_word((enum path_class)i), class);
     }
     return o;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "admin/counted.h"
 #include "admin/input.h"
 #include "admin/json.h"
 #include "gate/journal.h"
@@ -108,9 +109,8 @@ static int most_first(const void *a, const void *b)
 static void count_outcomes(const struct req *r, struct tally tallies[OUTCOME_COUNT])
 {
     for (int i = 0; i < OUTCOME_COUNT; i++)
-        tallies[i] = (struct tally){
-            outcome_row((enum outcome)i),
-            counter_sum(&r->worker->gate->counters, (size_t)(STAT_FIRST_OUTCOME + i))};
+        tallies[i] = (struct tally){outcome_row((enum outcome)i),
+                                    counted(r->worker->gate, STAT_FIRST_OUTCOME + i)};
     qsort(tallies, OUTCOME_COUNT, sizeof *tallies, most_first);
 }
 
@@ -142,7 +142,7 @@ static json_t *by_class(const struct req *r)
     json_t *o = json_object();
 
     for (int i = 0; i < CLASS_COUNT; i++) {
-        int64_t n = counter_sum(&r->worker->gate->counters, (size_t)(STAT_FIRST_CLASS + i));
+        int64_t n = counted(r->worker->gate, STAT_FIRST_CLASS + i);
 
         json_put_at(o, class_word((enum path_class)i), json_integer(n));
     }
@@ -173,7 +173,7 @@ const struct step *run_log_summary(struct req *r)
     json_t *answer = json_object();
 
     count_outcomes(r, tallies);
-    json_put_int(answer, "total", counter_sum(&r->worker->gate->counters, STAT_REQUESTS_TOTAL));
+    json_put_int(answer, "total", counted(r->worker->gate, STAT_REQUESTS_TOTAL));
     json_put(answer, "results", by_result(tallies));
     json_put(answer, "outcomes", by_outcome(tallies));
     json_put(answer, "classes", by_class(r));

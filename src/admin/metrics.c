@@ -5,6 +5,7 @@
  */
 #include "admin/endpoints.h"
 
+#include "admin/counted.h"
 #include "admin/metrics_text.h"
 #include "admin/process.h"
 #include "base/log.h"
@@ -21,11 +22,6 @@ static struct metric_label label(const char *name, struct str value)
     return (struct metric_label){name, value};
 }
 
-static uint64_t counted(const struct req *r, int stat)
-{
-    return (uint64_t)counter_sum(&r->worker->gate->counters, (size_t)stat);
-}
-
 /* ---- the gate ---- */
 
 /* Where the name of a row in STATS is not what Prometheus would call it. */
@@ -34,6 +30,8 @@ static struct str conventional_name(enum gate_stat s)
     switch (s) {
     case STAT_BYTES_SENT:
         return STR("sent_bytes");
+    case STAT_CACHE_BYTES:
+        return STR("cache_sent_bytes");
     case STAT_COMPRESSION_SAVED:
         return STR("compression_saved_bytes");
     default:
@@ -53,7 +51,8 @@ static void put_stat(struct metrics *m, const struct req *r, enum gate_stat s, e
     for (size_t i = 0; i < n; i++)
         lower[i] = ascii_lower(name.p[i]);
     metrics_one(m, kind == STAT_IS_COUNTER ? METRIC_COUNTER : METRIC_GAUGE,
-                known.p != NULL ? known : (struct str){lower, n}, text, counted(r, s));
+                known.p != NULL ? known : (struct str){lower, n}, text,
+                (uint64_t)counted(r->worker->gate, s));
 }
 
 static void put_stats(struct metrics *m, const struct req *r)
@@ -75,7 +74,7 @@ static void put_outcomes(struct metrics *m, const struct req *r)
         const struct outcome_row *row = outcome_row((enum outcome)i);
 
         metrics_labels(m, label("outcome", row->word), label("result", results[row->class]));
-        metrics_int(m, counted(r, STAT_FIRST_OUTCOME + i));
+        metrics_int(m, (uint64_t)counted(r->worker->gate, STAT_FIRST_OUTCOME + i));
     }
 }
 
@@ -85,7 +84,7 @@ static void put_by_class(struct metrics *m, const struct req *r, int first, stru
     metrics_family(m, METRIC_COUNTER, name, text);
     for (int i = 0; i < CLASS_COUNT; i++) {
         metrics_labels(m, label("class", class_word((enum path_class)i)), NO_LABEL);
-        metrics_int(m, counted(r, first + i));
+        metrics_int(m, (uint64_t)counted(r->worker->gate, first + i));
     }
 }
 

@@ -91,6 +91,31 @@ static void read_stat(struct process_figures *ret)
     ret->resident_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* proc(5), /proc/pid/statm: pages, the whole program and what of it is resident. The kernel makes
+ * it of two counters, where stat asks every thread. */
+uint64_t process_resident_bytes(void)
+{
+    unsigned long long resident;
+    char text[TEXT_MAX];
+
+    read_text("/proc/self/statm", text);
+    if (sscanf(text, "%*u %llu", &resident) != 1)
+        return 0;
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t usec_of(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+uint64_t process_cpu_usec(void)
+{
+    struct rusage used;
+
+    return getrusage(RUSAGE_SELF, &used) == 0 ? usec_of(used.ru_utime) + usec_of(used.ru_stime) : 0;
+}
+
 void process_figures(struct process_figures *ret)
 {
     memset(ret, 0, sizeof *ret);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/test.h"
 
 enum { FAR = 700 }; /* past what is asked about at once */
@@ -48,4 +49,20 @@ static void test_time_and_memory(void **state)
         process_figures(&later); /* works until it shows */
 }
 
-TEST_MAIN(cmocka_unit_test(test_descriptors), cmocka_unit_test(test_time_and_memory))
+/* The same as above, read the cheap way. */
+static void test_what_is_cheap(void **state)
+{
+    uint64_t before = process_cpu_usec();
+    struct process_figures f;
+
+    process_figures(&f);
+    assert_in_range(process_cpu_usec(), MAX(f.cpu_seconds - 0.1, 0) * 1e6,
+                    (f.cpu_seconds + 0.1) * 1e6);
+    assert_in_range(process_resident_bytes(), f.resident_bytes / 2, f.resident_bytes * 2);
+    while (process_cpu_usec() == before)
+        process_figures(&f); /* works until it shows */
+    assert_true(process_cpu_usec() > before);
+}
+
+TEST_MAIN(cmocka_unit_test(test_descriptors), cmocka_unit_test(test_time_and_memory),
+          cmocka_unit_test(test_what_is_cheap))

@@ -3,7 +3,10 @@
 #include <inttypes.h>
 #include <pthread.h>
 
+#include "admin/counted.h"
 #include "admin/endpoints.h"
+#include "admin/history_json.h"
+#include "admin/instances.h"
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "admin/warnings.h"
@@ -18,8 +21,9 @@ enum {
 
 /* What it is made of. */
 struct view {
-    struct gate_worker *w;
+    const struct gate_worker *worker;
     const struct gate *gate;
+    const struct admin *admin;
     const struct rules *rules;
     struct arena arena;
     struct store_stats store;
@@ -28,7 +32,8 @@ struct view {
 
 static void view_init(struct view *v, struct gate_worker *w)
 {
-    *v = (struct view){.w = w, .gate = w->gate, .rules = w->era->rules};
+    *v = (struct view){
+        .worker = w, .gate = w->gate, .admin = w->gate->api->context, .rules = w->era->rules};
     arena_init(&v->arena, SNAPSHOT_ARENA_CAP);
     store_stats(v->gate->store, &v->store);
     if (v->gate->reports != NULL)
@@ -76,7 +81,7 @@ static json_t *warnings_of(struct view *v, struct warning_memory *memory)
                           .server_out = server_out(v),
                           .reports = v->gate->reports != NULL ? &v->reports : NULL,
                           .lines_lost = lines_lost(v->gate),
-                          .connections = counter_sum(&v->gate->counters, STAT_CONNECTIONS),
+                          .connections = counted(v->gate, STAT_CONNECTIONS),
                           .max_connections = v->gate->max_connections};
     struct warning found[WARNING_COUNT];
     unsigned n = warnings_find(memory, &c, found);
@@ -104,16 +109,27 @@ static json_t *transfers_of(struct view *v)
     return json_of_transfers(&list);
 }
 
+static json_t *totals_of(const struct gate *g)
+{
+    json_t *o = json_object();
+
+    json_put_int(o, "requests", counted(g, STAT_REQUESTS_TOTAL));
+    json_put_int(o, "bytes", counted(g, STAT_BYTES_SENT));
+    json_put_int(o, "denied", counted_outcomes(g, outcome_is_denied));
+    json_put_int(o, "failed", counted_outcomes(g, outcome_is_failed));
+    json_put_int(o, "replays", counted_outcomes(g, outcome_is_replay));
+    json_put_int(o, "keys", counted(g, STAT_FIRST_CLASS + CLASS_KEY));
+    json_put_int(o, "bytes_saved", counted(g, STAT_CACHE_BYTES));
+    return o;
+}
+
 static void put_process(const struct view *v, json_t *o)
 {
-    const struct admin *admin = v->gate->api->context;
-
     json_put(o, "at", json_real((double)clock_unix_usec() / (double)USEC_PER_SEC));
     json_put_str(o, "status", health_word(health_of(v->rules, &v->store)));
     json_put_str(o, "version", STR(HLSGATE_VERSION));
-    json_put_str(o, "instance", ((struct str){admin->instance, ADMIN_INSTANCE_LEN}));
-    json_put_int(o, "uptime_seconds",
-                 (int64_t)((clock_monotonic() - v->gate->started) / USEC_PER_SEC));
+    json_put_str(o, "instance", instances_own_name(v->admin->instances));
+    json_put_int(o, "uptime_seconds", uptime_seconds(v->gate));
     json_put_int(o, "workers", v->gate->worker_count);
 }
 
@@ -125,9 +141,13 @@ static json_t *json_of_snapshot(struct view *v, struct warning_memory *memory)
     json_put(o, "warnings", warnings_of(v, memory));
     json_put(o, "store", json_of_store_health(&v->store));
     json_put(o, "origins", json_of_origins(v->rules));
+    json_put(o, "now", json_of_now(v->gate, v->admin->sampler));
+    json_put(o, "totals", totals_of(v->gate));
+    json_put(o, "audience", json_of_audience(v->gate));
     json_put(o, "transfers", transfers_of(v));
     json_put(o, "reports",
              v->gate->reports != NULL ? json_of_reports(v->gate->reports) : json_null());
+    json_put(o, "instances", json_of_instances(v->admin->instances, v->worker, v->admin->sampler));
     return o;
 }
 

@@ -22,6 +22,12 @@ void sketch_done(struct sketch *s)
     *s = (struct sketch){0};
 }
 
+void sketch_clear(struct sketch *s)
+{
+    free(TAKE(s->registers));
+    s->count = 0;
+}
+
 /* ---- registers ---- */
 
 static void raise(uint8_t *registers, uint64_t hash)

@@ -30,6 +30,7 @@ struct sketch {
 };
 
 void sketch_done(struct sketch *s);
+void sketch_clear(struct sketch *s); /* empty again; keeps the room of a few hashes */
 void sketch_add(struct sketch *s, uint64_t hash);
 void sketch_merge(struct sketch *s, const struct sketch *other);
 uint64_t sketch_count(const struct sketch *s);

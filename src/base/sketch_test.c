@@ -56,6 +56,23 @@ static void test_many_are_close(void **state)
     }
 }
 
+/* Used again: what was in it is not. */
+static void test_clearing(void **state)
+{
+    struct sketch s = {0};
+
+    sketch_clear(&s);
+    for (unsigned n = 1; n <= 1000; n *= 10) {
+        add_range(&s, 0, n);
+        sketch_clear(&s);
+        assert_true(sketch_is_exact(&s));
+        assert_int_equal(sketch_count(&s), 0);
+        add_range(&s, 0, 3);
+        assert_int_equal(sketch_count(&s), 3);
+    }
+    sketch_done(&s);
+}
+
 static void assert_same(const struct sketch *a, const struct sketch *b)
 {
     uint8_t x[SKETCH_PACKED_MAX], y[SKETCH_PACKED_MAX];
@@ -128,5 +145,5 @@ static void test_malformed(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_few_are_exact), cmocka_unit_test(test_many_are_close),
-          cmocka_unit_test(test_merging_is_adding), cmocka_unit_test(test_packing),
-          cmocka_unit_test(test_malformed))
+          cmocka_unit_test(test_clearing), cmocka_unit_test(test_merging_is_adding),
+          cmocka_unit_test(test_packing), cmocka_unit_test(test_malformed))

@@ -24,11 +24,6 @@ static void fill_record(const struct req *r, const struct access_times *t,
     facts_take(r, &rec->facts);
 }
 
-static bool is_replay(enum outcome o)
-{
-    return o == OUT_TOKEN_OTHER_VIEWER || o == OUT_TOKEN_USED_UP || o == OUT_BROWSER_LIMIT;
-}
-
 static void remember(struct req *r, const struct outcome_row *row, const struct access_times *t)
 {
     struct journal *j = r->worker->journal;
@@ -38,7 +33,7 @@ static void remember(struct req *r, const struct outcome_row *row, const struct 
     journal_add(j, JOURNAL_RECENT, &rec);
     if (row->class == DENIED)
         journal_add(j, JOURNAL_DENIED, &rec);
-    if (is_replay(r->outcome))
+    if (outcome_is_replay(r->outcome))
         journal_add(j, JOURNAL_REPLAY, &rec);
     if (r->class == CLASS_KEY && r->endpoint == NULL && r->url.path.n > 0)
         journal_add(j, JOURNAL_KEY, &rec);
@@ -80,17 +75,15 @@ static void measure(struct req *r, const struct access_times *t)
     measure_take(c, STAT_FIRST_MEASURE, MEASURE_SIZE, kind, r->sent);
 }
 
+/* Its bytes are counted by meter_request(). */
 static void count(struct req *r)
 {
     struct gate_worker *w = r->worker;
 
     gate_count(w, STAT_REQUESTS_TOTAL, 1);
     gate_count(w, (enum gate_stat)(STAT_FIRST_OUTCOME + r->outcome), 1);
-    gate_count(w, STAT_BYTES_SENT, (int64_t)r->sent);
-    if (r->endpoint != NULL)
-        return;
-    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS + r->class), 1);
-    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS_BYTES + r->class), (int64_t)r->sent);
+    if (r->endpoint == NULL)
+        gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS + r->class), 1);
 }
 
 const struct step *step_account(struct req *r)

@@ -167,6 +167,8 @@ static enum outcome outcome_of_admission(const struct req *r)
         return req_needs(r, CHECK_SESSION) ? OUT_NO_SESSION : OUT_NO_CREDENTIAL;
     case REFUSED_TOO_FAST:
         return OUT_SESSION_RATE;
+    case REFUSED_TOO_MANY_STREAMS:
+        return OUT_TOO_MANY_STREAMS;
     case REFUSED_OTHER_VIEWER:
         return OUT_TOKEN_OTHER_VIEWER;
     case REFUSED_USED_UP:
@@ -247,6 +249,8 @@ static const struct step *after_admission(struct req *r, int err)
     o = outcome_of_admission(r);
     if (o != OUT_OK)
         return req_fail(r, o);
+    if (!a->is_dry)
+        gate_count(r->worker, STAT_STREAMS_ENDED, a->streams_ended);
     if (r->uid.n == 0)
         r->uid = a->has_session ? a->session.uid : a->grant_uid;
     if (a->session_is_new && !a->is_dry) {

@@ -29,6 +29,13 @@ static void assert_unspent(struct world *w, const struct store_stats *before)
     assert_int_equal(now.grants, before->grants);
 }
 
+/* Activity that gate tokens have shown is written now, not seconds later. */
+static void write_notes(struct world *w)
+{
+    store_worker_free(&w->store_worker);
+    w->worker->store = w->store_worker = store_worker_new(w->store, w->loop);
+}
+
 /* ---- grants ---- */
 
 static const struct {
@@ -591,14 +598,133 @@ static void test_segments_keep_the_session(void **state)
         for (int i = 0; i < 4; i++) {
             world_pass(&w, 60);
             assert_outcome(ask(&w, segment), OUT_OK);
-            store_worker_free(&w.store_worker); /* writes what was noted */
-            w.worker->store = w.store_worker = store_worker_new(w.store, w.loop);
+            write_notes(&w);
         }
         assert_outcome(ask(&w, "/s/notes.bin"), OUT_OK);
         world_pass(&w, 101);
         assert_outcome(ask(&w, "/s/notes.bin"), OUT_NO_SESSION);
         world_close(&w);
     }
+}
+
+/* ---- streams at a time ---- */
+
+#define ONE_STREAM(more) \
+    "access: { policy: { playlist: [token, session] }, max_streams: 1" more " }\n"
+
+static void write_streams(struct world *w)
+{
+    write_stream(w);
+    world_write(w, "/t/i.m3u8", PLAYLIST);
+    world_write(w, "/t/1.ts", "one");
+    world_write(w, "/s/720/i.m3u8", PLAYLIST);
+    world_write(w, "/s/720/1.ts", "one");
+    world_write(w, "/s/master.m3u8", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n720/i.m3u8\n");
+}
+
+static const char *segment_of(struct world *w, struct answer *list, const char *folder)
+{
+    return arena_printf(&w->arena, "%s%s", folder, line_of(w, list, "1.ts")).p;
+}
+
+static void test_one_stream_at_a_time(void **state)
+{
+    struct world w;
+    struct answer list, a;
+    const char *url;
+
+    world_open(&w, ONE_STREAM(""));
+    write_streams(&w);
+    list = ask(&w, usual(&w, "/s/i.m3u8"));
+    assert_outcome(list, OUT_OK);
+    a = ask(&w, usual(&w, "/t/i.m3u8"));
+    assert_outcome(a, OUT_TOO_MANY_STREAMS);
+    assert_int_equal(a.status, 403);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .method = "HEAD"), OUT_TOO_MANY_STREAMS);
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8"), .ip = OTHER_IP), OUT_TOO_MANY_STREAMS);
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK); /* a reload */
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8"), .method = "HEAD"), OUT_OK);
+    url = signed_path(&w, "u2", "/t/i.m3u8", T0 + 60);
+    assert_outcome(ask(&w, url), OUT_OK); /* of another uid, on the same device */
+    for (int i = 0; i < 3; i++) {
+        world_pass(&w, 30);
+        assert_outcome(ask(&w, segment_of(&w, &list, "/s/")), OUT_OK);
+        write_notes(&w);
+    }
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8")), OUT_TOO_MANY_STREAMS);
+    world_pass(&w, 60);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8")), OUT_OK);
+    world_close(&w);
+}
+
+/* A folder of each is a stream key of its own; the session that the master began stands for all. */
+static void test_renditions_are_one_stream(void **state)
+{
+    struct world w;
+    struct answer master, list;
+    const char *url;
+
+    world_open(&w, ONE_STREAM(""));
+    write_streams(&w);
+    master = ask(&w, usual(&w, "/s/master.m3u8"));
+    url = arena_printf(&w.arena, "/s/%s", line_of(&w, &master, "720/i.m3u8")).p;
+    list = ask(&w, url);
+    assert_outcome(list, OUT_OK);
+    assert_outcome(ask(&w, segment_of(&w, &list, "/s/720/")), OUT_OK);
+    assert_int_equal(world_records(&w).sessions, 1);
+    world_close(&w);
+}
+
+static void test_the_oldest_is_ended(void **state)
+{
+    struct world w;
+    struct answer first, second;
+
+    world_open(&w, ONE_STREAM(", on_max_streams: end_oldest"));
+    write_streams(&w);
+    first = ask(&w, usual(&w, "/s/i.m3u8"));
+    second = ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP);
+    assert_outcome(second, OUT_OK);
+    assert_int_equal(counted(&w, STAT_STREAMS_ENDED), 1);
+    assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_REVOKED);
+    assert_outcome(ask(&w, segment_of(&w, &second, "/t/"), .ip = OTHER_IP), OUT_OK);
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK); /* begins again, and ends the other */
+    assert_outcome(ask(&w, segment_of(&w, &second, "/t/"), .ip = OTHER_IP), OUT_REVOKED);
+    world_close(&w);
+}
+
+/* Its links are good without the store, until what they show is written. */
+static void test_a_gate_token_does_not_pass_the_limit_for_long(void **state)
+{
+    struct world w;
+    struct answer first, second;
+
+    world_open(&w, ONE_STREAM(""));
+    write_streams(&w);
+    first = ask(&w, usual(&w, "/s/i.m3u8"));
+    world_pass(&w, 60);
+    second = ask(&w, usual(&w, "/t/i.m3u8"));
+    assert_outcome(second, OUT_OK);
+    assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_OK);
+    write_notes(&w);
+    assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_REVOKED);
+    assert_outcome(ask(&w, segment_of(&w, &second, "/t/")), OUT_OK);
+    world_close(&w);
+}
+
+static void test_who_is_no_stream(void **state)
+{
+    struct world w;
+
+    world_open(&w, "access: { max_streams: 1, fixed_whitelist: [ " OTHER_IP " ] }\n");
+    write_streams(&w);
+    world_grant(&w, "u1", VIEWER_IP, VIEWER_UA, "s");
+    world_grant(&w, "u1", VIEWER_IP, "Other/1.0", "");
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP), OUT_OK);
+    assert_outcome(ask(&w, "/page.css", .ua = "Other/1.0"), OUT_OK); /* by a static grant */
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK);
+    world_close(&w);
 }
 
 /* ---- a store that does not answer ---- */
@@ -652,22 +778,24 @@ static void test_two_at_once(void **state)
     world_close(&w);
 }
 
-TEST_MAIN(cmocka_unit_test(test_grants), cmocka_unit_test(test_a_grant_expires),
-          cmocka_unit_test(test_a_static_grant), cmocka_unit_test(test_token_before_grant),
-          cmocka_unit_test(test_grant_before_session),
-          cmocka_unit_test(test_grant_before_use_limit),
-          cmocka_unit_test(test_session_before_use_limit),
-          cmocka_unit_test(test_a_refusal_spends_nothing),
-          cmocka_unit_test(test_bound_to_its_first_viewer),
-          cmocka_unit_test(test_head_does_not_bind), cmocka_unit_test(test_head_begins_nothing),
-          cmocka_unit_test(test_bound_to_the_end), cmocka_unit_test(test_tokens_of_segments_bind),
-          cmocka_unit_test(test_overlong_stream_key), cmocka_unit_test(test_ip_binds_exactly),
-          cmocka_unit_test(test_counted_tokens), cmocka_unit_test(test_a_retry_is_no_use),
-          cmocka_unit_test(test_counted_keys), cmocka_unit_test(test_keys_of_the_back_end),
-          cmocka_unit_test(test_browser_limits), cmocka_unit_test(test_both_limits_or_none),
-          cmocka_unit_test(test_the_session_carries_on), cmocka_unit_test(test_strict_sessions),
-          cmocka_unit_test(test_a_session_is_a_credential), cmocka_unit_test(test_cookies),
-          cmocka_unit_test(test_secure_cookie), cmocka_unit_test(test_who_may_begin),
-          cmocka_unit_test(test_a_gate_token_begins_nothing),
-          cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_a_broken_store),
-          cmocka_unit_test(test_two_at_once))
+TEST_MAIN(
+    cmocka_unit_test(test_grants), cmocka_unit_test(test_a_grant_expires),
+    cmocka_unit_test(test_a_static_grant), cmocka_unit_test(test_token_before_grant),
+    cmocka_unit_test(test_grant_before_session), cmocka_unit_test(test_grant_before_use_limit),
+    cmocka_unit_test(test_session_before_use_limit),
+    cmocka_unit_test(test_a_refusal_spends_nothing),
+    cmocka_unit_test(test_bound_to_its_first_viewer), cmocka_unit_test(test_head_does_not_bind),
+    cmocka_unit_test(test_head_begins_nothing), cmocka_unit_test(test_bound_to_the_end),
+    cmocka_unit_test(test_tokens_of_segments_bind), cmocka_unit_test(test_overlong_stream_key),
+    cmocka_unit_test(test_ip_binds_exactly), cmocka_unit_test(test_counted_tokens),
+    cmocka_unit_test(test_a_retry_is_no_use), cmocka_unit_test(test_counted_keys),
+    cmocka_unit_test(test_keys_of_the_back_end), cmocka_unit_test(test_browser_limits),
+    cmocka_unit_test(test_both_limits_or_none), cmocka_unit_test(test_the_session_carries_on),
+    cmocka_unit_test(test_strict_sessions), cmocka_unit_test(test_a_session_is_a_credential),
+    cmocka_unit_test(test_cookies), cmocka_unit_test(test_secure_cookie),
+    cmocka_unit_test(test_who_may_begin), cmocka_unit_test(test_a_gate_token_begins_nothing),
+    cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_one_stream_at_a_time),
+    cmocka_unit_test(test_renditions_are_one_stream), cmocka_unit_test(test_the_oldest_is_ended),
+    cmocka_unit_test(test_a_gate_token_does_not_pass_the_limit_for_long),
+    cmocka_unit_test(test_who_is_no_stream), cmocka_unit_test(test_a_broken_store),
+    cmocka_unit_test(test_two_at_once))

@@ -33,6 +33,10 @@ static struct traces traces_of(struct world *w)
     return t;
 }
 
+#define ONE_STREAM(more)                                 \
+    "access: { policy: { playlist: [token, session] }, " \
+    "max_streams: 1, on_max_streams: " #more " }\n"
+
 static const struct {
     const char *name, *settings, *path, *ip;
     enum signed_as as;
@@ -57,6 +61,15 @@ static const struct {
     {"no session", "", "/s/1.ts", VIEWER_IP, UNSIGNED, false, false, OUT_NO_CREDENTIAL, "session",
      "none"},
     {"use limit", "", "/s/i.m3u8", VIEWER_IP, TOKEN, true, false, OUT_OK, "use_limit", "allows"},
+    {"room for a stream", "access: { max_streams: 2 }\n", "/s/i.m3u8", VIEWER_IP, TOKEN, true,
+     false, OUT_OK, "max_streams",
+     "allows; streams of this uid beside this one: 0, max_streams: 2"},
+    {"its own stream", "access: { max_streams: 1 }\n", "/s/i.m3u8", VIEWER_IP, TOKEN, true, true,
+     OUT_OK, "max_streams", "allows; streams of this uid beside this one: 0, max_streams: 1"},
+    {"no room", ONE_STREAM(deny), "/s/i.m3u8", OTHER_IP, TOKEN, false, true, OUT_TOO_MANY_STREAMS,
+     "max_streams", "refuses; streams of this uid beside this one: 1, max_streams: 1"},
+    {"room is made", ONE_STREAM(end_oldest), "/s/i.m3u8", OTHER_IP, TOKEN, false, true, OUT_OK,
+     "max_streams", "ends the one idle for longest; streams of this uid beside this one: 1"},
     {"origin", "", "/s/i.m3u8", VIEWER_IP, TOKEN, true, false, OUT_OK, "origin", "prefix /"},
     {"listed", "access: { fixed_whitelist: [ 192.0.2.7 ] }\n", "/s/1.ts", VIEWER_IP, UNSIGNED,
      false, false, OUT_OK, "fixed_whitelist", "the address is listed"},

@@ -35,6 +35,10 @@ static void take_admission(const struct req *r, struct facts *f)
     f->is_dry = a->is_dry;
     f->use_count = a->use_count;
     f->refused_use = (uint8_t)a->refused_use;
+    f->streams_counted = a->streams_counted;
+    f->streams = (uint8_t)a->streams;
+    f->streams_ended = (uint8_t)a->streams_ended;
+    f->max_streams = (uint8_t)r->rules->store.max_streams;
 }
 
 static void take_checks(const struct req *r, struct facts *f)
@@ -59,6 +63,7 @@ static void take_checks(const struct req *r, struct facts *f)
 void facts_take(const struct req *r, struct facts *ret)
 {
     _Static_assert(1u << CHECK_COUNT <= UINT8_MAX + 1u, "checks fit");
+    _Static_assert((int)STORE_MAX_STREAMS <= UINT8_MAX, "so do streams");
 
     *ret = (struct facts){.outcome = (uint8_t)r->outcome,
                           .is_api = r->endpoint != NULL,
@@ -93,6 +98,8 @@ struct str facts_check_of(enum outcome o)
     case OUT_TOKEN_USED_UP:
     case OUT_BROWSER_LIMIT:
         return STR("use_limit");
+    case OUT_TOO_MANY_STREAMS:
+        return STR("max_streams");
     case OUT_STORE_DOWN:
     case OUT_STORE_FULL:
         return STR("store");
@@ -243,6 +250,18 @@ static void tell_session(struct telling *t)
         TELL(t, "session", "none");
 }
 
+static void tell_streams(struct telling *t)
+{
+    const struct facts *f = t->f;
+
+    if (f->streams_counted)
+        TELL(t, "max_streams", "%s; streams of this uid beside this one: %u, max_streams: %u",
+             f->admitted == REFUSED_TOO_MANY_STREAMS ? "refuses"
+             : f->streams_ended > 0                  ? "ends the one idle for longest"
+                                                     : "allows",
+             f->streams, f->max_streams);
+}
+
 static void tell_admission(struct telling *t)
 {
     const struct facts *f = t->f;
@@ -253,6 +272,7 @@ static void tell_admission(struct telling *t)
              f->grant_matched ? (int)uid.n : 0, uid.p, f->grant_matched ? "'" : "");
     if (f->asked & ADMIT_SESSION)
         tell_session(t);
+    tell_streams(t);
     if (f->asked & ADMIT_USE)
         TELL(t, "use_limit", "%s; use number %u", use_text(f), f->use_count);
 }

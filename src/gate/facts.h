@@ -51,11 +51,13 @@ struct facts {
     bool is_dry;         /* nothing was begun: an explanation, or HEAD */
     uint8_t refused_use; /* struct admission.uses */
     bool has_origin, origin_is_http;
-    int16_t store_error;   /* STORE_FAILED: -errno */
-    uint32_t use_count;    /* of the use that refused or was taken last */
-    unix_t expires;        /* of the token */
-    unix_t session_ends;   /* when its gate tokens do */
-    struct ip_net network; /* the viewer, as grants mean it */
+    bool streams_counted; /* of the uid; else nothing below says anything of them */
+    uint8_t streams, streams_ended, max_streams; /* beside this one; for its sake; the limit */
+    int16_t store_error;                         /* STORE_FAILED: -errno */
+    uint32_t use_count;                          /* of the use that refused or was taken last */
+    unix_t expires;                              /* of the token */
+    unix_t session_ends;                         /* when its gate tokens do */
+    struct ip_net network;                       /* the viewer, as grants mean it */
     uint8_t ua_hash[UA_HASH_LEN];
     uint8_t uid_n, token_uid_n, stream_key_n, scope_n, prefix_n;
     char uid[FACTS_UID_MAX];       /* whose request it is: by token, session or grant */

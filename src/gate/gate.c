@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "gate/access_log.h"
+#include "gate/audience.h"
 #include "gate/compress.h"
 #include "gate/delay.h"
 #include "gate/fill.h"
@@ -114,6 +115,7 @@ struct gate_worker *gate_worker_new(struct gate *g, struct rules_era *era, struc
     w->access_log = access_log_new(g->lines, number);
     w->compressor = compressor_new();
     w->transfers = transfers_new();
+    w->audience = audience_new(loop_now(loop));
     w->delays = delay_queue_new(loop);
     w->counters = counters_new(&g->counters, STAT_COUNT);
     list_init(&w->requests);
@@ -164,5 +166,6 @@ void gate_worker_free(struct gate_worker **w)
     access_log_free(&old->access_log);
     compressor_free(&old->compressor);
     transfers_free(&old->transfers);
+    audience_free(&old->audience);
     free(old);
 }

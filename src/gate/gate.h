@@ -26,6 +26,7 @@ struct req;
 struct gate_worker;
 struct step;
 struct access_log;
+struct audience;
 struct journal;
 struct line_writer;
 struct viewer_cache;
@@ -99,6 +100,7 @@ struct gate_worker {
     struct access_log *access_log;
     struct compressor *compressor;
     struct transfers *transfers;   /* answers on their way (transfers.h) */
+    struct audience *audience;     /* who watches what (audience.h) */
     struct deadline_queue *delays; /* the loop's (delay.h) */
     struct meter *meter;           /* owned; NULL: nothing is metered */
     void *api_part;                /* the API's (struct api); NULL: none */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "gate/audience.h"
 
 _Static_assert((int)CLASS_COUNT <= (int)TRAFFIC_CLASSES, "each class has a place in a record");
 
@@ -23,26 +24,67 @@ static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
     return true;
 }
 
-static void count(struct req *r)
+static void count_to_user(struct req *r, uint64_t bytes)
 {
     uint8_t session[METER_SESSION_LEN];
     struct meter_sample s = {.uid = r->uid,
                              .path = r->url.path,
                              .class = (unsigned)r->class,
-                             .bytes = r->sent - r->metered,
+                             .bytes = bytes,
                              .is_first = !r->is_metered,
                              .client = &r->client,
                              .session = session_of(r, session) ? session : NULL};
 
-    r->metered = r->sent;
-    r->is_metered = true;
     meter_count(r->worker->meter, &s);
+}
+
+/* Whatever became of it later: its viewer was given something. Before the step classify there is
+ * no viewer. */
+static bool is_watching(const struct req *r)
+{
+    return r->response.status >= 200 && r->response.status < 400 && r->viewer.ip.family != IP_NONE;
+}
+
+static void note(struct req *r, uint64_t bytes)
+{
+    struct audience_note n = {
+        .keys = {[AUDIENCE_STREAMS] = r->stream_key, [AUDIENCE_USERS] = r->uid},
+        .viewer = r->viewer.id,
+        .bytes = bytes,
+        .is_first = !r->is_metered,
+    };
+
+    audience_note(r->worker->audience, &n, loop_now(r->worker->loop));
+}
+
+static bool is_from_memory(enum cache_word w)
+{
+    return w == CACHE_WORD_HIT || w == CACHE_WORD_JOIN || w == CACHE_WORD_STALE;
+}
+
+static void count(struct req *r, uint64_t bytes)
+{
+    struct gate_worker *w = r->worker;
+
+    gate_count(w, STAT_BYTES_SENT, (int64_t)bytes);
+    if (r->endpoint != NULL)
+        return;
+    gate_count(w, (enum gate_stat)(STAT_FIRST_CLASS_BYTES + r->class), (int64_t)bytes);
+    if (is_from_memory(r->cache_word))
+        gate_count(w, STAT_CACHE_BYTES, (int64_t)bytes);
 }
 
 void meter_request(struct req *r)
 {
+    uint64_t bytes = r->sent - r->metered;
+
+    count(r, bytes);
     if (r->worker->meter != NULL && r->endpoint == NULL)
-        count(r);
+        count_to_user(r, bytes);
+    if (r->endpoint == NULL && is_watching(r))
+        note(r, bytes);
+    r->metered = r->sent;
+    r->is_metered = true;
 }
 
 /* Those that run, and have sent something since the last look. */

@@ -1,6 +1,5 @@
-/* What requests deliver, counted to their users (traffic/meter.h): at their end, and while they
- * run.
- */
+/* What requests deliver, counted to their users (traffic/meter.h) and noted as who watches what
+ * (audience.h): at their end, and while they run. */
 #ifndef GATE_METERING_H
 #define GATE_METERING_H
 
@@ -8,8 +7,9 @@
 
 struct meter *metering_begin(struct gate_worker *w);
 
-/* Counts what has been sent and not counted yet, and the request when it was not. Of the API
- * nothing is counted. */
+/* Counts what has been sent and not counted yet: in the counters, to its user, and as watching,
+ * with the request when it was not counted either. The API's answers are no user's; who gets
+ * nothing but a refusal watches nothing. */
 void meter_request(struct req *r);
 
 #endif

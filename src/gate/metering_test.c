@@ -108,6 +108,8 @@ static void test_what_runs_is_counted_while_it_runs(void **state)
     for (uint64_t sent = 4; sent <= 8; sent += 4) {
         a->req->sent = sent; /* as its transport would say */
         meter_request(a->req);
+        assert_int_equal(counted(&w, STAT_BYTES_SENT), sent);
+        assert_int_equal(counted(&w, STAT_FIRST_CLASS_BYTES + CLASS_SEGMENT), sent);
         c = stored(&w, "unknown");
         assert_int_equal(traffic_total(&c), sent);
         assert_int_equal(c.requests, 1); /* one, however often it is looked at */
@@ -116,6 +118,7 @@ static void test_what_runs_is_counted_while_it_runs(void **state)
     a->req->sent = 9;
     req_abort(a->req, OUT_CLIENT_LEFT);
     world_ask_end(a);
+    assert_int_equal(counted(&w, STAT_BYTES_SENT), 9);
     c = stored(&w, "unknown");
     assert_int_equal(traffic_total(&c), 9);
     assert_int_equal(c.requests, 1);

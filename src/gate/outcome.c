@@ -39,3 +39,18 @@ const struct outcome_row *outcome_row(enum outcome o)
     assert(o < OUTCOME_COUNT);
     return &rows[o];
 }
+
+bool outcome_is_denied(enum outcome o)
+{
+    return outcome_row(o)->class == DENIED;
+}
+
+bool outcome_is_failed(enum outcome o)
+{
+    return outcome_row(o)->class == FAILED;
+}
+
+bool outcome_is_replay(enum outcome o)
+{
+    return o == OUT_TOKEN_OTHER_VIEWER || o == OUT_TOKEN_USED_UP || o == OUT_BROWSER_LIMIT;
+}

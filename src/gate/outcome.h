@@ -5,6 +5,8 @@
 #ifndef GATE_OUTCOME_H
 #define GATE_OUTCOME_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 enum outcome_class {
@@ -39,6 +41,7 @@ enum outcome_class {
     X(GRANT_OTHER_STREAM,  403, DENIED,  "the grant of this network and User-Agent is for other streams") \
     X(NO_SESSION,          403, DENIED,  "no live session") \
     X(SESSION_RATE,        403, DENIED,  "viewer begins sessions faster than one a second") \
+    X(TOO_MANY_STREAMS,    403, DENIED,  "the uid watches as many streams as access.max_streams allows") \
     X(NO_CREDENTIAL,       403, DENIED,  "neither token nor live session") \
     X(API_KEY_MISSING,     401, DENIED,  "the API needs a key") \
     X(API_KEY_WRONG,       403, DENIED,  "unknown API key") \
@@ -89,5 +92,9 @@ struct outcome_row {
 };
 
 const struct outcome_row *outcome_row(enum outcome o);
+
+bool outcome_is_denied(enum outcome o);
+bool outcome_is_failed(enum outcome o);
+bool outcome_is_replay(enum outcome o); /* a use limit refused it */
 
 #endif

@@ -53,6 +53,11 @@ static void begin_many_sessions(struct world *w)
     }
 }
 
+static void watch_another(struct world *w)
+{
+    ask(w, signed_scope(w, "u1", "/t/i.m3u8", "/t/", T0 + 60)); /* 404, but admitted */
+}
+
 static void grant_this(struct world *w)
 {
     world_grant(w, "u1", VIEWER_IP, VIEWER_UA, "s");
@@ -149,6 +154,11 @@ static const struct outcome_case {
     {OUT_GRANT_OTHER_STREAM, "", SIGNED, {"/s/i.m3u8"}, grant_other},
     {OUT_NO_SESSION, "", PLAIN, {"/s/x.bin"}, grant_this},
     {OUT_SESSION_RATE, SESSION, SIGNED, {"/s/i.m3u8"}, begin_many_sessions},
+    {OUT_TOO_MANY_STREAMS,
+     "access: { policy: { playlist: [token, session] }, max_streams: 1 }\n",
+     SIGNED,
+     {"/s/i.m3u8"},
+     watch_another},
     {OUT_NO_CREDENTIAL, "", PLAIN, {"/s/1.ts"}},
     {OUT_API_KEY_MISSING, "", PLAIN, {"/api/test"}},
     {OUT_API_KEY_WRONG, "", PLAIN, {"/api/test"}},

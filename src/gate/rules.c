@@ -72,8 +72,8 @@ static void compile_limits(struct rules *r, const struct access_settings *s)
     r->lets_signed_in = s->on_store_failure == STORE_FAILURE_ALLOW_SIGNED;
 }
 
-static void compile_state(struct rules *r, const struct grant_settings *g,
-                          const struct session_settings *s)
+static void compile_state(struct rules *r, const struct access_settings *a,
+                          const struct grant_settings *g, const struct session_settings *s)
 {
     r->store = (struct store_rules){
         .ipv4_prefix = (uint8_t)g->ipv4_prefix,
@@ -85,6 +85,9 @@ static void compile_state(struct rules *r, const struct grant_settings *g,
         .session_ttl = seconds_of(s->ttl),
         .session_max = seconds_of(s->max),
         .session_strict = s->strict,
+        .max_streams = (unsigned)a->max_streams,
+        .streams_idle = seconds_of(a->max_streams_idle),
+        .streams_end_oldest = a->on_max_streams == MAX_STREAMS_END_OLDEST,
     };
     r->viewer = (struct viewer_rules){(enum viewer_bind)s->bind, r->store.ipv4_prefix,
                                       r->store.ipv6_prefix};
@@ -133,7 +136,7 @@ int rules_new(struct arena *arena, const struct gate_settings *s, const struct p
         return -1;
     compile_classes(r, &s->access);
     compile_limits(r, &s->access);
-    compile_state(r, &s->grant, &s->session);
+    compile_state(r, &s->access, &s->grant, &s->session);
     compile_cors(r, &s->cors);
     r->fixed_whitelist =
         (struct ip_set){s->access.fixed_whitelist.items, (unsigned)s->access.fixed_whitelist.count};

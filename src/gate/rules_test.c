@@ -60,6 +60,9 @@ static void test_defaults(void **state)
     assert_int_equal(c.rules->store.session_ttl, 7200);
     assert_int_equal(c.rules->store.session_max, 43200);
     assert_false(c.rules->store.session_strict);
+    assert_int_equal(c.rules->store.max_streams, 0);
+    assert_int_equal(c.rules->store.streams_idle, 60);
+    assert_false(c.rules->store.streams_end_oldest);
     assert_str(c.rules->cookie, "hlsgate_session");
     assert_int_equal(c.rules->max_playlist, 8 << 20);
     assert_null(c.rules->stream_key);

@@ -3,6 +3,7 @@
 
 #include "access/token.h"
 #include "base/ip.h"
+#include "store/store.h"
 
 /* ---- types of our own ---- */
 
@@ -246,6 +247,10 @@ static const struct conf_field browser_fields[] = {
 static const char *const store_failures[] = {"deny", "allow_signed",
                                              NULL}; /* enum on_store_failure */
 
+static const char *const max_streams_choices[] = {"deny", "end_oldest",
+                                                  NULL}; /* enum on_max_streams */
+_Static_assert(STORE_MAX_STREAMS == 64, "the table below says so");
+
 const struct conf_field access_fields[] = {
     CONF_SECTION(struct access_settings, policy, policy_fields, .reload = true,
                  .doc = "Which checks a request must pass, by the class of its path. Words: "
@@ -270,13 +275,37 @@ const struct conf_field access_fields[] = {
            .doc = "A PCRE2 pattern over the path whose first group is the stream key. Empty: the "
                   "folder after the "
                   "first YYYY-MM-DD folder, else the folder that holds the file."),
+    CONF_F(struct access_settings, max_streams, conf_int, .def = "0", .min = "0", .max = "64",
+           .reload = true,
+           .doc =
+               "How many streams one uid may watch at a time, over all its devices and all "
+               "instances that share the store; 0: as many as it likes. A stream is a session "
+               "(a viewer at a stream key), so reloads, retries, renditions and a second window "
+               "of the same player are one. Clients of `fixed_whitelist`, requests that begin no "
+               "session (static files) and sessions without a uid do not count. A lower limit "
+               "ends nobody who is watching."),
+    CONF_F(struct access_settings, on_max_streams, conf_enum, .def = "deny",
+           .choices = max_streams_choices, .reload = true,
+           .doc =
+               "What happens to one more. `deny`: it is refused (403 `too_many_streams`) until "
+               "another is over. `end_oldest`: it begins, and the one that asked for nothing for "
+               "longest is ended as by the API: its player is refused everywhere within a "
+               "second."),
+    CONF_F(struct access_settings, max_streams_idle, conf_duration, .def = "60s", .min = "5s",
+           .max = "1d", .reload = true,
+           .doc = "A stream is over when its viewer asked for nothing for this long (or when its "
+                  "session ends): its place is free then. Longer than the pauses that players make "
+                  "between requests: three target durations or more. A viewer who comes back later "
+                  "goes on if there is room, else it is treated as one more; by links of its "
+                  "playlist it may play for some seconds until that is noticed."),
     CONF_F(struct access_settings, on_store_failure, conf_enum, .def = "deny",
            .choices = store_failures, .reload = true,
            .doc =
                "What a request meets that needs the store while the store does not answer, or is "
                "full. `deny`: 503 with Retry-After. `allow_signed`: one whose token or gate "
-               "token verifies and has not expired is let in; nothing else is. Grants, sessions "
-               "and use limits cannot be checked then: a token is good for whoever holds it, any "
+               "token verifies and has not expired is let in; nothing else is. Grants, sessions, "
+               "use limits and streams cannot be checked then: a token is good for whoever holds "
+               "it, any "
                "number of times. What a playlist gives out meanwhile ends with its token, and "
                "revoking cannot end it sooner; who was revoked before is refused."),
     CONF_END,

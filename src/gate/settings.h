@@ -53,6 +53,7 @@ struct browser_settings {
 };
 
 enum on_store_failure { STORE_FAILURE_DENY, STORE_FAILURE_ALLOW_SIGNED };
+enum on_max_streams { MAX_STREAMS_DENY, MAX_STREAMS_END_OLDEST };
 
 struct access_settings {
     struct class_lists policy;   /* checks_t, one CHECK_* each */
@@ -63,7 +64,10 @@ struct access_settings {
     struct key_settings key;
     struct browser_settings browser_adaptive;
     struct str stream_key; /* PCRE2 pattern; "" = the built-in rule */
-    int on_store_failure;  /* enum on_store_failure */
+    int64_t max_streams;   /* of one uid; 0: no limit */
+    int on_max_streams;    /* enum on_max_streams */
+    usec_t max_streams_idle;
+    int on_store_failure; /* enum on_store_failure */
 };
 
 struct grant_settings {

@@ -34,6 +34,7 @@
     X(SEND_TIMEOUTS,         COUNTER, "connections closed because the viewer did not read") \
     X(BAD_HEADS,             COUNTER, "malformed request heads") \
     X(SESSIONS_BEGUN,        COUNTER, "sessions begun") \
+    X(STREAMS_ENDED,         COUNTER, "streams ended to make room for another of their uid, as it began or came back") \
     X(GATE_TOKENS_ADMITTED,  COUNTER, "requests admitted by a gate token's signature alone") \
     X(LET_IN_UNCHECKED,      COUNTER, "requests let in by their signature because the store did not answer") \
     X(PLAYLISTS_REWRITTEN,   COUNTER, "playlists personalised") \
@@ -49,6 +50,7 @@
     X(CACHE_JOIN,            COUNTER, "answered by a fetch that another request had begun") \
     X(CACHE_STALE,           COUNTER, "answered with a stale copy, as the origin allows") \
     X(CACHE_BYPASS,          COUNTER, "passed through uncached") \
+    X(CACHE_BYTES,           COUNTER, "body bytes that came from memory: hits, joined fetches, stale copies") \
     X(PLAYLIST_HIT,          COUNTER, "playlists answered from memory") \
     X(PLAYLIST_MISS,         COUNTER, "playlists answered by a fetch, joined or begun") \
     X(FETCHES,               GAUGE,   "fetches from HTTP origins under way") \

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "store/instances.h"
 #include "store/revoked.h"
 #include "store/store.h"
 #include "store/traffic.h"
@@ -36,6 +37,7 @@ struct store_backend_ops {
     int (*report_next)(struct store_worker *w, struct report_next *n);
     int (*report_done)(struct store_worker *w, struct report_done *d);
     int (*traffic_lead)(struct store_worker *w, struct traffic_lead *l);
+    int (*instance_beat)(struct store_worker *w, struct instance_beat *b);
 };
 
 struct rules_copy { /* immutable; all are kept until the store closes, since any worker may still
@@ -64,7 +66,17 @@ const struct store_rules *store_rules(const struct store *s);
 
 /* A network as it is stored: no longer than the rules' prefix. */
 struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *net);
+/* Room for so many instances, with its own in the first place. */
+int instances_begin(struct instance_beat *b, unsigned room) MUST_CHECK;
+
 /* Seconds of a session's activity that may go unwritten. */
 int64_t store_grain(const struct store_rules *rules);
+/* How long noted activity may wait before it is written. */
+usec_t store_note_age(const struct store_rules *rules);
+/* Are streams of this uid counted? */
+static inline bool store_limits_streams(const struct store_rules *rules, struct str uid)
+{
+    return rules->max_streams > 0 && uid.n > 0;
+}
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/test.h"
 #include "net/loop_testing.h"
+#include "store/instances.h"
 
 static const struct conformance *backend;
 
@@ -345,6 +346,36 @@ static void test_session_end(void **state)
     world_close(&w);
 }
 
+/* ---- instances ---- */
+
+static void test_who_beats_hears_itself_first(void **state)
+{
+    static char long_text[INSTANCE_TEXT_MAX + 1];
+    struct instance_beat b = {.id = "0123456789abcde", .text = STR("{\"a\":\0\xff}"), .ttl = 10};
+    struct world w;
+
+    open_world(&w, &conformance_rules);
+    world_op(&b.op);
+    b.arena = &w.arena;
+    assert_int_equal(world_wait(&w, store_instance_beat(w.worker, &b)), 0);
+    assert_int_equal(b.count, 1);
+    assert_memory_equal(b.instances[0].id, b.id, INSTANCE_ID_LEN);
+    assert_true(str_eq(b.instances[0].text, b.text));
+    memset(long_text, 'x', sizeof long_text);
+    b.text = (struct str){long_text, INSTANCE_TEXT_MAX};
+    assert_int_equal(world_wait(&w, store_instance_beat(w.worker, &b)), 0);
+    assert_true(str_eq(b.instances[0].text, b.text));
+    b.text.n++;
+    assert_int_equal(store_instance_beat(w.worker, &b), -EINVAL);
+    b.text = STR("");
+    assert_int_equal(world_wait(&w, store_instance_beat(w.worker, &b)), 0);
+    b.ttl = 0;
+    assert_int_equal(store_instance_beat(w.worker, &b), -EINVAL);
+    b.ttl = INSTANCE_TTL_MAX + 1;
+    assert_int_equal(store_instance_beat(w.worker, &b), -EINVAL);
+    world_close(&w);
+}
+
 /* ---- the queue ---- */
 
 static void never(struct op *op, int err)
@@ -548,6 +579,7 @@ int conformance_run(const struct conformance *c)
         cmocka_unit_test(test_revoked_gate_tokens),
         cmocka_unit_test(test_revoking_reaches_idle_sessions),
         cmocka_unit_test(test_session_end),
+        cmocka_unit_test(test_who_beats_hears_itself_first),
         cmocka_unit_test(test_cancelled_calls_are_not_run),
         cmocka_unit_test(test_one_turn_decides_in_order),
         cmocka_unit_test(test_sweep_removes_what_has_expired),
@@ -558,6 +590,6 @@ int conformance_run(const struct conformance *c)
     };
 
     backend = c;
-    return conformance_traffic(c->open_empty) +
+    return conformance_traffic(c->open_empty) + conformance_streams(c->open_empty) +
            cmocka_run_group_tests_name("store conformance", tests, NULL, NULL);
 }

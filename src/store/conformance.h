@@ -18,6 +18,9 @@ int conformance_run(const struct conformance *c);
 /* The part of it that is a table. */
 void conformance_stories(struct store *(*open_empty)(const struct store_rules *rules));
 
+/* The part of it that is about streams at a time: how many have failed. */
+int conformance_streams(struct store *(*open_empty)(const struct store_rules *rules));
+
 /* The part of it that is about traffic and reports: how many have failed. */
 int conformance_traffic(struct store *(*open_empty)(const struct store_rules *rules));
 

@@ -152,6 +152,9 @@ static void test_counts_add_up(void **state)
     assert_int_equal(sketch_count(&l.lines[1].counts.ips), 3);
     assert_int_equal(sketch_count(&l.lines[1].counts.sessions), 2);
     traffic_lines_done(l.lines, l.count);
+    l = list(&w, 0); /* the sums alone */
+    assert_int_equal(l.uids, 3);
+    assert_int_equal(l.count, 0);
     world_close(&w);
 }
 

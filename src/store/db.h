@@ -26,6 +26,7 @@
     X(SESSIONS, "sessions")               \
     X(SESSION_IDS, "session_ids")         \
     X(SESSIONS_BY_UID, "sessions_by_uid") \
+    X(STREAMS, "streams")                 \
     X(USES, "uses")                       \
     X(REVOKED, "revoked")                 \
     X(TRAFFIC, "traffic")                 \

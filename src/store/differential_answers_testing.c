@@ -74,8 +74,9 @@ static bool is_of_use(const struct admission *a)
 
 static void print_admission(const struct asked *s, const struct admission *a, struct buf *ret)
 {
-    static const char *const verdicts[] = {"admitted",   "token expired", "no grant", "grant key",
-                                           "no session", "other viewer",  "used up",  "too fast"};
+    static const char *const verdicts[] = {"admitted",  "token expired", "no grant",
+                                           "grant key", "no session",    "other viewer",
+                                           "used up",   "too fast",      "too many streams"};
 
     buf_printf(ret, "%s", verdicts[a->verdict]);
     if (a->has_session)
@@ -83,6 +84,10 @@ static void print_admission(const struct asked *s, const struct admission *a, st
     if (a->grant_matched)
         buf_printf(ret, " grant of %.*s", STR_FMT(a->grant_uid));
     buf_printf(ret, " uses %u", a->use_count);
+    if (a->streams_ended > 0)
+        buf_printf(ret, " ends %u streams", a->streams_ended);
+    if (a->is_dry && a->streams_counted)
+        buf_printf(ret, " beside %u streams", a->streams);
     if (is_of_use(a))
         buf_printf(ret, " refused by %c", a->uses[a->refused_use].id[0]);
 }
@@ -263,6 +268,9 @@ void ask(const struct asked *s, const struct call *c, struct buf *ret)
         break;
     case CALL_RULES:
         store_set_rules(s->w->store, &c->rules);
+        break;
+    case CALL_TRAFFIC:
+        ask_traffic(s->w, &c->traffic, c->step.at, ret);
         break;
     default:
         fail_msg("no call");

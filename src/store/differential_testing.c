@@ -48,7 +48,7 @@ struct store_rules random_rules(struct dice *d)
 {
     static const uint8_t v4[] = {24, 24, 32, 16, 21}, v6[] = {64, 64, 128, 48, 61};
     static const int64_t grant_ttls[] = {SHORTEST, 130, 300}, ttls[] = {1, 20, 63, 64, 200, 4000},
-                         longest[] = {SHORTEST, 150, 400, 5000};
+                         longest[] = {SHORTEST, 150, 400, 5000}, idles[] = {1, 5, 20, 300};
 
     return (struct store_rules){.ipv4_prefix = PICK(d, v4),
                                 .ipv6_prefix = PICK(d, v6),
@@ -58,7 +58,10 @@ struct store_rules random_rules(struct dice *d)
                                 .grant_max_uids = 1 + dice_below(d, 3),
                                 .session_ttl = PICK(d, ttls),
                                 .session_max = PICK(d, longest),
-                                .session_strict = one_in(d, 3)};
+                                .session_strict = one_in(d, 3),
+                                .max_streams = one_in(d, 2) ? 1 + dice_below(d, 3) : 0,
+                                .streams_idle = PICK(d, idles),
+                                .streams_end_oldest = one_in(d, 2)};
 }
 
 /* A reload. Not of session_ttl: raised, it makes sessions live again that were given up for new
@@ -79,6 +82,9 @@ static int time_passes(struct dice *d, const struct store_rules *rules)
                              rules->session_ttl - 1,
                              rules->session_ttl,
                              rules->session_ttl / 64,
+                             rules->streams_idle - 1,
+                             rules->streams_idle,
+                             rules->streams_idle / 4,
                              rules->session_max - 1,
                              rules->session_max - 3,
                              rules->session_max,
@@ -134,7 +140,7 @@ static enum call_kind random_kind(struct dice *d)
     static const unsigned char weights[CALL_KINDS] = {
         [CALL_ADMIT] = 150,       [CALL_BURST] = 1,  [CALL_GRANT] = 40,  [CALL_REVOKE] = 7,
         [CALL_TOUCH] = 12,        [CALL_END_ID] = 5, [CALL_END_UID] = 2, [CALL_LIST_GRANTS] = 4,
-        [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2};
+        [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2,   [CALL_TRAFFIC] = 25};
     unsigned sum = 0, at;
 
     for (int i = 0; i < CALL_KINDS; i++)
@@ -160,7 +166,7 @@ static void make_the_same(struct step *s, const struct step *before)
 struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
                         unsigned seen)
 {
-    struct call c = {.kind = random_kind(d), .session = -1};
+    struct call c = {.kind = random_kind(d), .session = -1, .traffic = before->traffic};
     struct step *s = &c.step;
 
     s->at = before->step.at + time_passes(d, rules);
@@ -186,6 +192,8 @@ struct call random_call(struct dice *d, const struct store_rules *rules, const s
         make_revocation(d, s);
     if (c.kind == CALL_RULES)
         c.rules = other_rules(d, rules);
+    if (c.kind == CALL_TRAFFIC)
+        c.traffic = random_traffic(d, &before->traffic, s->at);
     return c;
 }
 
@@ -249,18 +257,25 @@ static void format_rules(const struct store_rules *r, struct buf *ret)
                r->ipv4_prefix, r->ipv6_prefix, (long long)r->grant_ttl, r->grant_max_keys,
                r->grant_max_pairs, r->grant_max_uids, (long long)r->session_ttl,
                (long long)r->session_max, r->session_strict ? " strict" : "");
+    if (r->max_streams > 0)
+        buf_printf(ret, " streams %u idle %lld%s", r->max_streams, (long long)r->streams_idle,
+                   r->streams_end_oldest ? " end oldest" : "");
 }
 
 void call_format(const struct call *c, struct buf *ret)
 {
     static const char *const names[] = {"admit",         "burst", "grant",   "revoke",
                                         "touch",         "end",   "end all", "list grants",
-                                        "list sessions", "sweep", "rules"};
+                                        "list sessions", "sweep", "rules",   "traffic"};
     const struct step *s = &c->step;
 
     buf_printf(ret, "%d %s", s->at, names[c->kind]);
     if (c->kind == CALL_RULES) {
         format_rules(&c->rules, ret);
+        return;
+    }
+    if (c->kind == CALL_TRAFFIC) {
+        traffic_format(&c->traffic, ret);
         return;
     }
     format_name("uid", s->uid, ret);

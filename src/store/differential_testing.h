@@ -6,6 +6,7 @@
 #define STORE_DIFFERENTIAL_TESTING_H
 
 #include "store/conformance.h"
+#include "store/differential_traffic_testing.h"
 
 enum call_kind {
     CALL_ADMIT,
@@ -19,6 +20,7 @@ enum call_kind {
     CALL_LIST_SESSIONS,
     CALL_SWEEP,
     CALL_RULES,
+    CALL_TRAFFIC,
     CALL_KINDS
 };
 
@@ -30,6 +32,7 @@ struct call {
     int session;              /* whose id is presented or ended: a number of sessions seen, or -1 */
     unsigned limit;           /* of a list */
     struct store_rules rules; /* CALL_RULES */
+    struct traffic_call traffic;
 };
 
 struct dice {

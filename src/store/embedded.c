@@ -137,7 +137,7 @@ static void publish_fresh(struct embedded_worker *w, uint64_t number)
     atomic_compare_exchange_strong(&w->e->revocations, &before, number);
 }
 
-static int commit(struct embedded_worker *w, struct db_tx *tx)
+int embedded_commit(struct embedded_worker *w, struct db_tx *tx)
 {
     bool has_fresh = !list_is_empty(&w->fresh);
     uint64_t number = has_fresh ? meta_next(tx, STR("revocations")) : 0;
@@ -161,7 +161,7 @@ static int write_batch(struct embedded_worker *w, bool *ret_is_full)
 
             call->error = call->write(w, &tx, call->op);
         }
-        r = commit(w, &tx);
+        r = embedded_commit(w, &tx);
     }
     *ret_is_full = tx.is_full;
     return r;
@@ -280,6 +280,13 @@ static void close_store(struct store *s)
     free(e);
 }
 
+static int instance_beat(struct store_worker *w, struct instance_beat *b)
+{
+    int r = instances_begin(b, 1);
+
+    return r < 0 ? r : 1;
+}
+
 static const struct store_backend_ops embedded_ops = {
     .kind = "embedded",
     .close = close_store,
@@ -300,6 +307,7 @@ static const struct store_backend_ops embedded_ops = {
     .report_next = embedded_report_next,
     .report_done = embedded_report_done,
     .traffic_lead = embedded_traffic_lead,
+    .instance_beat = instance_beat,
 };
 
 static void close_half_open(struct store **s)

@@ -17,7 +17,7 @@
 struct embedded_worker;
 
 enum {
-    SWEEP_TABLES = 5,
+    SWEEP_TABLES = 6,
     LIST_SCAN_MAX = 65536, /* records a list looks at, so that it cannot hold its worker up */
 };
 
@@ -75,6 +75,10 @@ int embedded_write(struct embedded_worker *w, struct op *op, write_fn write);
 /* The same for what the gate does not wait for: its failure is its own, and says nothing of the
  * store's health. */
 int embedded_write_aside(struct embedded_worker *w, struct op *op, write_fn write);
+
+/* Commits, and then brings into memory what was revoked in it. For who writes outside of a turn's
+ * transaction; never within it. */
+int embedded_commit(struct embedded_worker *w, struct db_tx *tx) MUST_CHECK;
 
 /* ---- counters in `meta` (embedded.c) ---- */
 
@@ -169,6 +173,37 @@ bool sessions_may_end(struct embedded *e, struct db_tx *tx, struct str uid);
 /* Ends what matches, live or idle, and revokes its gate tokens. Returns how many these were. */
 unsigned sessions_end(struct embedded_worker *w, struct db_tx *tx, const struct session_filter *f,
                       unix_t now);
+
+/* One, by its key; `ends` is its end. 1 if it was not over already. */
+unsigned session_end_one(struct embedded_worker *w, struct db_tx *tx, const struct key *session,
+                         unix_t ends, unix_t now);
+
+/* ---- streams: how many of a uid live at a time ---- */
+
+struct stream { /* another one of the uid */
+    uint8_t viewer[STORE_VIEWER_LEN];
+    uint64_t hash;
+    unix_t ends, last, started;
+};
+
+struct stream_plan {
+    const struct store_rules *rules; /* judged by these, */
+    unix_t at;                       /* at this time */
+    bool enters;                     /* the session is no stream yet, and may become one */
+    unsigned others;                 /* that live; the ones to end stand first */
+    unsigned ends;                   /* how many of them make room */
+    struct stream other[STORE_MAX_STREAMS];
+};
+
+/* May this session be a stream of its uid at `at`? Reads; all of `ret` is set but what is behind
+ * `others`. Nothing in it is borrowed. */
+enum admit_verdict streams_judge(struct db_tx *tx, const struct store_rules *rules,
+                                 const struct session_record *s, unix_t at,
+                                 struct stream_plan *ret);
+/* Writes what was planned in the same transaction. Strings of `s` must not be borrowed from it.
+ * When the session begins, its record is the caller's to write. */
+void streams_carry_out(struct embedded_worker *w, struct db_tx *tx, const struct session_record *s,
+                       const struct stream_plan *p);
 
 /* ---- noted activity ---- */
 

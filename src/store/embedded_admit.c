@@ -29,6 +29,8 @@ struct plan {
     uint32_t use_count;
     unsigned refused_use;
     struct use_plan uses[STORE_MAX_USES];
+    bool streams_counted;
+    struct stream_plan streams;
 };
 
 typedef enum admit_verdict (*judge_fn)(struct plan *p);
@@ -140,6 +142,20 @@ static enum admit_verdict judge_session_life(struct plan *p)
     return plan_session(p);
 }
 
+/* One that enters is written whole, so that others see it in its place. */
+static enum admit_verdict judge_streams(struct plan *p)
+{
+    enum admit_verdict verdict;
+
+    if (!(p->a->checks & ADMIT_SESSION) || !store_limits_streams(p->rules, p->session.uid))
+        return ADMITTED;
+    verdict = streams_judge(p->tx, p->rules, &p->session, p->a->now, &p->streams);
+    p->streams_counted = true;
+    if (p->streams.enters && p->renewal == RENEWAL_NOTED)
+        p->renewal = RENEWAL_WRITTEN;
+    return verdict;
+}
+
 static enum admit_verdict judge_uses(struct plan *p)
 {
     enum admit_verdict verdict = ADMITTED;
@@ -155,8 +171,8 @@ static enum admit_verdict judge_uses(struct plan *p)
 
 static enum admit_verdict judge(struct plan *p)
 {
-    static const judge_fn steps[] = {judge_session,  judge_token,        judge_grant,
-                                     judge_grant_ip, judge_session_life, judge_uses};
+    static const judge_fn steps[] = {judge_session,      judge_token,   judge_grant, judge_grant_ip,
+                                     judge_session_life, judge_streams, judge_uses};
     enum admit_verdict verdict = ADMITTED;
 
     for (size_t i = 0; i < ARRAY_LEN(steps) && verdict == ADMITTED; i++)
@@ -171,7 +187,7 @@ static void plan_init(struct plan *p, struct embedded *e, struct db_tx *tx, stru
     p->a = a;
     p->rules = store_rules(&e->base);
     p->hash = record_hash(&e->hash_key, a->stream_key);
-    p->has_session = p->begins = p->grant_matched = false;
+    p->has_session = p->begins = p->grant_matched = p->streams_counted = p->streams.enters = false;
     p->renewal = RENEWAL_NONE;
     p->grant_uid = STR("");
     p->use_count = 0;
@@ -182,7 +198,7 @@ static void plan_init(struct plan *p, struct embedded *e, struct db_tx *tx, stru
 
 static bool adds_records(const struct plan *p)
 {
-    bool adds = p->begins;
+    bool adds = p->begins || p->streams.enters;
 
     for (int i = 0; i < STORE_MAX_USES; i++)
         adds |= p->uses[i].takes;
@@ -221,6 +237,9 @@ static int answer(struct plan *p, enum admit_verdict verdict)
     a->use_count = p->use_count;
     a->refused_use = p->refused_use;
     a->grant_matched = p->grant_matched;
+    a->streams_counted = p->streams_counted;
+    a->streams = p->streams_counted ? p->streams.others : 0;
+    a->streams_ended = p->streams_counted && verdict == ADMITTED ? p->streams.ends : 0;
     a->grant_uid = STR("");
     if (p->grant_matched)
         a->grant_uid = arena_copy(a->arena, p->grant_uid);
@@ -230,17 +249,19 @@ static int answer(struct plan *p, enum admit_verdict verdict)
     return answer_session(p);
 }
 
-static void carry_out(struct plan *p)
+static void carry_out(struct embedded_worker *w, struct plan *p)
 {
     struct admission *a = p->a;
 
+    p->session.viewer = a->viewer; /* the same, but not borrowed from a page */
+    p->session.stream_key = a->stream_key;
+    if (p->streams.enters)
+        streams_carry_out(w, p->tx, &p->session, &p->streams);
     if (p->begins) {
         random_bytes(p->session.id, SESSION_RAW_ID_LEN);
         session_id_text(p->session.id, a->session.id);
         session_begin(p->tx, &p->session);
     } else if (p->renewal != RENEWAL_NONE) {
-        p->session.viewer = a->viewer; /* the same, but not borrowed from a page */
-        p->session.stream_key = a->stream_key;
         session_renew(p->tx, &p->session, a->now);
     }
     for (int i = 0; i < STORE_MAX_USES; i++)
@@ -259,7 +280,7 @@ static int write_admission(struct embedded_worker *w, struct db_tx *tx, struct o
         return -ENOSPC;
     r = answer(&p, verdict);
     if (r == 0 && verdict == ADMITTED)
-        carry_out(&p);
+        carry_out(w, &p);
     return r;
 }
 

@@ -24,7 +24,8 @@ void embedded_touch(struct store_worker *worker, const uint8_t *viewer, struct s
     embedded_note(w, viewer, record_hash(&w->e->hash_key, stream_key), uid, now);
 }
 
-/* The live session of a place, if there is one among the first of it. */
+/* The live session of a place, if there is one among the first of it. Of `ret` only the stream key
+ * is borrowed from the page. */
 static bool find_live(struct db_tx *tx, const struct store_rules *rules, const struct note *note,
                       struct key *ret_key, struct session_record *ret)
 {
@@ -36,27 +37,54 @@ static bool find_live(struct db_tx *tx, const struct store_rules *rules, const s
     more = db_seek(tx, DB_SESSIONS, key_str(&place), &key, &value);
 
     for (int i = 0; more && i < SESSION_LOOK_UP_MAX && key_starts(key, &place); i++) {
-        if (session_unpack(key, value, ret) && session_is_live(rules, ret, note->now)) {
-            key_set(ret_key, key);
+        key_set(ret_key, key);
+        if (session_unpack(key_str(ret_key), value, ret) && session_is_live(rules, ret, note->now))
             return true;
-        }
         more = db_next(tx, DB_SESSIONS, &key, &value);
     }
     return false;
 }
 
-static void write_note(struct db_tx *tx, const struct store_rules *rules, const struct note *note)
+/*
+ * May it go on? One that had lapsed, and whose uid has as many streams as it may have by now, ends:
+ * as long as its gate tokens are good nobody asks.
+ */
+static bool stays_a_stream(struct embedded_worker *w, struct db_tx *tx,
+                           const struct store_rules *rules, const struct key *own,
+                           const struct session_record *s, unix_t at)
+{
+    struct stream_plan plan;
+
+    if (!store_limits_streams(rules, s->uid))
+        return true;
+    if (streams_judge(tx, rules, s, at, &plan) == ADMITTED) {
+        streams_carry_out(w, tx, s, &plan);
+        return true;
+    }
+    if (db_count(tx, DB_REVOKED) < STORE_MAX_REVOCATIONS)
+        session_end_one(w, tx, own, s->ends, at);
+    return false;
+}
+
+static void write_note(struct embedded_worker *w, struct db_tx *tx, const struct store_rules *rules,
+                       const struct note *note)
 {
     uint8_t room[RECORD_ROOM];
     struct session_record s;
+    struct str renewed;
     struct key own;
+    unix_t last;
 
     if (!find_live(tx, rules, note, &own, &s))
         return;
-    if (note->now <= s.last || note->now - s.last < store_grain(rules))
+    last = s.last;
+    if (note->now <= last || note->now - last < store_grain(rules))
         return;
     s.last = note->now;
-    db_put(tx, DB_SESSIONS, key_str(&own), session_pack(&s, room));
+    renewed = session_pack(&s, room); /* before a change takes what it is borrowed from */
+    s.last = last;
+    if (stays_a_stream(w, tx, rules, &own, &s, note->now))
+        db_put(tx, DB_SESSIONS, key_str(&own), renewed);
 }
 
 /* Writes up to `max` notes that are due at `at`; on failure they wait for the next time. */
@@ -71,12 +99,12 @@ static int flush(struct embedded_worker *w, usec_t at, int max)
     LIST_FOREACH (link, &w->notes.oldest_first) {
         const struct note *note = LIST_ENTRY(link, struct note, link);
 
-        if (written == max || !note_is_due(note, at, rules->session_ttl))
+        if (written == max || !note_is_due(note, at, store_note_age(rules)))
             break;
-        write_note(&tx, rules, note);
+        write_note(w, &tx, rules, note);
         written++;
     }
-    r = db_commit(&tx);
+    r = embedded_commit(w, &tx);
     for (int i = 0; r == 0 && i < written; i++)
         notes_drop(&w->notes, LIST_ENTRY(w->notes.oldest_first.next, struct note, link));
     return r;
@@ -87,7 +115,7 @@ void embedded_notes_tick(void *worker)
     struct embedded_worker *w = worker;
     usec_t now = loop_now(w->base.loop);
 
-    if (notes_due(&w->notes, now, store_rules(w->base.store)->session_ttl) != NULL)
+    if (notes_due(&w->notes, now, store_note_age(store_rules(w->base.store))) != NULL)
         (void)flush(w, now, NOTES_A_TICK); /* what fails waits for the next tick */
 }
 

@@ -36,8 +36,8 @@ static bool is_meant(const struct session_filter *f, const struct session_record
 }
 
 /* What is over already needs no revocation and does not count. */
-static unsigned end_one(struct embedded_worker *w, struct db_tx *tx, const struct key *session,
-                        unix_t ends, unix_t now)
+unsigned session_end_one(struct embedded_worker *w, struct db_tx *tx, const struct key *session,
+                         unix_t ends, unix_t now)
 {
     struct fresh_revocation *fresh;
     struct session_record s;
@@ -82,7 +82,7 @@ unsigned sessions_end(struct embedded_worker *w, struct db_tx *tx, const struct 
         if (session_by_uid_unpack(key, value, &s)) {
             session_key(&session, s.viewer, s.hash, s.uid, s.ends);
             if (is_meant_by_key(tx, f, &session))
-                ended += end_one(w, tx, &session, s.ends, now);
+                ended += session_end_one(w, tx, &session, s.ends, now);
         }
         more = db_seek_after(tx, DB_SESSIONS_BY_UID, key_str(&at), &key, &value);
     }
@@ -102,7 +102,7 @@ static unsigned end_by_id(struct embedded_worker *w, struct db_tx *tx, const str
     key_set(&session, key);
     if (!db_get(tx, DB_SESSIONS, key_str(&session), &value))
         return 0;
-    return end_one(w, tx, &session, record_expires(value), e->now);
+    return session_end_one(w, tx, &session, record_expires(value), e->now);
 }
 
 static int write_end(struct embedded_worker *w, struct db_tx *tx, struct op *op)

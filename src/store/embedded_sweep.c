@@ -36,6 +36,12 @@ static void erase_use(struct embedded *e, struct db_tx *tx, struct str key)
     db_del(tx, DB_USES, key);
 }
 
+/* Of a session that is over: where streams are entered, lapsed ones are removed. */
+static void erase_stream(struct embedded *e, struct db_tx *tx, struct str key)
+{
+    db_del(tx, DB_STREAMS, key);
+}
+
 static void erase_source(struct embedded *e, struct db_tx *tx, struct str key)
 {
     db_del(tx, DB_TRAFFIC_SOURCES, key);
@@ -71,6 +77,7 @@ static const struct sweep {
 } sweeps[SWEEP_TABLES] = {
     {DB_GRANTS, expires_in_value, erase_grant},
     {DB_SESSIONS, expires_in_session, erase_session},
+    {DB_STREAMS, expires_in_value, erase_stream},
     {DB_USES, expires_in_value, erase_use},
     {DB_REVOKED, expires_in_revoked, erase_revoked},
     {DB_TRAFFIC_SOURCES, expires_in_value, erase_source},

@@ -474,6 +474,41 @@ static void test_housekeeping_runs_and_stops(void **state)
     world_close(&w);
 }
 
+/* ---- streams ---- */
+
+static uint64_t stream_entries(struct world *w)
+{
+    struct db_usage usage;
+
+    db_usage(container_of(w->store, struct embedded, base)->db, &usage);
+    return usage.entries[DB_STREAMS];
+}
+
+/* Entries go when a stream of the uid is entered, and with the end of their session. */
+static void test_entries_of_streams_go(void **state)
+{
+    struct store_rules rules = conformance_rules;
+    struct world w;
+
+    world_open(&w, open_empty(&rules));
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "before"});
+    assert_int_equal(stream_entries(&w), 0); /* without a limit there are none */
+    rules.max_streams = 4;
+    rules.streams_idle = 60;
+    store_set_rules(w.store, &rules);
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "a"});
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "b"});
+    world_session(&w, &(struct step){.checks = ADMIT_SESSION, .key = "b", .uid = "u2"});
+    assert_int_equal(stream_entries(&w), 3);
+    world_session(&w, &(struct step){.at = 60, .checks = ADMIT_SESSION, .key = "c"});
+    assert_int_equal(stream_entries(&w), 2); /* of u1 the others have lapsed */
+    housekeep(w.store, T0 + rules.session_max);
+    assert_int_equal(stream_entries(&w), 1);
+    housekeep(w.store, T0 + 60 + rules.session_max);
+    assert_int_equal(stream_entries(&w), 0);
+    world_close(&w);
+}
+
 int main(void)
 {
     static const struct conformance c = {open_empty, housekeep};
@@ -488,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_revocations_of_another_process),
         cmocka_unit_test(test_threads_take_exactly_max),
         cmocka_unit_test(test_housekeeping_runs_and_stops),
+        cmocka_unit_test(test_entries_of_streams_go),
     };
     int failed;
 

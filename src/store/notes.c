@@ -5,11 +5,6 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum {
-    NOTE_AGE_SEC = 4,
-    SHORT_SESSION = 20, /* seconds of life below which notes do not wait */
-};
-
 void notes_init(struct notes *n)
 {
     map_init(&n->by_place);
@@ -57,17 +52,15 @@ void notes_add(struct notes *n, struct str place, usec_t since, unix_t now)
     map_put(&n->by_place, &note->node, h);
 }
 
-bool note_is_due(const struct note *note, usec_t at, int64_t session_ttl)
+bool note_is_due(const struct note *note, usec_t at, usec_t age)
 {
-    usec_t age = session_ttl < SHORT_SESSION ? 0 : NOTE_AGE_SEC * USEC_PER_SEC;
-
     return note->since + age <= at;
 }
 
-struct note *notes_due(const struct notes *n, usec_t at, int64_t session_ttl)
+struct note *notes_due(const struct notes *n, usec_t at, usec_t age)
 {
     struct list *first = list_first(&n->oldest_first);
     struct note *note = first != NULL ? LIST_ENTRY(first, struct note, link) : NULL;
 
-    return note != NULL && note_is_due(note, at, session_ttl) ? note : NULL;
+    return note != NULL && note_is_due(note, at, age) ? note : NULL;
 }

@@ -35,9 +35,9 @@ void notes_done(struct notes *n);
 void notes_add(struct notes *n, struct str place, usec_t since, unix_t now);
 void notes_drop(struct notes *n, struct note *note);
 
-/* Has it waited long enough at `at`, a time of the loop's clock? */
-bool note_is_due(const struct note *note, usec_t at, int64_t session_ttl);
-struct note *notes_due(const struct notes *n, usec_t at, int64_t session_ttl); /* the oldest */
+/* Has it waited for `age` (store_note_age) at `at`, a time of the loop's clock? */
+bool note_is_due(const struct note *note, usec_t at, usec_t age);
+struct note *notes_due(const struct notes *n, usec_t at, usec_t age); /* the oldest */
 
 static inline struct str note_place(const struct note *note)
 {

@@ -351,6 +351,26 @@ bool session_by_uid_unpack(struct str key, struct str value, struct session_reco
     return is_whole(&u);
 }
 
+void stream_key_of_place(struct key *k, struct str uid, const uint8_t *viewer, uint64_t hash)
+{
+    struct pack p = key_begin(k);
+
+    put_uid(&p, uid);
+    put_bytes(&p, viewer, STORE_VIEWER_LEN);
+    put_u64(&p, hash);
+    k->n = p.n;
+}
+
+bool stream_unpack(struct str key, struct str value, struct session_record *ret)
+{
+    struct unpack u = {key, false};
+
+    *ret = (struct session_record){.uid = get_uid(&u), .ends = (unix_t)number_unpack(value)};
+    ret->viewer = (const uint8_t *)get_bytes(&u, STORE_VIEWER_LEN).p;
+    ret->hash = get_u64(&u);
+    return is_whole(&u);
+}
+
 struct str session_pack(const struct session_record *s, uint8_t room[RECORD_ROOM])
 {
     struct pack p = {.p = room, .room = RECORD_ROOM};

@@ -11,6 +11,7 @@
  *   sessions         viewer hash uid ~ends                 ends last started id ip ua stream-key
  *   session_ids      id                                    key in `sessions`
  *   sessions_by_uid  uid viewer ends                       hash
+ *   streams          uid viewer hash                       ends: of the session entered there
  *   uses             id                                    expires count viewers
  *   revoked          viewer ends uid                       -
  *   traffic          uid                                   counts (store/traffic.h)
@@ -128,6 +129,9 @@ void session_key(struct key *k, const uint8_t *viewer, uint64_t hash, struct str
 void session_by_uid_key(struct key *k, struct str uid, const uint8_t *viewer, unix_t ends);
 bool session_by_uid_unpack(struct str key, struct str value,
                            struct session_record *ret); /* what a key is made of */
+void stream_key_of_place(struct key *k, struct str uid, const uint8_t *viewer, uint64_t hash);
+bool stream_unpack(struct str key, struct str value,
+                   struct session_record *ret); /* the same of an entry of `streams` */
 struct str session_pack(const struct session_record *s, uint8_t room[RECORD_ROOM]);
 bool session_unpack(struct str key, struct str value, struct session_record *ret);
 

@@ -148,6 +148,7 @@ static const struct store_backend_ops redis_ops = {
     .report_next = redis_report_next,
     .report_done = redis_report_done,
     .traffic_lead = redis_traffic_lead,
+    .instance_beat = redis_instance_beat,
 };
 
 int store_open_redis(const struct store_redis_options *o, const struct store_rules *rules,

@@ -23,6 +23,8 @@ struct redis {
     _Atomic uint64_t rights_lost; /* grows when a right was taken away: older verdicts are void */
 };
 
+enum { REDIS_LIMIT_LEN = 2 + 8 + 1 + 4 };
+
 struct redis_worker {
     struct store_worker base;
     struct redis *r;
@@ -30,9 +32,10 @@ struct redis_worker {
     struct redis_feed *feed; /* of the one worker that housekeeps, else NULL */
     struct notes notes;
     struct ticker *ticker;
-    struct redis_call touching; /* notes on their way */
-    unsigned touched;           /* how many of the oldest */
-    struct verdicts *verdicts;  /* NULL: none are reused */
+    struct redis_call touching;  /* notes on their way */
+    unsigned touched;            /* how many of the oldest */
+    char limit[REDIS_LIMIT_LEN]; /* what they are judged by, packed */
+    struct verdicts *verdicts;   /* NULL: none are reused */
     /* Both as they were when `verdicts` were begun. */
     uint64_t rights_lost;
     const struct store_rules *rules;
@@ -100,6 +103,8 @@ void redis_put_u8(struct redis_scratch *s, uint8_t n);
 void redis_put_u16(struct redis_scratch *s, uint16_t n); /* big-endian, all of them */
 void redis_put_u32(struct redis_scratch *s, uint32_t n);
 void redis_put_number(struct redis_scratch *s, int64_t n); /* as Lua has numbers: a double */
+/* The limit of streams, as lua/streams.lua unpacks it. Only where there is one. */
+void redis_put_limit(struct redis_scratch *s, const struct store_rules *rules);
 /* false: not a whole number */
 bool redis_unpack_number(const char *p, int64_t *ret);
 
@@ -132,6 +137,7 @@ int redis_traffic_take(struct store_worker *w, struct traffic_take *t);
 int redis_report_next(struct store_worker *w, struct report_next *n);
 int redis_report_done(struct store_worker *w, struct report_done *d);
 int redis_traffic_lead(struct store_worker *w, struct traffic_lead *l);
+int redis_instance_beat(struct store_worker *w, struct instance_beat *b);
 
 /* ---- activity that gate tokens have shown (redis_touch.c) ---- */
 

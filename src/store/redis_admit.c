@@ -12,8 +12,10 @@ enum { /* of admit.lua, beside enum admit_check */
        FLAG_MAY_BEGIN = 32,
        FLAG_DRY = 64,
        FLAG_STRICT = 128,
-       FLAG_AGAIN = 256,
+       FLAG_LIMITED = 256,
+       FLAG_AGAIN = 512,
        AGAIN_LEN = 4 + 3 * 8 + STORE_SESSION_ID_LEN, /* of its answer */
+       VERDICT_IDLE_SHARE = 4,
 };
 
 static struct admission *admission_of(struct redis_ask *q)
@@ -21,14 +23,19 @@ static struct admission *admission_of(struct redis_ask *q)
     return container_of(q->op, struct admission, op);
 }
 
-/* Those that lua/admit_again.lua can answer: see there. */
+/*
+ * Those that lua/admit_again.lua can answer: see there. With a limit of streams, too: what was
+ * active so recently that nothing is due to be written has not lapsed. But whoever explains wants
+ * to hear how many there are.
+ */
 static bool could_be_again(const struct admission *a, const struct store_rules *rules)
 {
     bool is_excused = a->token_expired || (a->checks & ADMIT_GRANT) != 0;
     bool is_use = (a->checks & ADMIT_USE) != 0;
 
     return a->uid.n > 0 && (is_excused || (a->checks & ADMIT_SESSION)) &&
-           !(a->checks & ADMIT_GRANT_IP) && !(rules->session_strict && is_excused) &&
+           !(a->checks & ADMIT_GRANT_IP) && !(a->is_dry && rules->max_streams > 0) &&
+           !(rules->session_strict && is_excused) &&
            (!is_use || (a->uses[0].mode == USE_BIND && a->uses[1].mode == USE_NONE));
 }
 
@@ -38,7 +45,8 @@ static uint16_t flags_of(const struct admission *a, const struct store_rules *ru
 
     return (uint16_t)(checks | (a->token_expired ? FLAG_TOKEN_EXPIRED : 0) |
                       (a->may_begin ? FLAG_MAY_BEGIN : 0) | (a->is_dry ? FLAG_DRY : 0) |
-                      (rules->session_strict ? FLAG_STRICT : 0) | (again ? FLAG_AGAIN : 0));
+                      (rules->session_strict ? FLAG_STRICT : 0) |
+                      (rules->max_streams > 0 ? FLAG_LIMITED : 0) | (again ? FLAG_AGAIN : 0));
 }
 
 static void add_rules(struct redis_scratch *s, const struct redis_ask *q, const struct admission *a,
@@ -53,6 +61,8 @@ static void add_rules(struct redis_scratch *s, const struct redis_ask *q, const 
     redis_put_number(s, store_grain(rules));
     redis_put_number(s, rules->session_max);
     redis_put_u32(s, STORE_SESSIONS_AHEAD);
+    if (rules->max_streams > 0)
+        redis_put_limit(s, rules);
     redis_add(args, str_range(begin, s->at));
 }
 
@@ -161,7 +171,8 @@ static int decode_again(struct admission *a, struct str text)
     memcpy(&count, text.p, sizeof count);
     a->verdict = ADMITTED;
     a->has_session = true;
-    a->session_is_new = a->grant_matched = false;
+    a->session_is_new = a->grant_matched = a->streams_counted = false;
+    a->streams = a->streams_ended = 0;
     a->grant_uid = STR("");
     a->use_count = be32toh(count);
     a->refused_use = 0;
@@ -200,14 +211,27 @@ static bool is_possible(const struct admission *a)
            (a->grant_matched || a->has_session || !(checks & ADMIT_GRANT));
 }
 
-static int decode_all(struct admission *a, const redisReply *reply)
+/* Only where there is a limit. The names are in memory before the answer is heard. */
+static int read_streams(struct redis_ask *q, struct redis_reader *r, struct admission *a)
+{
+    a->streams_counted = false;
+    a->streams = a->streams_ended = 0;
+    if (!redis_has_more(r))
+        return 0;
+    a->streams_counted = redis_read_number(r, 0, 1) != 0;
+    a->streams = (unsigned)redis_read_number(r, 0, STORE_MAX_STREAMS);
+    a->streams_ended = (unsigned)redis_read_number(r, 0, a->streams);
+    return redis_has_more(r) ? redis_read_revoked(r, q->w->r) : 0;
+}
+
+static int decode_all(struct redis_ask *q, struct admission *a, const redisReply *reply)
 {
     struct redis_reader r;
     int err;
 
     redis_read(&r, reply, 12);
     (void)redis_read_number(&r, 0, 1); /* whether it wrote: the link's */
-    a->verdict = (enum admit_verdict)redis_read_number(&r, ADMITTED, REFUSED_TOO_FAST);
+    a->verdict = (enum admit_verdict)redis_read_number(&r, ADMITTED, ADMIT_VERDICT_LAST);
     a->has_session = redis_read_number(&r, 0, 1) != 0;
     a->session_is_new = redis_read_number(&r, 0, 1) != 0;
     a->grant_matched = redis_read_number(&r, 0, 1) != 0;
@@ -215,7 +239,7 @@ static int decode_all(struct admission *a, const redisReply *reply)
     a->refused_use = (unsigned)redis_read_number(&r, 0, STORE_MAX_USES - 1);
     err = read_session(&r, a);
     a->grant_uid = arena_copy(a->arena, redis_read_text(&r, STORE_UID_MAX));
-    if (r.is_bad || redis_has_more(&r))
+    if (read_streams(q, &r, a) < 0 || r.is_bad)
         return -EIO;
     if (err == 0 && !is_possible(a))
         return -EIO;
@@ -227,11 +251,22 @@ static int decode(struct redis_ask *q, const redisReply *reply)
     struct admission *a = admission_of(q);
     int err = reply->type == REDIS_REPLY_STRING && q->may_be_again
                   ? decode_again(a, (struct str){reply->str, (size_t)reply->len})
-                  : decode_all(a, reply);
+                  : decode_all(q, a, reply);
 
     if (err == 0 && q->w->verdicts != NULL)
         verdicts_put(q->w->verdicts, a, q->asked, q->verdicts_version);
     return err;
+}
+
+/* With a limit of streams: so that none outlives the stream it was about. It was active at most a
+ * grain before it was judged. */
+static usec_t verdict_ttl(const struct redis_worker *w, const struct store_rules *rules)
+{
+    usec_t ttl = w->r->shared.o.verdict_ttl;
+
+    return rules->max_streams > 0
+               ? MIN(ttl, (usec_t)rules->streams_idle * USEC_PER_SEC / VERDICT_IDLE_SHARE)
+               : ttl;
 }
 
 /* None that is older than the last right that was taken away, or than the rules. */
@@ -244,6 +279,7 @@ static struct verdicts *fresh_verdicts(struct redis_worker *w)
         w->rights_lost = lost;
         w->rules = rules;
         verdicts_clear(w->verdicts);
+        verdicts_set_ttl(w->verdicts, verdict_ttl(w, rules));
     }
     return w->verdicts;
 }

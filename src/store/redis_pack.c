@@ -155,6 +155,14 @@ bool redis_unpack_session_id(struct str id, char ret[STORE_SESSION_ID_LEN + 1])
     return true;
 }
 
+void redis_put_limit(struct redis_scratch *s, const struct store_rules *rules)
+{
+    redis_put_u16(s, (uint16_t)rules->max_streams);
+    redis_put_number(s, rules->streams_idle);
+    redis_put_u8(s, rules->streams_end_oldest);
+    redis_put_u32(s, STORE_MAX_REVOCATIONS);
+}
+
 /* ---- replies ---- */
 
 void redis_read(struct redis_reader *r, const redisReply *reply, size_t least)

@@ -10,7 +10,7 @@
 #include "store/record.h"
 #include "store/redis.h"
 
-enum { PENDING_MAX = 16, ARRAY_MAX = 1 << 16, FUZZ_NOW = 1800000000 };
+enum { PENDING_MAX = 32, ARRAY_MAX = 1 << 16, FUZZ_NOW = 1800000000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -103,7 +103,8 @@ static void check_admission(const struct admission *a)
         assert((id.p[i] >= '0' && id.p[i] <= '9') || (id.p[i] >= 'A' && id.p[i] <= 'Z') ||
                (id.p[i] >= 'a' && id.p[i] <= 'z') || id.p[i] == '-' || id.p[i] == '_');
     assert(a->session.uid.n <= STORE_UID_MAX && a->grant_uid.n <= STORE_UID_MAX);
-    assert(a->verdict <= REFUSED_TOO_FAST && a->refused_use < STORE_MAX_USES);
+    assert(a->verdict <= ADMIT_VERDICT_LAST && a->refused_use < STORE_MAX_USES);
+    assert(a->streams <= STORE_MAX_STREAMS && a->streams_ended <= a->streams);
     if (a->has_session && a->uid.n > 0)
         assert(str_eq(a->uid, a->session.uid));
     if (a->verdict != ADMITTED)
@@ -260,6 +261,20 @@ static void list_traffic(struct store_worker *w, struct arena *arena, const redi
     check_lines(n.lines, n.count, TRAFFIC_REPORT_MAX);
 }
 
+static void beat(struct store_worker *w, struct arena *arena, const redisReply *reply)
+{
+    struct instance_beat b = {.arena = arena, .text = STR("own"), .ttl = 10};
+
+    op_init(&b.op, on_done);
+    assert(store_instance_beat(w, &b) == 0);
+    answer_all(reply);
+    if (last_error < 0)
+        return;
+    assert(b.count >= 1 && b.count <= INSTANCES_MAX && str_eq(b.instances[0].text, b.text));
+    for (unsigned i = 0; i < b.count; i++)
+        assert(b.instances[i].text.p != NULL && b.instances[i].text.n <= INSTANCE_TEXT_MAX);
+}
+
 /* The feed asks for revocations and for a sweep by itself, and touches are sent at the end. */
 static void follow(struct store_worker *w, const redisReply *reply)
 {
@@ -279,7 +294,9 @@ static void answer_every_call(const redisReply *reply)
                                              .grant_max_pairs = 5,
                                              .grant_max_uids = 4,
                                              .session_ttl = 7200,
-                                             .session_max = 43200};
+                                             .session_max = 43200,
+                                             .max_streams = 2,
+                                             .streams_idle = 60};
     static struct loop *loop;
     struct store_redis_options o = {.server = STR("127.0.0.1:1"),
                                     .prefix = STR("hg:"),
@@ -304,6 +321,7 @@ static void answer_every_call(const redisReply *reply)
     list_sessions(w, &arena, reply);
     add_traffic(w, reply);
     list_traffic(w, &arena, reply);
+    beat(w, &arena, reply);
     follow(w, reply);
     arena_done(&arena);
     store_worker_free(&w);

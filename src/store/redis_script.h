@@ -23,7 +23,8 @@
     X(traffic_take)      \
     X(report_next)       \
     X(report_done)       \
-    X(traffic_lead)
+    X(traffic_lead)      \
+    X(instance_beat)
 
 #define X(name) SCRIPT_##name,
 enum redis_script { REDIS_SCRIPTS(X) REDIS_SCRIPT_COUNT };

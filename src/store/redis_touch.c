@@ -3,6 +3,8 @@
  * seconds later, many in one script (store/lua/touch.lua), one script at a time. What fails is
  * sent again: a touch twice is a touch once.
  */
+#include <errno.h>
+
 #include "base/panic.h"
 #include "store/redis.h"
 
@@ -36,6 +38,15 @@ static void add_note(const struct note *note, struct redis_args *args)
     redis_add_number(args, note->now);
 }
 
+static struct str limit_of(struct redis_worker *w, const struct store_rules *rules)
+{
+    struct redis_scratch s = {w->limit, w->limit + sizeof w->limit};
+
+    if (rules->max_streams > 0)
+        redis_put_limit(&s, rules);
+    return str_range(w->limit, s.at);
+}
+
 static void encode(struct redis_call *call, struct redis_args *args)
 {
     struct redis_worker *w = container_of(call, struct redis_worker, touching);
@@ -45,6 +56,7 @@ static void encode(struct redis_call *call, struct redis_args *args)
     redis_add_number(args, loop_unix(w->base.loop));
     redis_add_number(args, rules->session_ttl);
     redis_add_number(args, store_grain(rules));
+    redis_add(args, limit_of(w, rules));
     LIST_FOREACH (link, &w->notes.oldest_first) {
         if (left-- == 0)
             break;
@@ -54,10 +66,24 @@ static void encode(struct redis_call *call, struct redis_args *args)
 
 static void send_due(struct redis_worker *w, usec_t at);
 
+/* Sessions that had lapsed, and whose uid had no room for them any more. */
+static int take_ended(struct redis_worker *w, const redisReply *reply)
+{
+    struct redis_reader r;
+
+    redis_read(&r, reply, 1);
+    (void)redis_read_number(&r, 0, 1);
+    if (r.is_bad)
+        return -EIO;
+    return redis_has_more(&r) ? redis_read_revoked(&r, w->r) : 0;
+}
+
 static void answered(struct redis_call *call, int err, const redisReply *reply)
 {
     struct redis_worker *w = container_of(call, struct redis_worker, touching);
 
+    if (err == 0 && take_ended(w, reply) < 0)
+        redis_count(&w->r->shared.counters.errors); /* the notes are written all the same */
     for (; err == 0 && w->touched > 0; w->touched--)
         notes_drop(&w->notes, LIST_ENTRY(list_first(&w->notes.oldest_first), struct note, link));
     w->touched = 0;
@@ -68,13 +94,13 @@ static void answered(struct redis_call *call, int err, const redisReply *reply)
 /* Those that are due at `at`. */
 static void send_due(struct redis_worker *w, usec_t at)
 {
-    int64_t ttl = store_rules(w->base.store)->session_ttl;
+    usec_t age = store_note_age(store_rules(w->base.store));
     unsigned count = 0;
 
     if (w->touched > 0)
         return; /* on their way */
     LIST_FOREACH (link, &w->notes.oldest_first) {
-        if (count == TOUCHES || !note_is_due(LIST_ENTRY(link, struct note, link), at, ttl))
+        if (count == TOUCHES || !note_is_due(LIST_ENTRY(link, struct note, link), at, age))
             break;
         count++;
     }

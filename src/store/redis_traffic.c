@@ -70,7 +70,7 @@ static void encode_list(struct redis_ask *q, struct redis_args *args)
     const struct traffic_list *l = container_of(q->op, struct traffic_list, op);
 
     redis_add_number(args, loop_unix(q->w->base.loop));
-    redis_add_number(args, (int64_t)l->limit - 1); /* the last one's index */
+    redis_add_number(args, l->limit);
 }
 
 static int decode_list(struct redis_ask *q, const redisReply *reply)
@@ -91,7 +91,6 @@ static int decode_list(struct redis_ask *q, const redisReply *reply)
 
 int redis_traffic_list(struct store_worker *w, struct traffic_list *l)
 {
-    l->limit = MAX(l->limit, 1u);
     return redis_ask(redis_worker(w), &l->op, SCRIPT_traffic_list, encode_list, decode_list);
 }
 

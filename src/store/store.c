@@ -10,7 +10,14 @@
 #include "base/panic.h"
 #include "store/backend.h"
 
-enum { GRAIN_SHARE = 64, GRAIN_MAX = 30 };
+enum {
+    GRAIN_SHARE = 64,
+    GRAIN_MAX = 30,
+    STREAM_GRAIN_SHARE = 4, /* of streams_idle: what is active must never look idle */
+    STREAM_NOTE_SHARE = 8,  /* the same of notes, which wait on top of that */
+    NOTE_AGE_SEC = 4,
+    SHORT_SESSION = 20, /* seconds of life below which notes do not wait */
+};
 
 /* ---- rules ---- */
 
@@ -23,6 +30,8 @@ static struct store_rules clamp(const struct store_rules *given)
     r.grant_max_keys = MIN(MAX(r.grant_max_keys, 1u), (unsigned)GRANT_MAX_KEYS);
     r.grant_max_pairs = MAX(r.grant_max_pairs, 1u);
     r.grant_max_uids = MAX(r.grant_max_uids, 1u);
+    r.max_streams = MIN(r.max_streams, (unsigned)STORE_MAX_STREAMS);
+    r.streams_idle = MIN(MAX(r.streams_idle, (int64_t)1), r.session_ttl);
     return r;
 }
 
@@ -51,7 +60,18 @@ struct ip_net store_widen(const struct store_rules *rules, const struct ip_net *
 
 int64_t store_grain(const struct store_rules *rules)
 {
-    return MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
+    int64_t grain = MIN(rules->session_ttl / GRAIN_SHARE, (int64_t)GRAIN_MAX);
+
+    return rules->max_streams > 0 ? MIN(grain, rules->streams_idle / STREAM_GRAIN_SHARE) : grain;
+}
+
+usec_t store_note_age(const struct store_rules *rules)
+{
+    usec_t age = rules->session_ttl < SHORT_SESSION ? 0 : NOTE_AGE_SEC * USEC_PER_SEC;
+
+    return rules->max_streams > 0
+               ? MIN(age, (usec_t)rules->streams_idle * USEC_PER_SEC / STREAM_NOTE_SHARE)
+               : age;
 }
 
 void store_init(struct store *s, const struct store_backend_ops *ops,
@@ -204,6 +224,26 @@ int store_report_done(struct store_worker *s, struct report_done *d)
 int store_traffic_lead(struct store_worker *s, struct traffic_lead *l)
 {
     return s->store->ops->traffic_lead(s, l);
+}
+
+int instances_begin(struct instance_beat *b, unsigned room)
+{
+    struct instance *own = b->instances = arena_alloc(b->arena, room * sizeof *b->instances);
+
+    b->count = 0;
+    if (own == NULL)
+        return -ENOMEM;
+    own->text = arena_copy(b->arena, b->text);
+    memcpy(own->id, b->id, sizeof own->id);
+    b->count = 1;
+    return own->text.p != NULL ? 0 : -ENOMEM;
+}
+
+int store_instance_beat(struct store_worker *s, struct instance_beat *b)
+{
+    if (b->text.n > INSTANCE_TEXT_MAX || b->ttl == 0 || b->ttl > INSTANCE_TTL_MAX)
+        return -EINVAL;
+    return s->store->ops->instance_beat(s, b);
 }
 
 void store_stats(struct store *s, struct store_stats *ret)

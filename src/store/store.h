@@ -39,6 +39,8 @@ enum {
     STORE_PREFIX_MAX = 64,     /* of the keys in Redis */
     STORE_MAX_USES = 2,        /* use limits one admission may take: the token's or key's, and the
                                   browser-adaptive one */
+    STORE_MAX_STREAMS = 64, /* the highest max_streams: what one uid, who may begin sessions as it
+                               likes, can make an admission look at */
 };
 
 struct store;
@@ -53,6 +55,10 @@ struct store_rules { /* of the configuration; changed by store_set_rules() at a 
                                  first */
     int64_t session_ttl, session_max; /* seconds: sliding life; longest life */
     bool session_strict;              /* token and grant must hold at every request */
+    unsigned max_streams; /* of one uid at a time, see "streams" below; 0: no limit, no cost */
+    int64_t streams_idle; /* seconds; never more than session_ttl */
+    bool
+        streams_end_oldest; /* past it a stream ends for the new one; else the new one is refused */
 };
 
 /* ---- admission: one atomic step that stops at the first refusal with nothing spent ---- */
@@ -86,13 +92,34 @@ enum admit_check {
 };
 
 /*
+ * Streams. A stream of a uid is a live session (a viewer at a stream key) that was active within
+ * streams_idle. With max_streams set a session is *entered* as a stream of its uid when it begins;
+ * one that is not entered, or has lapsed (was idle for longer) and comes back, is entered anew. It
+ * may be while fewer than max_streams others live. Else it is refused; or, with streams_end_oldest,
+ * the ones that were idle for longest (at a tie the one begun first) are ended as store_session_end
+ * does, their gate tokens too, and it is entered. When there is no room for that many revocations
+ * it is refused. Sessions without a uid are no streams. A lower limit ends nothing by itself.
+ *
+ * A lapsed session can come back by a gate token, which no store is asked about. store_touch()
+ * tells of it some seconds later, and judges as an admission does, but that a refused one is
+ * *ended*: only so are its gate tokens refused. That is how long the limit may be exceeded: the few
+ * seconds that notes wait, and the second that a revocation needs to be everywhere.
+ *
+ * With the limit set, activity is written sooner (backend.h: store_grain, store_note_age) and
+ * verdicts are reused for a quarter of streams_idle at most, so what is active never looks idle and
+ * no verdict outlives its stream.
+ */
+
+/*
  *  1. session: the live one of this viewer, uid (any when it is unknown; a presented session id
  *     says which) and stream key
  *  2. token_expired: refused unless there is a session and the rules are not strict
  *  3. grant: must match, unless there is a session and the rules are not strict; ADMIT_GRANT_IP
  *     must match always
  *  4. session: renewed; or begun when may_begin; else refused
- *  5. uses: all must pass, then all are taken
+ *  5. streams: the session is one of its uid's, or is entered; else refused. Only where
+ * ADMIT_SESSION is asked for
+ *  6. uses: all must pass, then all are taken
  */
 enum admit_verdict {
     ADMITTED,
@@ -104,6 +131,8 @@ enum admit_verdict {
     REFUSED_USED_UP,      /* USE_COUNT */
     REFUSED_TOO_FAST, /* this viewer and uid begin sessions faster than STORE_SESSIONS_AHEAD allows
                        */
+    REFUSED_TOO_MANY_STREAMS, /* max_streams others of this uid live */
+    ADMIT_VERDICT_LAST = REFUSED_TOO_MANY_STREAMS,
 };
 
 enum {
@@ -150,6 +179,9 @@ struct admission {
     bool grant_matched;
     uint32_t use_count;   /* of the use that refused or was taken last */
     unsigned refused_use; /* index into uses[] of the one that refused */
+    bool streams_counted; /* the limit was looked at; always so when it refused, and when is_dry */
+    unsigned streams;     /* others of the uid, alive before this admission */
+    unsigned streams_ended; /* of them, to make room for this one (is_dry: that would be) */
 };
 
 /* Embedded: answered at once when only reads were needed; else with the other writes of this loop
@@ -158,7 +190,7 @@ int store_admit(struct store_worker *s, struct admission *a);
 
 /*
  * Activity of a viewer whose gate token admitted it without the store: its session lives on. Noted
- * in the worker, written every few seconds.
+ * in the worker, written every few seconds. With max_streams set it may end a session, see there.
  */
 void store_touch(struct store_worker *s, const uint8_t viewer[STORE_VIEWER_LEN], struct str uid,
                  struct str stream_key, unix_t now);

@@ -79,6 +79,11 @@ void verdicts_free(struct verdicts **v)
     free(old);
 }
 
+void verdicts_set_ttl(struct verdicts *v, usec_t ttl)
+{
+    v->ttl = ttl;
+}
+
 uint64_t verdicts_version(const struct verdicts *v)
 {
     return v->version;
@@ -168,6 +173,8 @@ static bool answer(const struct entry *e, struct admission *a)
     a->grant_uid = grant_uid;
     a->grant_matched = e->grant_matched;
     a->use_count = a->refused_use = 0;
+    a->streams_counted = false;
+    a->streams = a->streams_ended = 0;
     return true;
 }
 

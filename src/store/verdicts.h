@@ -28,6 +28,9 @@ struct verdicts;
 struct verdicts *verdicts_new(unsigned max, usec_t ttl);
 void verdicts_free(struct verdicts **v);
 
+/* Those that were put before do not hear of it: clear them. */
+void verdicts_set_ttl(struct verdicts *v, usec_t ttl);
+
 /* True with what is answered filled in, strings in a->arena. */
 bool verdicts_get(struct verdicts *v, struct admission *a, usec_t now);
 

@@ -312,6 +312,20 @@ static void test_no_longer_than_its_session(void **state)
     verdicts_free(&v);
 }
 
+static void test_a_life_that_is_changed(void **state)
+{
+    struct verdicts *v = verdicts_new(8, TTL);
+
+    verdicts_set_ttl(v, TTL / 2);
+    put_usual(v);
+    assert_true(has_usual(v, NOW + TTL / 2 - 1));
+    assert_false(has_usual(v, NOW + TTL / 2));
+    verdicts_set_ttl(v, 0);
+    put_usual(v);
+    assert_false(has_usual(v, NOW));
+    verdicts_free(&v);
+}
+
 static void test_cleared(void **state)
 {
     struct verdicts *v = verdicts_new(8, TTL);
@@ -413,6 +427,7 @@ TEST_MAIN(cmocka_unit_test(test_the_same_answer), cmocka_unit_test(test_another_
           cmocka_unit_test(test_what_is_not_kept), cmocka_unit_test(test_turned_off),
           cmocka_unit_test(test_long_strings), cmocka_unit_test(test_it_ends),
           cmocka_unit_test(test_using_it_does_not_prolong_it),
-          cmocka_unit_test(test_no_longer_than_its_session), cmocka_unit_test(test_cleared),
+          cmocka_unit_test(test_no_longer_than_its_session),
+          cmocka_unit_test(test_a_life_that_is_changed), cmocka_unit_test(test_cleared),
           cmocka_unit_test(test_the_oldest_goes_first), cmocka_unit_test(test_full_of_the_past),
           cmocka_unit_test(test_a_full_arena))

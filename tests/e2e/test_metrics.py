@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from support.fleet import on_redis
 from support.gate import KEYS, OUTCOMES, ROOT, http_origin
 from support.origin import rx, tx
 from support.signing import sign
@@ -96,18 +97,66 @@ def test_names_follow_the_conventions(shared_gate):
         assert not re.search(r"_(milliseconds|ms|usec|kb|mb|percent|counter|gauge|count|sum|bucket)(_|$)", name), name
 
 
-def test_promtool_finds_nothing_to_say(shared_gate):
-    done = subprocess.run(["promtool", "check", "metrics"], input=text_of(shared_gate), capture_output=True, text=True)
+def assert_promtool_is_content(gate):
+    done = subprocess.run(["promtool", "check", "metrics"], input=text_of(gate), capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_promtool_finds_nothing_to_say(shared_gate):
+    assert_promtool_is_content(shared_gate)
+
+
+def names_in_the_manual():
+    return set(re.findall(r"^\| `((?:hlsgate|process)_\w+)` ", (ROOT / "docs/monitoring.md").read_text(), re.M))
+
+
+def names_of_redis():
+    table = (ROOT / "src/store/store.h").read_text().split("#define STORE_COUNTERS")[1].split("\n\n")[0]
+    counters = {f"hlsgate_store_{name}_total" for name in re.findall(r"X\((\w+), ", table) if name != "name"}
+    return counters | {"hlsgate_store_replicas"}
 
 
 def test_every_metric_is_in_the_manual_and_none_that_is_not(make_gate, origin):
     """An HTTP origin and a disk tier show all there is to show but the figures of Redis, which come from one table."""
     gate = make_gate(origins=[http_origin(origin)], cache={"memory": "64MiB", "disk": {"path": "disk", "size": "8MiB"}})
-    manual = set(re.findall(r"^\| `((?:hlsgate|process)_\w+)` ", (ROOT / "docs/monitoring.md").read_text(), re.M))
-    table = (ROOT / "src/store/store.h").read_text().split("#define STORE_COUNTERS")[1].split("\n\n")[0]
-    redis = {f"hlsgate_store_{name}_total" for name in re.findall(r"X\((\w+), ", table) if name != "name"}
-    assert manual == set(metrics(gate).types) | redis | {"hlsgate_store_replicas"}
+    assert names_in_the_manual() == set(metrics(gate).types) | names_of_redis()
+
+
+@pytest.mark.once
+def test_redis_has_figures_of_its_own(make_gate, redis):
+    gate = make_gate(store=on_redis(redis))
+    v = gate.admitted()
+    for n in range(3):
+        v.gets(sign(MASTER, ttl=3600 + n))
+    names = set(metrics(gate).types)
+    assert names_of_redis() <= names <= names_in_the_manual()
+    assert_promtool_is_content(gate)
+    for record, count in {"grant": 1, "session": 1, "use": 3}.items():
+        wait_for(gate, count, "hlsgate_store_records", record=record)
+    until(lambda: 0 < metrics(gate).get("hlsgate_store_write_seconds") < 10, "a round trip is measured")
+    seen = metrics(gate)
+    assert seen.get("hlsgate_store_up", kind="redis") == 1 and seen.get("hlsgate_store_replicas") == 0
+    assert seen.get("hlsgate_store_calls_total") > 3 and seen.get("hlsgate_store_connects_total") > 0
+    assert seen.get("hlsgate_store_bytes") > 0
+    assert seen.get("hlsgate_store_errors_total") == seen.get("hlsgate_store_switches_total") == 0
+
+
+@pytest.mark.once
+def test_redis_that_is_away_shows(make_gate, redis):
+    """/metrics is answered without it; what it says is what alerts look at."""
+    gate = make_gate(store=on_redis(redis))
+    v = gate.admitted()
+    redis.stop()
+    wait_for(gate, 0, "hlsgate_store_up", kind="redis")
+    before = metrics(gate).get("hlsgate_outcomes_total", outcome="store_down", result="failed")
+    assert v.get(sign(MASTER)).status == 503
+    until(lambda: metrics(gate).get("hlsgate_store_connect_failures_total") > 0, "it is tried again")
+    seen = metrics(gate)
+    assert seen.get("hlsgate_store_timeouts_total") + seen.get("hlsgate_store_refused_total") > 0
+    assert seen.get("hlsgate_outcomes_total", outcome="store_down", result="failed") == before + 1
+    assert_promtool_is_content(gate)
+    redis.start()
+    wait_for(gate, 1, "hlsgate_store_up", kind="redis")
 
 
 # ---- figures

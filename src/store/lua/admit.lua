@@ -1,21 +1,22 @@
 -- Admission: the steps of store/store.h in their order, each only reading; what is to be written waits until all have passed, so
 -- a refusal spends nothing.
 --
--- ARGV: prefix, now, what admit() packs: now, flags, session_ttl, grain, session_max, sessions ahead; the key of the viewer's place,
--- client (family, address, ua), session id, id for a new session; then for each use limit its key, and mode, max, expires, retry,
+-- ARGV: prefix, now, what admit() packs: now, flags, session_ttl, grain, session_max, sessions ahead (and, LIMITED, what new_streams()
+-- unpacks); the key of the viewer's place, client (family, address, ua), session id, id for a new session; then for each use limit its key, and mode, max, expires, retry,
 -- is_continuation, packed. Answers 1 if it wrote, else 0; the verdict; is there a session, is it new, did a grant match; the count
--- of the use, which one refused; the session's id, uid, start and end; the grant's uid.
+-- of the use, which one refused; the session's id, uid, start and end; the grant's uid. LIMITED, then: were streams counted, how many
+-- others there are, how many of them were ended to make room; the names of those.
 local GRANT, GRANT_IP, SESSION, USE = 1, 2, 4, 8
-local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT = 16, 32, 64, 128
+local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT, LIMITED = 16, 32, 64, 128, 256
 local FIRST_USE, USE_ARGS = 8, 2 -- in ARGV
 local NONE, BIND = 0, 1
 local LOOK_UP_MAX = 256
 local USE_HEAD, USE_VIEWER, USE_MAX_VIEWERS = 12, VIEWER_LEN + 8, 32
 local USE_TTL_MAX, COARSE_FROM = 1e9, 6 * 3600
 -- enum admit_verdict
-local ADMITTED, EXPIRED, NO_GRANT, GRANT_KEY, NO_SESSION, OTHER_VIEWER, USED_UP, TOO_FAST = 0, 1, 2, 3, 4, 5, 6, 7
+local ADMITTED, EXPIRED, NO_GRANT, GRANT_KEY, NO_SESSION, OTHER_VIEWER, USED_UP, TOO_FAST, TOO_MANY = 0, 1, 2, 3, 4, 5, 6, 7, 8
 
-local _, flags, session_ttl, grain, session_max, ahead = struct.unpack('>dI2dddI4', ARGV[3])
+local _, flags, session_ttl, grain, session_max, ahead, limit_at = struct.unpack('>dI2dddI4', ARGV[3])
 local place = ARGV[4]
 local viewer = string.sub(place, #P + 3, #P + 2 + VIEWER_LEN)
 local uid_end = #P + 3 + VIEWER_LEN + string.byte(place, #P + 3 + VIEWER_LEN)
@@ -217,6 +218,20 @@ local function judge_session_life()
     return ADMITTED
 end
 
+-- ---- streams ----
+
+local streams, carry_out_streams -- what is planned, and what does it
+
+local function judge_streams()
+    if not has(SESSION) or not has(LIMITED) or session.uid == '' then
+        return ADMITTED
+    end
+    local judge
+    judge, carry_out_streams = new_streams(ARGV[3], limit_at)
+    streams = judge(viewer, session.uid, stream_key, session.ends, now)
+    return streams.is_refused and TOO_MANY or ADMITTED
+end
+
 -- ---- use limits: t:ID = expires, count, and who they were with the time of their last, in the order they came ----
 
 local uses = {}
@@ -350,18 +365,27 @@ local function take_uses()
 end
 
 -- What fails when a key is another program's comes first, what counts last.
+local revoked = {}
+
 local function carry_out()
+    local enters = streams and streams.enters
     count_uses()
+    if enters then
+        carry_out_streams(streams, revoked)
+        if #revoked > 0 then
+            say_revoked()
+        end
+    end
     if begins then
         begin_session()
     elseif renews then
         call('SETRANGE', place_key(viewer, session.uid, stream_key), 8, struct.pack('>d', now))
     end
-    return take_uses() or begins or renews
+    return take_uses() or begins or renews or enters
 end
 
 local verdict = ADMITTED
-for _, step in ipairs({judge_session, judge_token, judge_grant, judge_grant_ip, judge_session_life, judge_uses}) do
+for _, step in ipairs({judge_session, judge_token, judge_grant, judge_grant_ip, judge_session_life, judge_streams, judge_uses}) do
     verdict = step()
     if verdict ~= ADMITTED then
         break
@@ -371,5 +395,10 @@ local wrote = verdict == ADMITTED and not has(DRY) and carry_out()
 begins = begins and verdict == ADMITTED
 local shown = (begins or session and session.last) and session or {id = '', uid = '', started = 0, ends = 0}
 local id = begins and has(DRY) and '' or shown.id
-return {wrote and 1 or 0, verdict, shown == session and 1 or 0, begins and 1 or 0, grant_uid and 1 or 0, use_count, refused_use,
-        id, shown.uid, shown.started, shown.ends, grant_uid or ''}
+local ret = {wrote and 1 or 0, verdict, shown == session and 1 or 0, begins and 1 or 0, grant_uid and 1 or 0, use_count, refused_use,
+             id, shown.uid, shown.started, shown.ends, grant_uid or ''}
+if has(LIMITED) then
+    append(ret, {streams and 1 or 0, streams and #streams.others or 0, streams and verdict == ADMITTED and streams.ends or 0})
+    append(ret, revoked)
+end
+return ret

@@ -5,7 +5,7 @@
 -- ARGV: as admit.lua. Answers the count of the use (4 bytes) and the record of the session.
 do
     local now, flags, session_ttl, grain = struct.unpack('>dI2dd', ARGV[3])
-    if flags >= 256 then
+    if flags >= 512 then
         local use_key = ARGV[8]
         local found = redis.call('MGET', ARGV[4], use_key or ARGV[4])
         local session, use = found[1], found[2]

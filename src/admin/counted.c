@@ -1,0 +1,11 @@
+#include "admin/counted.h"
+
+int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o))
+{
+    int64_t sum = 0;
+
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        if (counts((enum outcome)i))
+            sum += counted(g, STAT_FIRST_OUTCOME + i);
+    return sum;
+}
