@@ -100,37 +100,13 @@ char *line_bare(char *to, struct str s)
 
 /* ---- JSON ---- */
 
-/* Of valid UTF-8; only those of two and three bytes matter here. */
-static uint32_t code_point(struct str c)
-{
-    const uint8_t *b = (const uint8_t *)c.p;
-
-    switch (c.n) {
-    case 1:
-        return b[0];
-    case 2:
-        return (uint32_t)(b[0] & 0x1f) << 6 | (b[1] & 0x3f);
-    case 3:
-        return (uint32_t)(b[0] & 0x0f) << 12 | (uint32_t)(b[1] & 0x3f) << 6 | (b[2] & 0x3f);
-    default:
-        return 0x10000;
-    }
-}
-
-/* Controls, what ends a line in some readers, and what changes the direction of others' text. */
-static bool is_unseen(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
 static char *json_char(char *to, struct str c)
 {
-    uint32_t code = code_point(c);
+    uint32_t code = str_code_point(c);
 
     if (code == '"' || code == '\\')
         *to++ = '\\';
-    if (!is_unseen(code))
+    if (!code_point_is_unseen(code))
         return line_raw(to, c);
     to = hex_byte(to, "\\u", (uint8_t)(code >> 8));
     return hex_byte(to, "", (uint8_t)code);
