@@ -117,14 +117,14 @@ struct spot {
     int way;
 };
 
-static struct spot find(struct audience *a, struct audience_table *t, struct str key)
+static struct spot find(struct audience *a, struct audience_table *t, struct str key, uint64_t hash)
 {
     struct spot s = {0};
     uint64_t tag;
 
     if (key.n == 0)
         return s;
-    tag = hash_bytes(hash_process_key(), key);
+    tag = hash != 0 ? hash : hash_bytes(hash_process_key(), key);
     tag += tag == 0;
     s.set = &t->sets[audience_set_of(tag)];
     s.way = audience_way(s.set, tag);
@@ -183,7 +183,7 @@ void audience_note(struct audience *a, const struct audience_note *n, usec_t now
     pthread_mutex_lock(&a->lock);
     m = minute_of(a, now);
     for (int k = 0; k < AUDIENCE_KINDS; k++) {
-        spots[k] = find(a, &m->tables[k], n->keys[k]);
+        spots[k] = find(a, &m->tables[k], n->keys[k], n->hashes[k]);
         if (spots[k].set == NULL)
             continue;
         spots[k].set->weights[spots[k].way] += n->bytes;

@@ -49,6 +49,7 @@ void audience_free(struct audience **a);
 /* A request, or more of one that was noted before. */
 struct audience_note {
     struct str keys[AUDIENCE_KINDS]; /* "": none, and not counted as one */
+    uint64_t hashes[AUDIENCE_KINDS]; /* by hash_bytes() with the process's key; 0: to be made */
     const uint8_t *viewer;           /* VIEWER_ID_LEN */
     uint64_t bytes;
     bool is_first; /* of its request */

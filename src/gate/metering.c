@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "gate/audience.h"
 
@@ -24,10 +25,11 @@ static bool session_of(const struct req *r, uint8_t ret[METER_SESSION_LEN])
     return true;
 }
 
-static void count_to_user(struct req *r, uint64_t bytes)
+static void count_to_user(struct req *r, uint64_t hash, uint64_t bytes)
 {
     uint8_t session[METER_SESSION_LEN];
     struct meter_sample s = {.uid = r->uid,
+                             .hash = hash,
                              .path = r->url.path,
                              .class = (unsigned)r->class,
                              .bytes = bytes,
@@ -45,10 +47,11 @@ static bool is_watching(const struct req *r)
     return r->response.status >= 200 && r->response.status < 400 && r->viewer.ip.family != IP_NONE;
 }
 
-static void note(struct req *r, uint64_t bytes)
+static void note(struct req *r, uint64_t hash, uint64_t bytes)
 {
     struct audience_note n = {
         .keys = {[AUDIENCE_STREAMS] = r->stream_key, [AUDIENCE_USERS] = r->uid},
+        .hashes = {[AUDIENCE_USERS] = hash},
         .viewer = r->viewer.id,
         .bytes = bytes,
         .is_first = !r->is_metered,
@@ -74,15 +77,23 @@ static void count(struct req *r, uint64_t bytes)
         gate_count(w, STAT_CACHE_BYTES, (int64_t)bytes);
 }
 
+static void attribute(struct req *r, uint64_t bytes)
+{
+    uint64_t hash = r->uid.n > 0 ? hash_bytes(hash_process_key(), r->uid) : 0;
+
+    if (r->worker->meter != NULL)
+        count_to_user(r, hash, bytes);
+    if (is_watching(r))
+        note(r, hash, bytes);
+}
+
 void meter_request(struct req *r)
 {
     uint64_t bytes = r->sent - r->metered;
 
     count(r, bytes);
-    if (r->worker->meter != NULL && r->endpoint == NULL)
-        count_to_user(r, bytes);
-    if (r->endpoint == NULL && is_watching(r))
-        note(r, bytes);
+    if (r->endpoint == NULL)
+        attribute(r, bytes);
     r->metered = r->sent;
     r->is_metered = true;
 }

@@ -130,39 +130,49 @@ char *line_json(char *to, struct str s)
 
 /* ---- our own ---- */
 
-/* `n` with `places` digits, zeros in front. */
-static char *padded(char *to, uint64_t n, int places)
+/* `n` with so many digits, zeros in front. */
+static inline char *padded(char *to, unsigned n, int places)
 {
     for (int i = places - 1; i >= 0; i--, n /= 10)
         to[i] = (char)('0' + n % 10);
     return to + places;
 }
 
+static char *large(char *to, uint64_t n)
+{
+    char digits[DIGITS_MAX], *at = digits + sizeof digits;
+
+    for (; n > 0; n /= 10)
+        *--at = (char)('0' + n % 10);
+    return line_raw(to, str_range(at, digits + sizeof digits));
+}
+
+/* Most numbers of a line are small. */
 char *line_u64(char *to, uint64_t n)
 {
-    int places = 1;
-
-    for (uint64_t limit = 10; n >= limit && places < DIGITS_MAX; limit *= 10)
-        places++;
-    return padded(to, n, places);
+    if (n < 10)
+        return padded(to, (unsigned)n, 1);
+    if (n < 100)
+        return padded(to, (unsigned)n, 2);
+    return n < 1000 ? padded(to, (unsigned)n, 3) : large(to, n);
 }
 
 char *line_fraction(char *to, usec_t at)
 {
     *to++ = '.';
-    return padded(to, at % USEC_PER_SEC / USEC_PER_MSEC, 3);
+    return padded(to, (unsigned)(at % USEC_PER_SEC / USEC_PER_MSEC), 3);
 }
 
 char *line_msec(char *to, usec_t usec)
 {
     to = line_u64(to, usec / USEC_PER_MSEC);
     *to++ = '.';
-    return padded(to, usec % USEC_PER_MSEC, 3);
+    return padded(to, (unsigned)(usec % USEC_PER_MSEC), 3);
 }
 
 char *line_sec(char *to, usec_t usec)
 {
     to = line_u64(to, usec / USEC_PER_SEC);
     *to++ = '.';
-    return padded(to, usec % USEC_PER_SEC, 6);
+    return padded(to, (unsigned)(usec % USEC_PER_SEC), 6);
 }

@@ -85,17 +85,16 @@ static void end(struct meter *m, struct tally *t)
     stock_free(t);
 }
 
-static struct tally *tally_of(struct meter *m, struct str uid, uint64_t bytes)
+static struct tally *tally_of(struct meter *m, const struct meter_sample *s)
 {
-    uint64_t hash;
-    struct tally *t;
+    bool is_known = s->uid.n > 0 && s->uid.n <= STORE_UID_MAX;
+    struct str uid = is_known ? s->uid : METER_UNKNOWN;
+    uint64_t hash = is_known && s->hash != 0 ? s->hash : hash_bytes(hash_process_key(), uid);
+    struct tally *t = find(m, hash, uid);
 
-    uid = uid.n > 0 && uid.n <= STORE_UID_MAX ? uid : METER_UNKNOWN;
-    hash = hash_bytes(hash_process_key(), uid);
-    t = find(m, hash, uid);
     if (t != NULL || m->by_uid.count < METER_UIDS_MAX)
         return t != NULL ? t : begin(m, hash, uid);
-    tell(m, METER_UNATTRIBUTED, bytes);
+    tell(m, METER_UNATTRIBUTED, s->bytes);
     uid = METER_UNKNOWN;
     hash = hash_bytes(hash_process_key(), uid);
     t = find(m, hash, uid);
@@ -246,7 +245,7 @@ void meter_free(struct meter **m)
 
 void meter_count(struct meter *m, const struct meter_sample *s)
 {
-    struct tally *t = tally_of(m, s->uid, s->bytes);
+    struct tally *t = tally_of(m, s);
 
     assert(s->class < TRAFFIC_CLASSES);
     t->counts.last = loop_unix(m->loop);

@@ -54,6 +54,7 @@ void meter_free(struct meter **m);
 /* A request, or more of one that was counted before. */
 struct meter_sample {
     struct str uid;  /* "": unknown */
+    uint64_t hash;   /* of uid, by hash_bytes() with the process's key; 0: to be made */
     struct str path; /* for its type */
     unsigned class;
     uint64_t bytes;
