@@ -103,7 +103,6 @@ class Dashboard:
 
     def fits(self):
         """Nothing sticks out sideways."""
-        width = self.run("innerWidth")
-        assert self.run("document.documentElement.scrollWidth") <= width
-        assert self.run("""[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
-            && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className)""") == []
+        out = self.run("""[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
+            && e.getBoundingClientRect().right > innerWidth + 1).map((e) => `${e.tagName}.${e.className}: ${e.innerText.slice(0, 40)}`)""")
+        assert out == [] and self.run("document.documentElement.scrollWidth <= innerWidth"), out
