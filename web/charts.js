@@ -168,7 +168,8 @@ export class Board {
     this.said = h('p', {class: 'board-time', 'aria-hidden': 'true'});
     this.failed = h('p', {class: 'note', role: 'status', hidden: true}, t('chart.failed'));
     this.element = h('div', {class: 'board'}, this.#charts.map((chart) => chart.element));
-    this.#observer = new ResizeObserver(() => this.#charts.forEach((chart) => chart.resize()));
+    // In the next frame: what is drawn here may change what is being measured.
+    this.#observer = new ResizeObserver(() => requestAnimationFrame(() => this.#charts.forEach((chart) => chart.resize())));
     this.#observer.observe(this.element);
     requestAnimationFrame(() => setTimeout(() => this.#begin()));
   }

@@ -32,6 +32,7 @@ def dashboard(browser, gate):
     """An operator's, open and live."""
     with browser.page(f"{gate.url}/monitor") as page:
         page.resize(1440, 1000)
+        page.prefer(reduced_motion="reduce")  # what is photographed stands still
         dashboard = Dashboard(page, gate).log_in().is_live()
         yield dashboard
         dashboard.is_well()

@@ -99,7 +99,8 @@ class Dashboard:
         return self
 
     def is_well(self):
-        assert self.page.complaints() == []
+        complaints = self.page.complaints()
+        assert complaints == [], complaints
 
     def fits(self):
         """Nothing sticks out sideways."""
