@@ -10,7 +10,7 @@ static const struct store_stats embedded = {
     .revocations = 4,
     .bytes_used = 5,
     .bytes_limit = 6,
-    .write_usec = 7,
+    .write_usec = 250,
     .is_healthy = true,
     .kind = "embedded",
 };
@@ -21,7 +21,7 @@ static const struct store_stats redis = {
     .uses = 3,
     .revocations = 4,
     .bytes_used = 5,
-    .write_usec = 7,
+    .write_usec = 250,
     .kind = "redis",
     .server = "127.0.0.1:6379",
     .trouble = "LOADING Redis is loading the dataset in memory",
@@ -52,8 +52,9 @@ static void test_embedded(void **state)
     assert_json(json_of_store(&embedded),
                 "{\"bytes_limit\":6,\"bytes_used\":5,\"grants\":1,\"healthy\":true,"
                 "\"kind\":\"embedded\",\"revocations\":4,\"sessions\":2,\"uses\":3,"
-                "\"write_usec\":7}");
-    assert_json(json_of_store_health(&embedded), "{\"healthy\":true,\"kind\":\"embedded\"}");
+                "\"write_usec\":250}");
+    assert_json(json_of_store_health(&embedded),
+                "{\"healthy\":true,\"kind\":\"embedded\",\"latency_ms\":0.25}");
 }
 
 static void test_redis(void **state)
@@ -61,14 +62,14 @@ static void test_redis(void **state)
     assert_json(json_of_store(&redis),
                 "{\"calls\":10,\"connect_failures\":17,\"connects\":16,\"errors\":14,"
                 "\"healthy\":false,\"kind\":\"redis\",\"refused\":13,\"reloads\":15,"
-                "\"replicas\":2,\"reused\":11,\"round_trip_usec\":7,"
+                "\"replicas\":2,\"reused\":11,\"round_trip_usec\":250,"
                 "\"server\":\"127.0.0.1:6379\","
                 "\"shared\":{\"bytes_limit\":0,\"bytes_used\":5,\"grants\":1,\"revocations\":4,"
                 "\"sessions\":2,\"uses\":3},\"switches\":18,\"timeouts\":12,"
                 "\"trouble\":\"LOADING Redis is loading the dataset in memory\","
                 "\"unacknowledged\":19}");
     assert_json(json_of_store_health(&redis),
-                "{\"healthy\":false,\"kind\":\"redis\",\"replicas\":2,"
+                "{\"healthy\":false,\"kind\":\"redis\",\"latency_ms\":0.25,\"replicas\":2,"
                 "\"server\":\"127.0.0.1:6379\","
                 "\"trouble\":\"LOADING Redis is loading the dataset in memory\"}");
 }

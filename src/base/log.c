@@ -132,15 +132,13 @@ static size_t format_prefix(enum log_level level, char *ret, size_t room)
     return n;
 }
 
-/* How many bytes from `i` on a terminal would obey, or a reader could not tell from a new line:
- * control characters, of which the C1 ones stand as two bytes in UTF-8. */
-static size_t control_length(struct str text, size_t i)
+/* How many bytes from `i` on a terminal would obey, or a reader could not tell from a new line. */
+static size_t unseen_length(struct str text, size_t i)
 {
-    unsigned char c = (unsigned char)text.p[i];
+    struct str rest = str_skip(text, i);
+    struct str c = str_first(rest, str_utf8_char(rest));
 
-    if (c < 0x20 || c == 0x7f)
-        return 1;
-    return c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0 ? 2 : 0;
+    return code_point_is_unseen(str_code_point(c)) ? c.n : 0;
 }
 
 /* `text` so that it can only be one line; returns how many bytes of `ret` are used. */
@@ -152,8 +150,10 @@ static size_t escape(struct str text, char *ret, size_t room)
     for (size_t i = 0; i < text.n && n + 5 < room; i++) {
         unsigned char c = (unsigned char)text.p[i];
 
-        if (escaped == 0)
-            escaped = c >= 0x80 && !is_utf8 ? 1 : control_length(text, i);
+        if (escaped == 0 && !is_utf8)
+            escaped = c >= 0x20 && c < 0x7f ? 0 : 1;
+        else if (escaped == 0 && (c & 0xc0) != 0x80) /* else within a character */
+            escaped = unseen_length(text, i);
         if (escaped == 0) {
             ret[n++] = (char)c;
             continue;

@@ -37,8 +37,11 @@ static void test_a_line_is_a_line(void **state)
         {STR("\xc3\xa9 \xe4\xb8\xad"), "\xc3\xa9 \xe4\xb8\xad"},
         {STR("\xc2\x9b"
              "2J"),
-         "\\xc2\\x9b2J"},                         /* a C1 control in UTF-8: CSI */
-        {STR("\xc2\xa0"), "\xc2\xa0"},            /* not one of them */
+         "\\xc2\\x9b2J"},                               /* a C1 control in UTF-8: CSI */
+        {STR("\xc2\xa0"), "\xc2\xa0"},                  /* not one of them */
+        {STR("\xe2\x80\xaeg\xe2\x80\xa8x\xef\xbb\xbf"), /* another direction, a line's end, BOM */
+         "\\xe2\\x80\\xaeg\\xe2\\x80\\xa8x\\xef\\xbb\\xbf"},
+        {STR("\xe2\x80\xa6\xf0\x9f\x8e\xac"), "\xe2\x80\xa6\xf0\x9f\x8e\xac"},
         {STR("\xff\xc3\xa9"), "\\xff\\xc3\\xa9"}, /* not UTF-8 */
     };
     struct arena a;

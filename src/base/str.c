@@ -174,3 +174,26 @@ size_t str_utf8_char(struct str s)
 {
     return s.n > 0 ? utf8_sequence((const unsigned char *)s.p, s.n) : 0;
 }
+
+uint32_t str_code_point(struct str c)
+{
+    const uint8_t *b = (const uint8_t *)c.p;
+
+    switch (c.n) {
+    case 1:
+        return b[0];
+    case 2:
+        return (uint32_t)(b[0] & 0x1f) << 6 | (b[1] & 0x3f);
+    case 3:
+        return (uint32_t)(b[0] & 0x0f) << 12 | (uint32_t)(b[1] & 0x3f) << 6 | (b[2] & 0x3f);
+    default:
+        return (uint32_t)(b[0] & 0x07) << 18 | (uint32_t)(b[1] & 0x3f) << 12 |
+               (uint32_t)(b[2] & 0x3f) << 6 | (b[3] & 0x3f);
+    }
+}
+
+bool code_point_is_unseen(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+}

@@ -95,5 +95,10 @@ bool str_eq_secret(struct str a, struct str b);
 bool str_is_utf8(struct str s);
 /* Bytes of the character that `s` begins with; 0: it begins with none. */
 size_t str_utf8_char(struct str s);
+/* Of the one character that `c` is. */
+uint32_t str_code_point(struct str c);
+/* What nobody sees in a line but its reader or terminal obeys: controls, what some take for the
+ * end of the line, what turns the direction of others' text. Escaped in all logs. */
+bool code_point_is_unseen(uint32_t c);
 
 #endif

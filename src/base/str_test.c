@@ -88,6 +88,17 @@ static void test_utf8_char(void **state)
     assert_int_equal(str_utf8_char(STR("\xffz")), 0);
 }
 
+static void test_code_points(void **state)
+{
+    assert_int_equal(str_code_point(STR("a")), 'a');
+    assert_int_equal(str_code_point(STR("\xc3\xa9")), 0xe9);
+    assert_int_equal(str_code_point(STR("\xe4\xb8\xad")), 0x4e2d);
+    assert_int_equal(str_code_point(STR("\xf0\x9f\x8e\xac")), 0x1f3ac);
+    assert_true(code_point_is_unseen('\n') && code_point_is_unseen(0x9b));
+    assert_true(code_point_is_unseen(0x2028) && code_point_is_unseen(0x202e));
+    assert_false(code_point_is_unseen(' ') || code_point_is_unseen(0x1f3ac));
+}
+
 static void test_utf8(void **state)
 {
     assert_true(str_is_utf8(STR("plain \xc3\xa9 \xe4\xb8\xad \xf0\x9f\x8e\xac")));
@@ -101,4 +112,4 @@ static void test_utf8(void **state)
 TEST_MAIN(cmocka_unit_test(test_compare), cmocka_unit_test(test_find),
           cmocka_unit_test(test_copy_cut), cmocka_unit_test(test_split),
           cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
-          cmocka_unit_test(test_utf8_char))
+          cmocka_unit_test(test_code_points), cmocka_unit_test(test_utf8_char))
