@@ -161,6 +161,7 @@ export class Board {
   #charts;
   #library = null;
   #observer;
+  #isOver = false; // another view was opened while the library was on its way
   pointed = false;
 
   constructor() {
@@ -169,7 +170,7 @@ export class Board {
     this.failed = h('p', {class: 'note', role: 'status', hidden: true}, t('chart.failed'));
     this.element = h('div', {class: 'board'}, this.#charts.map((chart) => chart.element));
     // In the next frame: what is drawn here may change what is being measured.
-    this.#observer = new ResizeObserver(() => requestAnimationFrame(() => this.#charts.forEach((chart) => chart.resize())));
+    this.#observer = new ResizeObserver(() => requestAnimationFrame(() => this.#isOver || this.#charts.forEach((chart) => chart.resize())));
     this.#observer.observe(this.element);
     requestAnimationFrame(() => setTimeout(() => this.#begin()));
   }
@@ -181,7 +182,7 @@ export class Board {
       show(this.failed, true);
       return;
     }
-    this.update();
+    if (!this.#isOver) this.update();
   }
 
   update() {
@@ -216,6 +217,7 @@ export class Board {
   }
 
   destroy() {
+    this.#isOver = true;
     this.#observer.disconnect();
     for (const chart of this.#charts) chart.redraw();
   }
