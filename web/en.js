@@ -30,6 +30,7 @@ export default {
   'stream': 'Stream',
   'ua_hash': 'User-Agent {hash}',
   'more': 'Show {n} more',
+  'table.old': 'These rows are old. {text}',
   'nothing.found': 'Nothing matches',
   'nothing.found.text': 'Change or clear the filter to see more.',
   'list.all': {one: '{total} in the store', other: '{total} in the store'},
@@ -202,7 +203,10 @@ export default {
   'traffic.filter': 'User',
   'traffic.none': 'Nothing to be reported',
   'traffic.none.text': 'What users are delivered stands here until it has gone out in a report.',
-  'traffic.sum': {one: '{users} user · {bytes} · {requests} requests, not yet reported', other: '{users} users · {bytes} · {requests} requests, not yet reported'},
+  'traffic.sum': {
+    one: '{users} user · {bytes} · {requests} requests, not yet reported',
+    other: '{users} users · {bytes} · {requests} requests, not yet reported',
+  },
   'traffic.partial': 'There are more than could be looked through.',
   'traffic.since': 'first {time}',
   'traffic.total': 'Delivered',
@@ -227,7 +231,8 @@ export default {
   'reports.last_error': 'Last error',
 
   'access.tabs': 'What is listed',
-  'access.viewer_only': 'Your key has the scope viewer: it sees, and changes nothing. To end sessions or to change grants, sign in with an operator’s key.',
+  'access.viewer_only':
+    'Your key has the scope viewer: it sees, and changes nothing. To end sessions or to change grants, sign in with an operator’s key.',
   'sessions': 'Sessions',
   'sessions.filter': 'User, stream, address',
   'sessions.none': 'Nobody is watching',
@@ -243,12 +248,14 @@ export default {
   'sessions.end.lead': '{uid} watches {stream} from {ip}.',
   'sessions.end.one': 'This session alone',
   'sessions.end.all': 'All sessions of {uid}',
-  'sessions.end.note': 'Its player is refused within a second. Whoever still has a grant and a valid link may begin a new one; to keep them out, revoke the grant.',
+  'sessions.end.note':
+    'Its player is refused within a second. Whoever still has a grant and a valid link may begin a new one; to keep them out, revoke the grant.',
   'sessions.ended': {one: '{count} session ended', other: '{count} sessions ended'},
   'grants': 'Grants',
   'grants.filter': 'User, stream, network',
   'grants.none': 'No grant is stored',
-  'grants.none.text': 'A grant lets a network and a User-Agent watch a stream. Back ends store them; an operator may, too.',
+  'grants.none.text':
+    'A grant lets a network and a User-Agent watch a stream. Back ends store them; an operator may, too.',
   'grants.streams': 'Streams',
   'grants.every_static': 'every static file',
   'grants.network': 'Network',

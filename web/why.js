@@ -18,22 +18,41 @@ export function reasonOf({outcome, reason}) {
 }
 
 function checksList(checks) {
-  return h('ol', {class: 'checks'}, checks.map(({check, text, decisive}) => h('li', {class: decisive ? 'check bad' : 'check'},
-    h('span', {class: 'check-name'}, tOr(`check.${check}`, check)), decisive && h('span', {class: 'check-flag'}, t('why.here')),
-    h('p', {class: 'check-text'}, shown(text, 600)))));
+  return h(
+    'ol',
+    {class: 'checks'},
+    checks.map(({check, text, decisive}) =>
+      h(
+        'li',
+        {class: decisive ? 'check bad' : 'check'},
+        h('span', {class: 'check-name'}, tOr(`check.${check}`, check)),
+        decisive && h('span', {class: 'check-flag'}, t('why.here')),
+        h('p', {class: 'check-text'}, shown(text, 600)),
+      ),
+    ),
+  );
 }
 
 /** The verdict above, the checks below. */
 function verdict({outcome, status, reason, checks}) {
   const sign = badge(kindOf({status}), `${status} ${outcome}`);
-  return h('div', {class: 'verdict'}, h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
-    checks.length > 0 ? checksList(checks) : h('p', {class: 'note'}, t('why.no_checks')));
+  return h(
+    'div',
+    {class: 'verdict'},
+    h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
+    checks.length > 0 ? checksList(checks) : h('p', {class: 'note'}, t('why.no_checks')),
+  );
 }
 
 /** A form that walks the gate for any URL, address and User-Agent; nothing is spent by asking. */
 export function askWhy({url = '', ip = '', ua = ''} = {}) {
   const fields = [
-    field(t('ask.url'), 'url', {required: true, value: url, placeholder: '/video/2026-11-22/movie1/index.m3u8?uid=…'}, t('ask.url.hint')),
+    field(
+      t('ask.url'),
+      'url',
+      {required: true, value: url, placeholder: '/video/2026-11-22/movie1/index.m3u8?uid=…'},
+      t('ask.url.hint'),
+    ),
     field(t('ask.ip'), 'ip', {required: true, value: ip, placeholder: '203.0.113.7'}),
     field(t('ask.ua'), 'ua', {value: ua}),
   ];
@@ -41,7 +60,18 @@ export function askWhy({url = '', ip = '', ua = ''} = {}) {
   const error = h('p', {class: 'form-error', role: 'alert', hidden: true});
   const answer = h('div', {class: 'ask-answer', 'aria-live': 'polite'});
   const go = h('button', {type: 'submit', class: 'button primary'}, h('span', {}, t('ask.go')));
-  const form = h('form', {class: 'ask'}, h('div', {class: 'ask-fields'}, fields.map((each) => each.element)), error, h('div', {class: 'buttons'}, go), answer);
+  const form = h(
+    'form',
+    {class: 'ask'},
+    h(
+      'div',
+      {class: 'ask-fields'},
+      fields.map((each) => each.element),
+    ),
+    error,
+    h('div', {class: 'buttons'}, go),
+    answer,
+  );
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     go.disabled = true;
@@ -66,11 +96,23 @@ const FACTS = ['time', 'path', 'client_ip', 'user_agent', 'uid', 'class', 'bytes
 export function showWhy(row) {
   const {body} = modal(t('why.title'), 'drawer');
   const list = facts(FACTS.map((id) => [id, t(`fact.${id}`)]));
-  const values = {time: f.dateTime(new Date(row.time)), path: `${row.method} ${shown(row.path, 2048)}`, client_ip: row.client_ip,
-    user_agent: shown(row.user_agent, 1024) || f.DASH, uid: shown(row.uid) || t('unknown'), class: t(`class.${row.class}`),
-    bytes: f.bytes(row.bytes), took: f.milliseconds(row.duration_ms)};
+  const values = {
+    time: f.dateTime(new Date(row.time)),
+    path: `${row.method} ${shown(row.path, 2048)}`,
+    client_ip: row.client_ip,
+    user_agent: shown(row.user_agent, 1024) || f.DASH,
+    uid: shown(row.uid) || t('unknown'),
+    class: t(`class.${row.class}`),
+    bytes: f.bytes(row.bytes),
+    took: f.milliseconds(row.duration_ms),
+  };
   for (const id of FACTS) list.set(id, values[id]);
-  const again = h('details', {class: 'again'}, h('summary', {}, t('why.again')), h('p', {class: 'note'}, t('why.again.note')),
-    askWhy({url: row.path, ip: row.client_ip, ua: row.user_agent}));
+  const again = h(
+    'details',
+    {class: 'again'},
+    h('summary', {}, t('why.again')),
+    h('p', {class: 'note'}, t('why.again.note')),
+    askWhy({url: row.path, ip: row.client_ip, ua: row.user_agent}),
+  );
   body.append(verdict(row), h('h3', {}, t('why.request')), list.element, again);
 }

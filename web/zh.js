@@ -2,7 +2,7 @@
 export default {
   'view.overview': '概览',
   'view.transfers': '传输',
-  'view.audience': '受众',
+  'view.audience': '观看情况',
   'view.access': '访问控制',
   'view.requests': '请求',
   'views': '视图',
@@ -30,6 +30,7 @@ export default {
   'stream': '流',
   'ua_hash': 'User-Agent {hash}',
   'more': '再显示 {n} 条',
+  'table.old': '以下数据已过时。{text}',
   'nothing.found': '没有匹配项',
   'nothing.found.text': '修改或清空筛选条件以查看更多。',
   'list.all': {other: '存储中共 {total} 条'},

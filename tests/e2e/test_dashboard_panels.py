@@ -5,7 +5,7 @@ import pytest
 
 from support.browser import Browser
 from support.dashboard import Dashboard
-from support.gate import ELSEWHERE, HOME, uri_ending
+from support.gate import ELSEWHERE, HOME, http_origin, uri_ending
 from support.signing import sign
 from support.wait import until
 
@@ -38,6 +38,11 @@ def dashboard(browser, gate):
         dashboard.is_well()
 
 
+def says(dashboard, chart):
+    """The figure beside the first line of a chart."""
+    return dashboard.run(f"document.querySelector('[data-chart={chart}] .value').innerText")
+
+
 def number(text):
     return float(re.sub(r"[^\d.]", "", text) or "nan")
 
@@ -59,7 +64,7 @@ class TestOverview:
         """Of each range, drawn and said in words."""
         gate = dashboard.gate
         gate.admitted().play(sign(gate.streams.movie()))
-        until(lambda: dashboard.run("document.querySelector('[data-chart=viewers] .value').innerText") == "1", "the viewer on the chart")
+        until(lambda: says(dashboard, "viewers") == "1", "the viewer on the chart")
         until(lambda: dashboard.count(".chart:has(canvas)") == dashboard.count(".chart") == 9, "all are drawn")
         dashboard.click("24 hours")
         dashboard.sees("Measuring …", where="[data-chart=memory]")
@@ -68,14 +73,28 @@ class TestOverview:
         dashboard.sees("MiB", where="[data-chart=memory]")
         assert dashboard.count(".chart:has(canvas)") == 9
 
+    def test_pointing_at_a_moment(self, dashboard):
+        """All charts say its figures, until the pointer goes."""
+        gate = dashboard.gate
+        until(lambda: dashboard.count(".chart:has(canvas)") == 9, "all are drawn")
+        dashboard.page.point_at("[data-chart=memory] .chart-canvas")
+        until(lambda: re.search(r"\d+:\d\d:\d\d", dashboard.text(".board-time")), "the moment")
+        gate.admitted().play(sign(gate.streams.movie()))
+        until(lambda: dashboard.figure("viewers") == "1", "a viewer now")
+        assert says(dashboard, "viewers") == "0", "and none then"
+        dashboard.page.point_at("h1")
+        until(lambda: dashboard.text(".board-time") == "", "the pointer is gone")
+        until(lambda: says(dashboard, "viewers") == "1", "the latest again")
+
     def test_history_from_before(self, dashboard):
         """Who opens the page now sees what was."""
         gate = dashboard.gate
         gate.admitted().play(sign(gate.streams.movie()))
-        until(lambda: max(v or 0 for v in gate.api("GET", "/api/history?range=5m", key="viewer").json["viewers"]) == 1, "measured")
+        measured = lambda: gate.api("GET", "/api/history?range=5m", key="viewer").json["viewers"]
+        until(lambda: 1 in measured(), "the viewer in the history")
         dashboard.page.reload()
         dashboard.is_live()
-        until(lambda: dashboard.run("document.querySelectorAll('[data-tile=viewers] polyline[points]').length") == 1, "the line of the tile")
+        until(lambda: dashboard.count("[data-tile=viewers] polyline[points]") == 1, "the line of the tile")
 
     def test_health(self, dashboard):
         dashboard.sees("Embedded", "Answers", where="[data-card=store]")
@@ -90,7 +109,7 @@ def test_what_needs_a_hand(browser, make_gate, make_origin):
     """A server of an origin is out: status, warning and its row say so, in colour, sign and word."""
     origin = make_origin()
     origin.stop()
-    gate = make_gate(origins=[{"prefix": "/", "http": {"servers": [origin.url], "health": {"path": "/ping", "interval": "1s"}}}])
+    gate = make_gate(origins=[http_origin(origin, health={"path": "/ping", "interval": "1s"})])
     with browser.page(f"{gate.url}/monitor") as page:
         dashboard = Dashboard(page, gate).log_in("viewer").is_live()
         dashboard.sees("A server of an origin is out", origin.url.split("//")[1], where=".warnings")
@@ -170,7 +189,7 @@ def test_reports(browser, make_gate, receiver):
         dashboard = Dashboard(page, gate).log_in("viewer").is_live()
         gate.admitted().play(sign(gate.streams.movie()))
         dashboard.go("audience")
-        until(lambda: re.search(r"Acknowledged\s*[1-9]", dashboard.text("[data-card=reports]")), "a report that was acknowledged")
+        until(lambda: re.search(r"Acknowledged\s*[1-9]", dashboard.text("[data-card=reports]")), "an acknowledged report")
         dashboard.sees("Sent from here", where="[data-card=reports] .badge")
         dashboard.is_well()
 
@@ -274,7 +293,7 @@ class TestRequests:
         row = dashboard.row(verdict="no_grant", path="master.m3u8")
         assert row["client"].startswith(HOME) and "no grant for this network" in row["verdict"]
         dashboard.run("document.querySelector('td.c-path').click()")
-        dashboard.sees("403 no_grant", "Class of the path", "playlist; stream key 'movie1'", "Token", "verifies", where="dialog")
+        dashboard.sees("403 no_grant", "Class of the path", "playlist; stream key 'movie1'", "verifies", where="dialog")
         assert dashboard.text(".check.bad").startswith("Grant")
         dashboard.page.screenshot("dashboard-why.png")
 
@@ -307,8 +326,9 @@ class TestRequests:
         gate.admitted().play(url)
         gate.admitted(ip=ELSEWHERE).is_refused(url, "token_other_viewer")
         dashboard.go("requests")
-        for log, cells in (("Replays", {"verdict": "token_other_viewer", "client": ELSEWHERE}), ("Keys", {"path": "enc.key", "uid": "u1"}),
-                           ("Recent", {"path": "s0.ts", "verdict": "200 ok"}), ("Denied", {"verdict": "token_other_viewer"})):
+        for log, cells in (("Replays", {"verdict": "token_other_viewer", "client": ELSEWHERE}),
+                           ("Keys", {"path": "enc.key", "uid": "u1"}), ("Recent", {"path": "s0.ts", "verdict": "200 ok"}),
+                           ("Denied", {"verdict": "token_other_viewer"})):
             dashboard.click(log, where="main")
             dashboard.row(**cells)
         dashboard.sees("token_other_viewer", where="[data-card=summary] .reasons")
@@ -342,8 +362,8 @@ def test_hostile_strings(dashboard):
     gate.streams.write(f"/v/2026-01-02/{name}/hd/big.ts", b"x" * BIG_SIZE)
     with viewer.start(sign(f"/v/2026-01-02/{name}/hd/big.ts", uid), receive_buffer=4096) as slow:
         slow.read_head()
-        for view, selector in (("transfers", "td.c-uid"), ("audience", "[data-card=top-users]"), ("audience", "[data-card=traffic]"),
-                               ("access", "td.c-uid"), ("requests", "td.c-uid")):
+        for view, selector in (("transfers", "td.c-uid"), ("audience", "[data-card=top-users]"),
+                               ("audience", "[data-card=traffic]"), ("access", "td.c-uid"), ("requests", "td.c-uid")):
             dashboard.go(view)
             dashboard.sees("<img src=x onerror=", "\\u202e", where=f"main {selector}")
             dashboard.fits()
@@ -366,6 +386,6 @@ def test_a_hundred_rows(dashboard):
     until(lambda: len(dashboard.rows()) == 100, "all of them")
     dashboard.filter("user-42")
     until(lambda: len(dashboard.rows()) == 1, "the one that is filtered by")
-    took = dashboard.run("""new Promise((done) => { const start = performance.now(); requestAnimationFrame(() => setTimeout(() =>
-        done(performance.now() - start))); })""")
+    took = dashboard.run("""new Promise((done) => { const start = performance.now();
+        requestAnimationFrame(() => setTimeout(() => done(performance.now() - start))); })""")
     assert took < 1000
