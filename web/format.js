@@ -68,6 +68,7 @@ export const parts = {
     isKnown(value) ? [decimal(value * 100, value >= 0.9995 || value === 0 ? 0 : 1, isAxis), '%'] : [DASH, ''],
   milliseconds: (value, isAxis) => {
     if (!isKnown(value)) return [DASH, ''];
+    if (value > 0 && value < 0.01) return ['< 0.01', 'ms'];
     if (value >= 10_000) return [decimal(value / 1000, 1, isAxis), 's'];
     return [decimal(value, value < 1 ? 2 : value < 100 ? 1 : 0, isAxis), 'ms'];
   },
