@@ -16,6 +16,7 @@ import proxy_cases
 import redis_cases
 import report
 import tls_cases
+import watch_cases
 from h2load import H2LOAD
 from proxies import HAPROXY, VARNISHD
 from redis_servers import LUA_MODULE, LUA_REDIS, REDIS
@@ -23,7 +24,7 @@ from servers import NGINX
 from tls_servers import H2O
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = cases.ALL | proxy_cases.ALL | tls_cases.ALL | redis_cases.ALL
+CASES = cases.ALL | proxy_cases.ALL | tls_cases.ALL | redis_cases.ALL | watch_cases.ALL
 
 
 def arguments():

@@ -80,6 +80,11 @@ class Servers:
         return self._started(Hlsgate(self._settings.hlsgate, folder or self._folder("hlsgate"),
                                      from_folder(self._settings.root)))
 
+    def hlsgate_of(self, name, more):
+        """Another binary of the same build, or the usual one (""), with more in its configuration."""
+        binary = os.path.join(os.path.dirname(self._settings.hlsgate), name or os.path.basename(self._settings.hlsgate))
+        return self._started(Hlsgate(binary, self._folder("hlsgate"), from_folder(self._settings.root), more=more))
+
     def redis(self):
         return self._started(redis_servers.Redis(self._folder("redis")))
 

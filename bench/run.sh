@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 out=build/bench
-libs="-luv -llmdb -lhiredis -lssl -lcrypto -lpcre2-8 -lpthread"
+libs="-luv -llmdb -lhiredis -lssl -lcrypto -lpcre2-8 -lm -lpthread"
 
 compile() {
     name=$1
@@ -24,6 +24,7 @@ case " $* " in
 *) ours=yes ;;
 esac
 if [ "$ours" = yes ]; then
+    ninja -C build bench_metered bench_unmetered >/dev/null
     compile splice_cost build/libhls.a build/libbase.a
     compile fill_store build/libstore.a build/libaccess.a build/libnet.a build/libbase.a
 fi

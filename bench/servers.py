@@ -1,5 +1,6 @@
 """nginx and hlsgate over local files, each with the configuration its makers would choose for the job."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -66,7 +67,7 @@ token:
   secrets: [ {{ id: bench, file: "{dir}/secret" }} ]
 api:
   keys: [ {{ name: bench, sha256: "{key_hash}", scope: operator }} ]
-"""
+{more}"""
 
 
 def in_folder(folder, name, text):
@@ -118,13 +119,14 @@ class Nginx(NginxServer):
 class Hlsgate(Server):
     name, more_listeners = "hlsgate", ""
 
-    def __init__(self, binary, folder, origin, workers=1, store=None):
-        """`origin`, `store`: in the words of its configuration. None: embedded, in `folder`/state, perhaps filled before."""
+    def __init__(self, binary, folder, origin, workers=1, store=None, more=""):
+        """`origin`, `store`, `more`: in the words of its configuration. None: embedded, in `folder`/state, perhaps filled
+        before."""
         self.port, self._binary = proc.free_port(), binary
         os.makedirs(folder, exist_ok=True)
         in_folder(folder, "secret", HLSGATE_SECRET)
         conf = HLSGATE_CONF.format(port=self.port, more_listeners=self.more_listeners, workers=workers, origin=origin,
-                                   store=store or embedded(folder), dir=folder,
+                                   store=store or embedded(folder), dir=folder, more=more,
                                    key_hash=hashlib.sha256(HLSGATE_API_KEY.encode()).hexdigest())
         self._conf = in_folder(folder, "hlsgate.yaml", conf)
         self.process = proc.Process([binary, "serve", "-c", self._conf], self.port, f"{folder}/log")
@@ -134,16 +136,31 @@ class Hlsgate(Server):
                 "--base", self.base]
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
 
-    def grant(self, path, uid="bench"):
-        body = json.dumps({"uid": uid, "path": path, "clientIp": "127.0.0.1", "UserAgent": USER_AGENT})
+    def _api(self, method, path, body=None):
         api = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        api.request("POST", "/api/whitelist", body, {"Authorization": "Bearer " + HLSGATE_API_KEY,
-                                                     "Content-Type": "application/json"})
-        answer = api.getresponse()
-        text = answer.read().decode()
-        api.close()
+        with contextlib.closing(api):
+            api.request(method, path, body, {"Authorization": "Bearer " + HLSGATE_API_KEY})
+            answer = api.getresponse()
+            text = answer.read().decode()
         if answer.status != 200:
-            raise RuntimeError(f"the grant was refused: {answer.status} {text}")
+            raise RuntimeError(f"{method} {path}: {answer.status} {text}")
+        return json.loads(text)
+
+    def grant(self, path, uid="bench"):
+        body = {"uid": uid, "path": path, "clientIp": "127.0.0.1", "UserAgent": USER_AGENT}
+        self._api("POST", "/api/whitelist", json.dumps(body))
+
+    def open_events(self):
+        """The response of a dashboard's stream, whose head has come; closing it is the caller's."""
+        api = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        api.request("GET", "/events", headers={"Authorization": "Bearer " + HLSGATE_API_KEY})
+        answer = api.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"/events: {answer.status}")
+        return answer
+
+    def stats(self):
+        return self._api("GET", "/stats")
 
 
 def from_folder(root):

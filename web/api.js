@@ -83,7 +83,7 @@ export async function resume() {
     account = await ask('GET', 'monitor/session');
   } catch (error) {
     if (error.status !== 401 && error.status !== 403) throw error;
-    account = null;
+    leave();
   }
   return account;
 }

@@ -297,6 +297,7 @@ export default {
   'log.keys.none.text': 'The next request for a key appears here.',
   'requests': 'Requests',
   'requests.filter': 'Path, user, address, outcome',
+  'requests.api': 'With the API, this page’s own among it',
   'requests.time': 'Time',
   'requests.verdict': 'Outcome',
   'requests.path': 'Path',

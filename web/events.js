@@ -1,6 +1,6 @@
 // The feed: one snapshot a second from /events. The browser reconnects by itself; here is only seen how old the figures are,
 // and what to do where it has given up.
-import {leave, resume, urlOf} from './api.js';
+import {resume, urlOf} from './api.js';
 import {Signal} from './dom.js';
 
 const OLD_AFTER = 4_000;    // without a snapshot, the figures on the screen are called old
@@ -57,11 +57,7 @@ function onSnapshot(event) {
 async function reopen() {
   close();
   try {
-    if ((await resume()) === null) {
-      leave();
-      states.tell(state);
-      return;
-    }
+    if ((await resume()) === null) return;
   } catch {
     // Nobody answers; later, then.
   }

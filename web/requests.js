@@ -1,7 +1,7 @@
 // Requests: those that were denied and why, replays, keys, the latest ones; and the gate walked for any request.
 import * as f from './format.js';
 import {get} from './api.js';
-import {h, setText, shown} from './dom.js';
+import {h, setText, show, shown} from './dom.js';
 import {t} from './i18n.js';
 import {badge, card, choice, searchField} from './pieces.js';
 import {param, setParams} from './place.js';
@@ -78,6 +78,7 @@ function askCard() {
 export function requests(root) {
   let filter = param('q');
   let which = param('log') in LOGS ? param('log') : 'denied';
+  let withApi = param('api') === '1';
   let rows = null;
   let asking = null;
   const table = new Table({
@@ -97,10 +98,16 @@ export function requests(root) {
     setParams({q: text});
     draw(true);
   });
+  const api = h('input', {type: 'checkbox', name: 'api', checked: withApi, onchange() {
+    withApi = api.checked;
+    setParams({api: withApi ? '1' : ''});
+    draw(true);
+  }});
+  const apiBox = h('label', {class: 'check-box'}, api, h('span', {}, t('requests.api')));
   const frame = card(t('logs'), {wide: true});
   const note = h('p', {class: 'note'});
   frame.element.querySelector('.card-titles').append(note);
-  frame.aside.append(tabs.element, search.element);
+  frame.aside.append(apiBox, tabs.element, search.element);
   frame.body.append(table.element);
   const summary = summaryCard();
   root.append(frame.element, h('div', {class: 'cards'}, askCard(), summary.element));
@@ -108,14 +115,16 @@ export function requests(root) {
   function draw(isNew = false) {
     if (rows === null) return;
     const words = wordsOf(filter);
+    const isShown = (row) => (which !== 'recent' || withApi || row.class !== 'api') && matches(row, words);
     if (isNew) table.resort();
-    table.update(words.length === 0 ? rows : rows.filter((row) => matches(row, words)));
+    table.update(rows.filter(isShown));
   }
 
   function open() {
     asking?.stop();
     table.update([]);
     table.loading();
+    show(apiBox, which === 'recent');
     setText(note, t(`log.${which}.note`));
     asking = poll({load: () => get(LOGS[which].path), every: EVERY, ifMoved: ({totals}) => LOGS[which].moved(totals),
       failed: (error) => table.fail(error, () => asking.again()),

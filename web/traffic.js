@@ -1,7 +1,7 @@
 // Metering: what each user was delivered and is not reported yet, and how the reports go.
 import * as f from './format.js';
 import {get} from './api.js';
-import {h, setText, shown} from './dom.js';
+import {h, setText, show, shown} from './dom.js';
 import {t} from './i18n.js';
 import {badge, card, facts, searchField} from './pieces.js';
 import {param, setParams} from './place.js';
@@ -19,6 +19,7 @@ function classesColumn() {
     return {nodes: [h('div', {class: 'parts', 'aria-hidden': 'true'}, fills), text], fill(row) {
       CLASSES.forEach((name, at) => {
         fills[at].style.flexGrow = String(row.bytes[name] ?? 0);
+        show(fills[at], row.bytes[name] > 0);
       });
       setText(text, CLASSES.filter((name) => row.bytes[name] > 0).map((name) => `${t(`class.${name}`)} ${f.bytes(row.bytes[name])}`).join(' · '));
     }};

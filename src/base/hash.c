@@ -46,6 +46,7 @@ static struct sip sip_absorb(const struct hash_key *key, struct str s, uint64_t 
     struct sip h = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du ^ wide,
                     key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};
     uint64_t last = (uint64_t)s.n << 56, word;
+    bool is_long = s.n >= sizeof word;
 
     while (s.n >= sizeof word) {
         memcpy(&word, s.p, sizeof word);
@@ -53,7 +54,11 @@ static struct sip sip_absorb(const struct hash_key *key, struct str s, uint64_t 
         s.p += sizeof word;
         s.n -= sizeof word;
     }
-    for (size_t i = 0; i < s.n; i++)
+    if (is_long && s.n > 0) { /* the last eight bytes, without those that are in it already */
+        memcpy(&word, s.p + s.n - sizeof word, sizeof word);
+        last |= word >> (8 * (sizeof word - s.n));
+    }
+    for (size_t i = 0; !is_long && i < s.n; i++)
         last |= (uint64_t)(unsigned char)s.p[i] << (8 * i);
     sip_word(&h, last);
     return h;

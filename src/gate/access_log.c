@@ -37,7 +37,7 @@ struct access_log {
     struct line_writer *writer; /* borrowed */
     unsigned queue;
     struct second iso, clf;
-    char line[LINE_BYTES];
+    char line[LINE_BYTES]; /* for when the queue has no room in one piece */
 };
 
 struct access_log *access_log_new(struct line_writer *w, unsigned queue)
@@ -158,17 +158,28 @@ static char *json_times(char *to, const struct access_times *t)
     return line_msec(to, t->total);
 }
 
-/* One that not every request has. */
 static char *json_optional(char *to, struct str name, struct str value)
 {
     if (value.n == 0)
         return to;
-    to = LITERAL(to, ",\"");
     to = line_raw(to, name);
-    to = LITERAL(to, "\":\"");
     to = line_json(to, value);
     return LITERAL(to, "\"");
 }
+
+/* A word of our own, which needs no escaping. */
+static char *json_word(char *to, struct str name, struct str word)
+{
+    if (word.n == 0)
+        return to;
+    to = line_raw(to, name);
+    to = line_raw(to, word);
+    return LITERAL(to, "\"");
+}
+
+/* What not every request has. */
+#define OPTIONAL(to, name, value) json_optional((to), STR(",\"" name "\":\""), (value))
+#define WORD(to, name, word) json_word((to), STR(",\"" name "\":\""), (word))
 
 static char *json_answer(char *to, const struct req *r, const struct access_times *t)
 {
@@ -183,10 +194,10 @@ static char *json_answer(char *to, const struct req *r, const struct access_time
     return json_times(to, t);
 }
 
-static char *json_line(struct access_log *l, const struct req *r, const struct access_times *t)
+static char *json_line(struct access_log *l, char *to, const struct req *r,
+                       const struct access_times *t)
 {
-    char *to = LITERAL(l->line, "{\"time\":\"");
-
+    to = LITERAL(to, "{\"time\":\"");
     to = line_raw(to, second_text(&l->iso, t->at, iso_second));
     to = line_fraction(to, t->at);
     to = LITERAL(to, "Z");
@@ -194,15 +205,15 @@ static char *json_line(struct access_log *l, const struct req *r, const struct a
     to = LITERAL(to, ",\"client\":\"");
     to = client_of(to, r);
     to = r->is_tls ? LITERAL(to, "\",\"tls\":true") : LITERAL(to, "\",\"tls\":false");
-    to = json_optional(to, STR("protocol"), protocol_of(r));
-    to = json_optional(to, STR("method"), method_of(r));
-    to = json_optional(to, STR("path"), path_of(r));
-    to = json_optional(to, STR("class"), class_text(r));
-    to = json_optional(to, STR("uid"), uid_of(r));
-    to = json_optional(to, STR("stream"), stream_of(r));
-    to = json_optional(to, STR("cache"), cache_of(r));
-    to = json_optional(to, STR("range"), range_of(r));
-    to = json_optional(to, STR("user_agent"), ua_of(r));
+    to = WORD(to, "protocol", protocol_of(r));
+    to = OPTIONAL(to, "method", method_of(r));
+    to = OPTIONAL(to, "path", path_of(r));
+    to = WORD(to, "class", class_text(r));
+    to = OPTIONAL(to, "uid", uid_of(r));
+    to = OPTIONAL(to, "stream", stream_of(r));
+    to = WORD(to, "cache", cache_of(r));
+    to = OPTIONAL(to, "range", range_of(r));
+    to = OPTIONAL(to, "user_agent", ua_of(r));
     return LITERAL(to, "}\n");
 }
 
@@ -247,10 +258,10 @@ static char *combined_more(char *to, const struct req *r, const struct access_ti
     return quoted(to, range_of(r));
 }
 
-static char *combined_line(struct access_log *l, const struct req *r, const struct access_times *t)
+static char *combined_line(struct access_log *l, char *to, const struct req *r,
+                           const struct access_times *t)
 {
-    char *to = client_of(l->line, r);
-
+    to = client_of(to, r);
     to = LITERAL(to, " - ");
     to = line_bare(to, uid_of(r));
     to = LITERAL(to, " [");
@@ -263,21 +274,34 @@ static char *combined_line(struct access_log *l, const struct req *r, const stru
     return LITERAL(to, "\n");
 }
 
+/* At `to`, where LINE_BYTES fit. How long it is. */
+static size_t write_line(struct access_log *l, char *to, const struct req *r,
+                         const struct access_times *t, enum access_log_format format)
+{
+    char *end = format == ACCESS_LOG_JSON ? json_line(l, to, r, t) : combined_line(l, to, r, t);
+
+    assert(end <= to + LINE_BYTES);
+    return (size_t)(end - to);
+}
+
 struct str access_log_line(struct access_log *l, const struct req *r, const struct access_times *t,
                            enum access_log_format format)
 {
-    char *end = format == ACCESS_LOG_JSON ? json_line(l, r, t) : combined_line(l, r, t);
-
-    assert(end <= l->line + sizeof l->line);
-    return str_range(l->line, end);
+    return (struct str){l->line, write_line(l, l->line, r, t, format)};
 }
 
 void access_log_add(struct access_log *l, const struct req *r, const struct access_times *t)
 {
     const struct access_log_settings *s = r->rules->access_log;
+    enum access_log_format format;
+    char *room;
 
     if (l->writer == NULL || s == NULL || !access_log_is_on(s))
         return;
-    line_writer_put(l->writer, l->queue,
-                    access_log_line(l, r, t, (enum access_log_format)s->format));
+    format = (enum access_log_format)s->format;
+    room = line_writer_room(l->writer, l->queue, LINE_BYTES);
+    if (room != NULL)
+        line_writer_made(l->writer, l->queue, write_line(l, room, r, t, format));
+    else
+        line_writer_put(l->writer, l->queue, access_log_line(l, r, t, format));
 }

@@ -51,8 +51,7 @@ void audience_free(struct audience **a)
 static void begin_minute(struct audience_minute *m, uint64_t number)
 {
     for (int k = 0; k < AUDIENCE_KINDS; k++) {
-        memset(m->tables[k].tags, 0, sizeof m->tables[k].tags);
-        memset(m->tables[k].weights, 0, sizeof m->tables[k].weights);
+        memset(m->tables[k].sets, 0, sizeof m->tables[k].sets);
         sketch_clear(&m->tables[k].keys);
     }
     sketch_clear(&m->viewers);
@@ -72,78 +71,67 @@ static struct audience_minute *minute_of(struct audience *a, usec_t now)
 
 /* ---- places ---- */
 
-static unsigned set_of(uint64_t tag)
-{
-    return tag % AUDIENCE_SETS;
-}
-
-/* AUDIENCE_WAYS: in none. All are compared: where a search ends is nothing that a branch could
- * guess. */
-static int way_of(const uint64_t tags[AUDIENCE_WAYS], uint64_t tag)
+/* All are compared: where a search ends is nothing that a branch could guess. */
+int audience_way(const struct audience_set *set, uint64_t tag)
 {
     unsigned found = 1u << AUDIENCE_WAYS;
 
     for (int w = 0; w < AUDIENCE_WAYS; w++)
-        found |= (unsigned)(tags[w] == tag) << w;
+        found |= (unsigned)(set->tags[w] == tag) << w;
     return __builtin_ctz(found);
 }
 
-const struct audience_place *audience_find(const struct audience_table *t, uint64_t tag)
-{
-    unsigned set = set_of(tag);
-    int w = way_of(t->tags[set], tag);
-
-    return w < AUDIENCE_WAYS ? &t->places[set][w] : NULL;
-}
-
 /* A free one, or the one that weighs least. */
-static int way_to_take(const struct audience_table *t, unsigned set)
+static int way_to_take(const struct audience_set *set)
 {
     int least = 0;
 
     for (int w = 1; w < AUDIENCE_WAYS; w++)
-        if (t->weights[set][w] < t->weights[set][least])
+        if (set->weights[w] < set->weights[least])
             least = w;
     return least;
 }
 
 static int take_place(struct audience *a, struct audience_table *t, uint64_t tag, struct str key)
 {
-    unsigned set = set_of(tag);
-    int w = way_to_take(t, set);
-    struct audience_place *p = &t->places[set][w];
+    struct audience_set *set = &t->sets[audience_set_of(tag)];
+    int w = way_to_take(set);
+    struct audience_place *p = &t->places[audience_set_of(tag)][w];
 
-    p->bytes = p->requests = 0;
-    p->stamp = ++a->stamps;
+    set->tags[w] = tag;
+    set->weights[w]++; /* more than a free one */
+    set->requests[w] = 0;
+    set->stamps[w] = ++a->stamps;
+    p->inherited = set->weights[w];
     sketch_clear(&p->viewers);
     p->key_n = MIN(key.n, sizeof p->key);
     memcpy(p->key, key.p, p->key_n);
-    t->tags[set][w] = tag;
     sketch_add(&t->keys, tag);
     return w;
 }
 
-/* NULL: there is no key. */
-static struct audience_place *count(struct audience *a, struct audience_table *t, struct str key,
-                                    uint64_t bytes)
+/* Where a key is counted; `set` NULL: there is no key. */
+struct spot {
+    struct audience_set *set;
+    struct audience_place *place;
+    int way;
+};
+
+static struct spot find(struct audience *a, struct audience_table *t, struct str key)
 {
-    struct audience_place *p;
+    struct spot s = {0};
     uint64_t tag;
-    unsigned set;
-    int w;
 
     if (key.n == 0)
-        return NULL;
+        return s;
     tag = hash_bytes(hash_process_key(), key);
     tag += tag == 0;
-    set = set_of(tag);
-    w = way_of(t->tags[set], tag);
-    if (w == AUDIENCE_WAYS)
-        w = take_place(a, t, tag, key);
-    t->weights[set][w] += bytes + 1; /* what has nothing weighs more than nothing */
-    p = &t->places[set][w];
-    p->bytes += bytes;
-    return p;
+    s.set = &t->sets[audience_set_of(tag)];
+    s.way = audience_way(s.set, tag);
+    if (s.way == AUDIENCE_WAYS)
+        s.way = take_place(a, t, tag, key);
+    s.place = &t->places[audience_set_of(tag)][s.way];
+    return s;
 }
 
 /* ---- viewers ---- */
@@ -153,7 +141,7 @@ static struct audience_place *count(struct audience *a, struct audience_table *t
  * be looked through. Who chooses addresses so that two viewers look like one here is counted once.
  */
 static bool was_seen(struct audience_minute *m, const uint8_t id[VIEWER_ID_LEN],
-                     struct audience_place *const *places)
+                     const struct spot *spots)
 {
     enum { WORDS = 3 }; /* the last two overlap */
     uint64_t words[WORDS], mixed = 1;
@@ -164,7 +152,8 @@ static bool was_seen(struct audience_minute *m, const uint8_t id[VIEWER_ID_LEN],
     for (int i = 0; i < WORDS; i++)
         mixed = (mixed ^ words[i]) * 0x9e3779b97f4a7c15u;
     for (int k = 0; k < AUDIENCE_KINDS; k++)
-        mixed = (mixed ^ (places[k] != NULL ? places[k]->stamp : 0)) * 0x9e3779b97f4a7c15u;
+        mixed = (mixed ^ (spots[k].set != NULL ? spots[k].set->stamps[spots[k].way] : 0)) *
+                0x9e3779b97f4a7c15u;
     seen = &m->seen[(mixed >> 40) % AUDIENCE_SEEN];
     if (*seen == mixed)
         return true;
@@ -173,31 +162,33 @@ static bool was_seen(struct audience_minute *m, const uint8_t id[VIEWER_ID_LEN],
 }
 
 static void see(struct audience_minute *m, const uint8_t id[VIEWER_ID_LEN],
-                struct audience_place *const *places)
+                const struct spot *spots)
 {
     uint64_t viewer;
 
-    if (was_seen(m, id, places))
+    if (was_seen(m, id, spots))
         return;
     viewer = hash_bytes(hash_process_key(), (struct str){(const char *)id, VIEWER_ID_LEN});
     sketch_add(&m->viewers, viewer);
     for (int k = 0; k < AUDIENCE_KINDS; k++)
-        if (places[k] != NULL)
-            sketch_add(&places[k]->viewers, viewer);
+        if (spots[k].set != NULL)
+            sketch_add(&spots[k].place->viewers, viewer);
 }
 
 void audience_note(struct audience *a, const struct audience_note *n, usec_t now)
 {
-    struct audience_place *places[AUDIENCE_KINDS];
+    struct spot spots[AUDIENCE_KINDS];
     struct audience_minute *m;
 
     pthread_mutex_lock(&a->lock);
     m = minute_of(a, now);
     for (int k = 0; k < AUDIENCE_KINDS; k++) {
-        places[k] = count(a, &m->tables[k], n->keys[k], n->bytes);
-        if (places[k] != NULL)
-            places[k]->requests += n->is_first;
+        spots[k] = find(a, &m->tables[k], n->keys[k]);
+        if (spots[k].set == NULL)
+            continue;
+        spots[k].set->weights[spots[k].way] += n->bytes;
+        spots[k].set->requests[spots[k].way] += n->is_first;
     }
-    see(m, n->viewer, places);
+    see(m, n->viewer, spots);
     pthread_mutex_unlock(&a->lock);
 }

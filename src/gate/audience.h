@@ -16,9 +16,9 @@
  *
  * The worker takes a lock of its own for each note, as for its journal: uncontended but for a
  * reader, who holds one worker's at a time for a look through its places (some 20 us). The lock is
- * a tenth of what a note costs: 70 to 100 ns, most of it for two hashes with a secret key; up to
- * 280 where many more users come than there are places. The alternatives were worse: places that
- * are read while they change, or copies twice a second for readers who are not there. Nothing is
+ * a tenth of what a note costs: 60 to 100 ns, half of it for two hashes with a secret key; 200
+ * where many more users come than there are places. The alternatives were worse: places that are
+ * read while they change, or copies twice a second for readers who are not there. Nothing is
  * allocated but for viewers that a key has not had yet.
  */
 #ifndef GATE_AUDIENCE_H

@@ -12,18 +12,24 @@ enum {
     AUDIENCE_SEEN = 1024, /* viewers of keys that need not be looked for in sketches again */
 };
 
+/* What every note touches, side by side. */
+struct audience_set {
+    uint64_t tags[AUDIENCE_WAYS]; /* hashes of keys; 0: free */
+    /* Bytes, with those of all who had the place before: what decides who has to go. */
+    uint64_t weights[AUDIENCE_WAYS];
+    uint32_t requests[AUDIENCE_WAYS]; /* since its key has it */
+    uint32_t stamps[AUDIENCE_WAYS];   /* of the taking; no two are equal */
+};
+
 struct audience_place {
-    uint64_t bytes, requests; /* since its key has it */
-    uint64_t stamp;           /* of the taking; no two are equal */
+    uint64_t inherited; /* of the weight: what the key began with, and is not shown */
     struct sketch viewers;
     size_t key_n;
     char key[AUDIENCE_KEY_MAX];
 };
 
 struct audience_table {
-    uint64_t tags[AUDIENCE_SETS][AUDIENCE_WAYS]; /* hashes of keys; 0: free */
-    /* Bytes, with those of all who had the place before: what decides who has to go. */
-    uint64_t weights[AUDIENCE_SETS][AUDIENCE_WAYS];
+    struct audience_set sets[AUDIENCE_SETS];
     struct audience_place places[AUDIENCE_SETS][AUDIENCE_WAYS];
     struct sketch keys; /* all that have ever had a place */
 };
@@ -38,7 +44,7 @@ struct audience_minute {
 struct audience {
     pthread_mutex_t lock;
     usec_t began;
-    uint64_t stamps;
+    uint32_t stamps;
     struct audience_minute minutes[AUDIENCE_MINUTES];
 };
 
@@ -51,7 +57,12 @@ static inline const struct audience_minute *audience_minute(const struct audienc
     return m->number == number ? m : NULL;
 }
 
-/* Borrowed; NULL: none has it. */
-const struct audience_place *audience_find(const struct audience_table *t, uint64_t tag);
+/* AUDIENCE_WAYS: in none. */
+int audience_way(const struct audience_set *set, uint64_t tag);
+
+static inline unsigned audience_set_of(uint64_t tag)
+{
+    return tag % AUDIENCE_SETS;
+}
 
 #endif

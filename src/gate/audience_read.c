@@ -81,23 +81,32 @@ static void sums_init(struct sums *s, unsigned workers)
     s->mask = room - 1;
 }
 
-static void add_sum(struct sums *s, uint64_t tag, const struct audience_place *p)
+static struct sum *sum_of(struct sums *s, uint64_t tag)
 {
     size_t i = (tag >> 32) & s->mask;
 
     while (s->table[i].tag != 0 && s->table[i].tag != tag)
         i = (i + 1) & s->mask;
     s->table[i].tag = tag;
-    s->table[i].bytes += p->bytes;
-    s->table[i].requests += p->requests;
+    return &s->table[i];
+}
+
+static void add_set(struct sums *s, const struct audience_set *set,
+                    const struct audience_place places[AUDIENCE_WAYS])
+{
+    for (int w = 0; w < AUDIENCE_WAYS; w++)
+        if (set->tags[w] != 0) {
+            struct sum *sum = sum_of(s, set->tags[w]);
+
+            sum->bytes += set->weights[w] - places[w].inherited;
+            sum->requests += set->requests[w];
+        }
 }
 
 static void add_table(struct sums *s, const struct audience_table *t)
 {
-    for (int set = 0; set < AUDIENCE_SETS; set++)
-        for (int w = 0; w < AUDIENCE_WAYS; w++)
-            if (t->tags[set][w] != 0)
-                add_sum(s, t->tags[set][w], &t->places[set][w]);
+    for (int i = 0; i < AUDIENCE_SETS; i++)
+        add_set(s, &t->sets[i], t->places[i]);
 }
 
 static bool comes_before(const struct sum *a, const struct sum *b)
@@ -158,10 +167,19 @@ static unsigned find_top(const struct gate *g, uint64_t number, enum audience_ki
 
 /* ---- what is shown of them ---- */
 
+/* NULL: none. */
+static const struct audience_place *find(const struct audience_table *t, uint64_t tag)
+{
+    unsigned set = audience_set_of(tag);
+    int w = audience_way(&t->sets[set], tag);
+
+    return w < AUDIENCE_WAYS ? &t->places[set][w] : NULL;
+}
+
 static void describe(const struct audience_minute *m, enum audience_kind kind, uint64_t tag,
                      struct audience_row *row, struct sketch *viewers)
 {
-    const struct audience_place *p = m != NULL ? audience_find(&m->tables[kind], tag) : NULL;
+    const struct audience_place *p = m != NULL ? find(&m->tables[kind], tag) : NULL;
 
     if (p == NULL)
         return;

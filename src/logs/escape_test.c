@@ -64,6 +64,28 @@ static void test_bare(void **state)
     check(line_bare, rows, ARRAY_LEN(rows));
 }
 
+/* Wherever a byte stands in a long text, it comes out as it does alone. */
+static void test_every_byte_at_every_place(void **state)
+{
+    char *(*const writers[])(char *, struct str) = {line_json, line_quoted, line_bare};
+    enum { LONG = 39 }; /* two pieces that are looked at as a whole, and some bytes */
+
+    for (size_t w = 0; w < ARRAY_LEN(writers); w++)
+        for (int byte = 0; byte < 256; byte++)
+            for (int place = 0; place < LONG; place++) {
+                char text[LONG], alone[ROOM], room[ROOM], want[ROOM];
+                char b = (char)byte;
+                int n = (int)(writers[w](alone, (struct str){&b, 1}) - alone);
+
+                memset(text, 'x', sizeof text);
+                text[place] = b;
+                memset(want, 'x', sizeof want);
+                memcpy(want + place, alone, (size_t)n);
+                want[LONG - 1 + n] = '\0';
+                assert_str(str_range(room, writers[w](room, (struct str){text, LONG})), want);
+            }
+}
+
 static struct str with(char *(*write)(char *, uint64_t), uint64_t n, char *room)
 {
     return str_range(room, write(room, n));
@@ -83,4 +105,4 @@ static void test_numbers(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_json), cmocka_unit_test(test_quoted), cmocka_unit_test(test_bare),
-          cmocka_unit_test(test_numbers))
+          cmocka_unit_test(test_every_byte_at_every_place), cmocka_unit_test(test_numbers))

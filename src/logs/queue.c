@@ -58,20 +58,39 @@ static void copy_in(struct line_queue *q, uint64_t at, struct str line)
     memcpy(q->bytes, line.p + first, line.n - first);
 }
 
+static uint64_t head_of(const struct line_queue *q) /* on the producer's thread */
+{
+    return atomic_load_explicit(&q->head, memory_order_relaxed);
+}
+
+static size_t free_bytes(const struct line_queue *q)
+{
+    return q->size - (size_t)(head_of(q) - atomic_load_explicit(&q->tail, memory_order_acquire));
+}
+
+char *line_queue_room(const struct line_queue *q, size_t n)
+{
+    size_t offset = head_of(q) & (q->size - 1);
+
+    return n <= free_bytes(q) && n <= q->size - offset ? q->bytes + offset : NULL;
+}
+
+void line_queue_made(struct line_queue *q, size_t n)
+{
+    add(&q->accepted, 1);
+    /* In one order with the writer's falling asleep: see line_writer_put(). */
+    atomic_store(&q->head, head_of(q) + n);
+}
+
 bool line_queue_put(struct line_queue *q, struct str line)
 {
-    uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
-    uint64_t tail = atomic_load_explicit(&q->tail, memory_order_acquire);
-
     assert(line.n > 0 && line.n <= LINE_BYTES_MAX && line.p[line.n - 1] == '\n');
-    if (line.n > q->size - (head - tail)) {
+    if (line.n > free_bytes(q)) {
         add(&q->dropped, 1);
         return false;
     }
-    copy_in(q, head, line);
-    add(&q->accepted, 1);
-    /* In one order with the writer's falling asleep: see line_writer_put(). */
-    atomic_store(&q->head, head + line.n);
+    copy_in(q, head_of(q), line);
+    line_queue_made(q, line.n);
     return true;
 }
 

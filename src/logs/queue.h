@@ -25,6 +25,11 @@ void line_queue_free(struct line_queue **q);
 /* On the producer's thread. `line` ends in its only line feed. False: no room, dropped. */
 bool line_queue_put(struct line_queue *q, struct str line);
 
+/* The same without a copy: where a line of at most `n` bytes may be made, then how long it is,
+ * its only line feed at its end included. NULL: not now, put() it. */
+char *line_queue_room(const struct line_queue *q, size_t n);
+void line_queue_made(struct line_queue *q, size_t n);
+
 /* Is there more in it than its half? On the producer's thread. */
 bool line_queue_is_filling(const struct line_queue *q);
 

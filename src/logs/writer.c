@@ -20,7 +20,7 @@
 
 enum {
     BATCH_BYTES = 8 * LINE_BYTES_MAX,
-    GATHER_MSEC = 10,
+    GATHER_MSEC = 25,
     TELL_MSEC = 1000,
     TELL_MAX = 256,
 };
@@ -94,18 +94,31 @@ static void wake(struct line_writer *w)
     (void)!write(w->wake_fd, &one, sizeof one); /* full: it is awake */
 }
 
-void line_writer_put(struct line_writer *w, unsigned queue, struct str line)
+static void announce(struct line_writer *w, const struct line_queue *q)
 {
-    struct line_queue *q = w->queues[queue];
-    int mood;
+    int mood = atomic_load(&w->mood);
 
-    if (!line_queue_put(q, line))
-        return;
-    mood = atomic_load(&w->mood);
     if (mood == AWAKE || (mood == GATHERING && !line_queue_is_filling(q)))
         return;
     if (atomic_exchange(&w->mood, AWAKE) != AWAKE) /* one of them wakes it */
         wake(w);
+}
+
+void line_writer_put(struct line_writer *w, unsigned queue, struct str line)
+{
+    if (line_queue_put(w->queues[queue], line))
+        announce(w, w->queues[queue]);
+}
+
+char *line_writer_room(const struct line_writer *w, unsigned queue, size_t n)
+{
+    return line_queue_room(w->queues[queue], n);
+}
+
+void line_writer_made(struct line_writer *w, unsigned queue, size_t n)
+{
+    line_queue_made(w->queues[queue], n);
+    announce(w, w->queues[queue]);
 }
 
 /* ---- orders ---- */
@@ -305,8 +318,8 @@ static void poll_wake(struct line_writer *w, int timeout)
 {
     struct pollfd p = {.fd = w->wake_fd, .events = POLLIN};
 
-    (void)poll(&p, 1, timeout);
-    hear_orders(w);
+    if (poll(&p, 1, timeout) > 0)
+        hear_orders(w);
 }
 
 static void nap(struct line_writer *w, bool more_may_come)

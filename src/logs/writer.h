@@ -1,6 +1,6 @@
 /*
  * The thread that writes what the workers have put into their queues, so that no worker ever waits
- * for a disk, a pipe or a daemon. It gathers for some milliseconds and writes what has come in one
+ * for a disk, a pipe or a daemon. It gathers for a moment (25 ms) and writes what has come in one
  * piece; while nothing comes it sleeps, and the first line wakes it.
  *
  * Nothing is lost silently: what found no room in a queue (`dropped`) and what the target refused
@@ -26,6 +26,9 @@ int line_writer_start(struct line_writer *w) MUST_CHECK; /* -errno: no thread */
 /* On the one thread that has this queue. `line` ends in its only line feed; at most LINE_BYTES_MAX.
  */
 void line_writer_put(struct line_writer *w, unsigned queue, struct str line);
+/* The same without a copy (line_queue_room()). */
+char *line_writer_room(const struct line_writer *w, unsigned queue, size_t n);
+void line_writer_made(struct line_writer *w, unsigned queue, size_t n);
 
 /*
  * From any thread but the writer's: lines go to `t` from now on, which is taken; NULL: nowhere.

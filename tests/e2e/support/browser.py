@@ -99,11 +99,9 @@ class Page:
         self._browser, self._context = browser, context
         target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network", "Runtime"):
+        for domain in ("Page", "Network", "Runtime", "Log"):
             self._call(f"{domain}.enable")
-        self._call("Page.navigate", url=url)
-        while not self._events("Page.loadEventFired"):
-            browser.events.append(browser.receive(f"the end of loading {url}"))
+        self.load(url)
 
     def _call(self, method, **params):
         return self._browser.call(method, self._session, **params)
@@ -117,6 +115,50 @@ class Page:
         answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, f"{script}: {answer['exceptionDetails']}"
         return answer["result"].get("value")
+
+    def load(self, url):
+        """Leaves the page for another."""
+        self._until_loaded("Page.navigate", url=url)
+
+    def reload(self):
+        self._until_loaded("Page.reload")
+
+    def _until_loaded(self, method, **params):
+        loaded, deadline = len(self._events("Page.loadEventFired")), time.monotonic() + DEADLINE
+        self._call(method, **params)
+        while len(self._events("Page.loadEventFired")) == loaded:
+            assert time.monotonic() < deadline, f"{method} {params} does not end"
+            self._browser.events.append(self._browser.receive(f"the end of {method} {params}"))
+
+    def resize(self, width, height, is_phone=False):
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone)
+
+    def prefer(self, **features):
+        """What the system of this user is set to: color_scheme="dark", ..."""
+        self._call("Emulation.setEmulatedMedia", features=[
+            {"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in features.items()])
+
+    def speak(self, languages):
+        """navigator.languages of what is loaded next."""
+        self._call("Emulation.setUserAgentOverride", userAgent=self._browser.user_agent, acceptLanguage=languages)
+
+    def press(self, key, code=0):
+        for kind in ("keyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def complaints(self):
+        """What the console says that it should not: exceptions, errors, what the page's policy forbids. What servers answer is
+        not of it."""
+        self._call("Runtime.evaluate", expression="0")  # whatever has happened before is told before this
+        entries = [e["entry"] for e in self._events("Log.entryAdded")]
+        return [e for e in entries if e["level"] in ("error", "warning") and e["source"] != "network"] \
+            + self._events("Runtime.exceptionThrown") \
+            + [e for e in self._events("Runtime.consoleAPICalled") if e["type"] in ("error", "warning", "assert")]
+
+    def bytes_over_wire(self):
+        """Of all that has come, heads included."""
+        self._call("Runtime.evaluate", expression="0")
+        return sum(e["encodedDataLength"] for e in self._events("Network.loadingFinished"))
 
     def screenshot(self, name):
         ARTEFACTS.mkdir(exist_ok=True)

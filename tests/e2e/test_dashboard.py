@@ -1,0 +1,250 @@
+"""The dashboard in Chromium: who gets in, languages, themes, sizes, what happens when the daemon goes."""
+import re
+import signal
+
+import pytest
+
+from support.browser import Browser
+from support.dashboard import Dashboard
+from support.gate import OUTCOMES, ROOT
+from support.signing import sign
+from support.wait import until
+
+pytestmark = pytest.mark.once
+VIEWS = ["overview", "transfers", "audience", "access", "requests"]
+FIRST_PAINT = 150_000
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    try:
+        yield browser
+        browser.close()
+    finally:
+        browser.abandon()
+
+
+@pytest.fixture
+def dashboard(browser, gate):
+    with browser.page(f"{gate.url}/monitor") as page:
+        dashboard = Dashboard(page, gate)
+        yield dashboard
+        dashboard.is_well()
+
+
+class TestLogin:
+    def test_wrong_and_right_keys(self, dashboard):
+        dashboard.page.screenshot("dashboard-login.png")
+        dashboard.log_in("not a key of ours")
+        dashboard.sees("This key is not known here.")
+        dashboard.log_in("viewer").is_live()
+        assert dashboard.count("dialog") == 0
+
+    def test_the_key_is_nowhere(self, dashboard):
+        dashboard.log_in("operator").is_live()
+        kept = dashboard.run("document.documentElement.outerHTML + JSON.stringify({...localStorage, ...sessionStorage}) + location + document.cookie")
+        assert "key-of-an-operator" not in kept and "hlsgate_monitor" not in kept
+
+    def test_it_lasts_over_a_reload(self, dashboard):
+        dashboard.log_in("operator").go("access", tab="grants")
+        dashboard.page.reload()
+        dashboard.is_live().sees("No grant is stored")
+
+    def test_signing_out(self, dashboard):
+        dashboard.log_in("operator").is_live()
+        dashboard.click("Sign out")
+        dashboard.sees("Sign in with one of its API keys")
+        assert dashboard.count("main") == 0, "nothing of it is left on the screen"
+
+    def test_a_viewer_sees_and_does_not_act(self, dashboard):
+        gate = dashboard.gate
+        gate.admitted().gets(sign(gate.streams.movie()))
+        dashboard.log_in("viewer").go("access")
+        dashboard.row(uid="u1", stream="movie1")
+        dashboard.sees("Your key has the scope viewer")
+        dashboard.click("Grants", where="main")
+        dashboard.row(uid="u1", streams="movie1")
+        assert "Revoke" not in dashboard.text() and "Add a grant" not in dashboard.text()
+
+    def test_a_session_that_ends(self, dashboard):
+        """The key is taken away and comes back: what was on the screen is still there."""
+        gate, keys = dashboard.gate, dashboard.gate.config["api"]["keys"]
+        gate.viewer().get(sign(gate.streams.movie()))
+        dashboard.log_in("operator").go("requests")
+        dashboard.filter("no_grant")
+        dashboard.row(verdict="no_grant")
+        dashboard.run("document.querySelector('main').mark = 'the same'")
+        gate.reload(api={"keys": [key for key in keys if key["name"] != "operator"]})
+        dashboard.sees("Your session has ended")
+        gate.reload(api={"keys": keys})
+        dashboard.log_in("operator").is_live()
+        assert dashboard.run("document.querySelector('main').mark") == "the same"
+        assert dashboard.run("document.querySelector('main .filter').value") == "no_grant"
+        dashboard.row(verdict="no_grant")
+
+
+class TestLanguages:
+    def test_the_browsers(self, dashboard):
+        dashboard.page.speak("zh-CN,zh")
+        dashboard.page.reload()
+        dashboard.sees("API 密钥", "登录")
+        assert dashboard.run("document.documentElement.lang") == "zh-Hans"
+
+    def test_by_hand(self, dashboard):
+        """At once, and remembered; what is looked at stays."""
+        dashboard.log_in("operator").go("access")
+        dashboard.run("""(() => { const e = document.querySelector('.switches select');
+            e.value = 'zh'; e.dispatchEvent(new Event('change')); })()""")
+        dashboard.sees("访问控制", "没有人在观看")
+        assert dashboard.run("document.activeElement.tagName") == "SELECT"
+        dashboard.page.reload()
+        dashboard.sees("没有人在观看")
+        dashboard.go("overview")
+        dashboard.sees("吞吐量", "内嵌")
+        dashboard.page.resize(1440, 900)
+        dashboard.page.screenshot("dashboard-zh.png")
+
+    def test_dictionaries_have_the_same_keys(self):
+        en, zh = (keys_of(f"{name}.js") for name in ("en", "zh"))
+        assert len(en) == len(set(en)) and en == zh
+
+    def test_every_key_that_is_used_is_there(self):
+        source = "".join(file.read_text() for file in sorted((ROOT / "web").glob("*.js")))
+        used = set(re.findall(r"\bt\('([\w.]+)'", source))
+        assert len(used) > 100 and used <= set(keys_of("en.js"))
+
+    def test_outcomes_in_chinese_are_outcomes(self):
+        assert {key.removeprefix("outcome.") for key in keys_of("outcomes_zh.js")} <= set(OUTCOMES)
+
+
+def keys_of(file):
+    return re.findall(r"^  '([\w.]+)':", (ROOT / "web" / file).read_text(), re.M)
+
+
+class TestLooks:
+    def background(self, dashboard):
+        return dashboard.run("getComputedStyle(document.body).backgroundColor")
+
+    def test_themes(self, dashboard):
+        dashboard.page.prefer(color_scheme="light")
+        dashboard.log_in().is_live()
+        light = self.background(dashboard)
+        dashboard.page.prefer(color_scheme="dark")
+        dark = self.background(dashboard)
+        assert light != dark
+        dashboard.click("Light")
+        assert self.background(dashboard) == light
+        dashboard.page.reload()
+        assert self.background(dashboard) == light, "remembered"
+        dashboard.is_live().click("As the system")
+        assert self.background(dashboard) == dark
+
+    @pytest.mark.parametrize("width", [375, 768, 1440])
+    def test_nothing_sticks_out(self, dashboard, width):
+        gate = dashboard.gate
+        gate.admitted(uid="a-uid-" + "x" * 100).play(sign(gate.streams.movie(), "a-uid-" + "x" * 100))
+        gate.viewer(ua="y" * 500).get(sign(gate.streams.movie()))
+        dashboard.page.resize(width, 800, is_phone=width < 500)
+        dashboard.fits()
+        dashboard.log_in().is_live()
+        for view in VIEWS:
+            dashboard.go(view)
+            until(lambda: dashboard.count("main .bone") == 0, f"{view} has loaded")
+            dashboard.fits()
+            dashboard.page.screenshot(f"dashboard-{view}-{width}.png")
+        dashboard.click("Why?", where="main")
+        dashboard.sees("Here it was decided")
+        dashboard.fits()
+
+    def test_no_motion_for_those_who_do_not_want_it(self, dashboard):
+        dashboard.page.prefer(reduced_motion="reduce")
+        dashboard.log_in().is_live()
+        assert dashboard.run("getComputedStyle(document.querySelector('.dot')).animationName") == "none"
+
+    def test_first_paint(self, dashboard):
+        """All that has come until the figures and the charts are there."""
+        assert not dashboard.run("Boolean(globalThis.Dygraph)"), "the charts' library waits"
+        before = dashboard.page.bytes_over_wire()
+        dashboard.log_in().is_live()
+        until(lambda: dashboard.count("canvas") > 0, "charts are drawn")
+        assert 10_000 < before < dashboard.page.bytes_over_wire() < FIRST_PAINT
+
+    def test_every_module_is_preloaded(self):
+        """So that they come side by side, not one after the other."""
+        text = (ROOT / "web/index.html").read_text()
+        assert set(re.findall(r'modulepreload" href="monitor/([\w.]+)"', text)) == \
+            {file.name for file in (ROOT / "web").glob("*.js")} - {"app.js", "before.js"}
+
+
+class TestKeyboardAndScreenReaders:
+    AUDIT = """[...document.querySelectorAll('button, a, input, select, textarea')].filter((e) => e.checkVisibility()
+        && !(e.innerText?.trim() || e.getAttribute('aria-label') || e.labels?.length)).map((e) => e.outerHTML)"""
+
+    def test_names_landmarks_headings(self, dashboard):
+        dashboard.gate.viewer().get(sign(dashboard.gate.streams.movie()))
+        assert dashboard.run(self.AUDIT) == []
+        dashboard.log_in().is_live()
+        for view in VIEWS:
+            dashboard.go(view)
+            assert dashboard.run(self.AUDIT) == []
+            assert [dashboard.count(e) for e in ("h1", "main", "header", "nav[aria-label]")] == [1, 1, 1, 1]
+            assert dashboard.run("document.activeElement.tagName") == ("BODY" if view == "overview" else "H1")
+            assert dashboard.count("table") == dashboard.count("table > caption")
+            assert dashboard.count("th:not([scope=col])") == 0
+
+    def test_the_keyboard_alone(self, dashboard):
+        """Skip, sort, ask why, and back to where one was."""
+        dashboard.gate.viewer().get(sign(dashboard.gate.streams.movie()))
+        dashboard.log_in().go("requests")
+        dashboard.row(verdict="no_grant")
+        dashboard.run("document.querySelector('th button').focus()")
+        dashboard.page.press("Enter", 13)
+        assert dashboard.run("document.querySelector('th').ariaSort") == "ascending"
+        dashboard.run("document.querySelector('tbody button').focus()")
+        dashboard.page.press("Enter", 13)
+        dashboard.sees("no grant for this network", where="dialog")
+        dashboard.page.press("Escape", 27)
+        until(lambda: dashboard.count("dialog") == 0, "the drawer is shut")
+        assert dashboard.run("document.activeElement.innerText") == "Why?"
+
+
+class TestConnection:
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+    def test_lost_and_regained(self, dashboard, how):
+        gate = dashboard.gate
+        dashboard.log_in().is_live()
+        until(lambda: dashboard.count("canvas") > 0, "charts are drawn")
+        gate.signal(how)
+        gate.wait_exit()
+        dashboard.sees("Connection lost. What you see is from", "Lost")
+        assert dashboard.run("getComputedStyle(document.querySelector('main')).opacity") < "1", "figures are dimmed"
+        dashboard.page.screenshot(f"dashboard-lost-{how.name}.png")
+        gate.start()
+        dashboard.is_live().sees_not("Connection lost")
+        assert not dashboard.run("document.body.classList.contains('stale')")
+
+    def test_a_list_that_cannot_be_loaded(self, dashboard):
+        """Then it says so, and comes by itself."""
+        gate = dashboard.gate
+        dashboard.log_in().is_live()
+        gate.kill()
+        dashboard.go("access")
+        dashboard.sees("This could not be loaded", "Nobody answers")
+        gate.start()
+        dashboard.sees("Nobody is watching")
+
+    def test_nobody_there_at_first(self, browser, make_gate):
+        gate = make_gate()
+        with browser.page(f"{gate.url}/monitor") as page:
+            dashboard = Dashboard(page, gate).log_in().is_live()
+            page.run("navigator.onLine")
+            dashboard.run("""(async () => { const module = await import(new URL('monitor/api.js', location));
+                await module.logout(); })()""")
+            dashboard.sees("API key")
+            gate.kill()
+            dashboard.fill(key="any")
+            dashboard.click("Sign in", where="dialog.login")
+            dashboard.sees("Nobody answers")
+            gate.start()
+            dashboard.log_in().is_live()
