@@ -153,14 +153,15 @@ static enum call_kind random_kind(struct dice *d)
     }
 }
 
-/* Who comes once comes again. */
-static void make_the_same(struct step *s, const struct step *before)
+/* Who comes once comes again, or zaps. */
+static void make_the_same(struct dice *d, struct step *s, const struct step *before)
 {
     if (before->uid[0] != '\0')
         s->uid = before->uid;
     s->ip = before->ip;
     s->ua = before->ua;
-    s->key = before->key;
+    if (!one_in(d, 3))
+        s->key = before->key;
 }
 
 struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
@@ -178,7 +179,7 @@ struct call random_call(struct dice *d, const struct store_rules *rules, const s
     if (seen > 0 && (c.kind == CALL_END_ID || one_in(d, 3)))
         c.session = (int)(seen - 1 - dice_below(d, MIN(seen, 20u)));
     if (before->kind == CALL_ADMIT && c.kind != CALL_BURST && one_in(d, 2))
-        make_the_same(s, &before->step);
+        make_the_same(d, s, &before->step);
     if (c.kind == CALL_ADMIT || c.kind == CALL_BURST)
         make_admission(d, s);
     if ((c.kind == CALL_ADMIT || c.kind == CALL_TOUCH || c.kind == CALL_LIST_GRANTS ||
