@@ -161,6 +161,7 @@ export class Board {
   #charts;
   #library = null;
   #observer;
+  #isOver = false; // another view was opened while the library was on its way
   pointed = false;
 
   constructor() {
@@ -168,7 +169,8 @@ export class Board {
     this.said = h('p', {class: 'board-time', 'aria-hidden': 'true'});
     this.failed = h('p', {class: 'note', role: 'status', hidden: true}, t('chart.failed'));
     this.element = h('div', {class: 'board'}, this.#charts.map((chart) => chart.element));
-    this.#observer = new ResizeObserver(() => this.#charts.forEach((chart) => chart.resize()));
+    // In the next frame: what is drawn here may change what is being measured.
+    this.#observer = new ResizeObserver(() => requestAnimationFrame(() => this.#isOver || this.#charts.forEach((chart) => chart.resize())));
     this.#observer.observe(this.element);
     requestAnimationFrame(() => setTimeout(() => this.#begin()));
   }
@@ -180,7 +182,7 @@ export class Board {
       show(this.failed, true);
       return;
     }
-    this.update();
+    if (!this.#isOver) this.update();
   }
 
   update() {
@@ -215,6 +217,7 @@ export class Board {
   }
 
   destroy() {
+    this.#isOver = true;
     this.#observer.disconnect();
     for (const chart of this.#charts) chart.redraw();
   }

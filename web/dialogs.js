@@ -66,10 +66,10 @@ export function ask({title, lead, content = [], confirm, kind = 'primary', act})
 }
 
 /** A question with a choice of how far it goes: act(value). */
-export function askHowFar({title, lead, options, note, confirm, act}) {
+export function askHowFar({title, lead, options, more = null, note, confirm, act}) {
   const group = radios(options);
   return ask({title, lead, confirm, kind: 'danger', act: () => act(group.value()),
-    content: [group.element, note && h('p', {class: 'note'}, note)]});
+    content: [group.element, more, note && h('p', {class: 'note'}, note)]});
 }
 
 /** A labelled input; `props` go to it. */
@@ -79,6 +79,13 @@ export function field(label, name, props = {}, hint = null) {
   const input = h(props.rows ? 'textarea' : 'input', {id, name, autocomplete: 'off', spellcheck: 'false',
     'aria-describedby': hint && hintId, ...props});
   return {input, element: h('div', {class: 'field'}, h('label', {for: id}, label), input, hint && h('p', {id: hintId, class: 'note'}, hint))};
+}
+
+/** A labelled choice of one of many: options are [value, text]. */
+export function selection(label, options) {
+  const id = newId();
+  const input = h('select', {id}, options.map(([value, text]) => h('option', {value}, text)));
+  return {input, element: h('div', {class: 'field'}, h('label', {for: id}, label), input)};
 }
 
 let notices = null;

@@ -2,7 +2,7 @@
 import * as f from './format.js';
 import {mayAct, post, remove} from './api.js';
 import {h, setText, shown} from './dom.js';
-import {ask, askHowFar, field, notice} from './dialogs.js';
+import {ask, askHowFar, field, notice, selection} from './dialogs.js';
 import {t} from './i18n.js';
 import {listed} from './lists.js';
 import {button, card, choice, searchField} from './pieces.js';
@@ -15,12 +15,14 @@ const EVERY = 5_000;
 function askToRevoke(row, done) {
   const uid = shown(row.uid, 60);
   const network = row.ip_patterns.join(', ');
+  const stream = selection(t('grants.revoke.streams'), [['', t('grants.revoke.every')], ...row.paths.filter(Boolean).map((path) => [path, shown(path, 60)])]);
   askHowFar({
     title: t('grants.revoke.title'), lead: t('grants.revoke.lead', {uid, network}),
     options: [['network', t('grants.revoke.network', {network}), t('grants.revoke.network.hint')], ['all', t('grants.revoke.all', {uid})]],
-    note: t('grants.revoke.note'), confirm: t('grants.revoke'),
+    more: row.paths.length > 1 && !row.is_static && stream.element, note: t('grants.revoke.note'), confirm: t('grants.revoke'),
     async act(howFar) {
-      const answer = await remove('api/whitelist', howFar === 'all' ? {uid: row.uid} : {uid: row.uid, clientIp: row.ip_patterns[0]});
+      const answer = await remove('api/whitelist', {uid: row.uid, ...(howFar === 'network' && {clientIp: row.ip_patterns[0]}),
+        ...(stream.input.value && {path: stream.input.value})});
       notice(t('grants.revoked', {grants: f.count(answer.grants_removed), sessions: f.count(answer.sessions_ended)}), answer.grants_removed > 0 ? 'good' : 'warn');
       done();
     },

@@ -17,33 +17,17 @@ export function reasonOf({outcome, reason}) {
   return tOr(`outcome.${outcome}`, reason);
 }
 
-/** The check that a refusal is of, by what its word begins with; the rest went well or was not asked. */
-const OF_CHECK = [['token', ['token_']], ['token', ['gate_bad']], ['grant', ['no_grant', 'grant_']], ['session', ['no_session', 'session_']],
-  ['use_limit', ['token_used', 'token_other', 'browser_limit']], ['store', ['store_']], ['origin', ['origin_', 'not_found', 'forbidden_file']]];
-
-function isOf(check, outcome) {
-  return OF_CHECK.some(([name, words]) => name === check && words.some((word) => outcome.startsWith(word)));
-}
-
-/** Of the check that said no: the one that the outcome's word names, or the last. */
-function culprit(checks, outcome, isAllowed) {
-  if (isAllowed) return -1;
-  const at = checks.findLastIndex(({check}) => isOf(check, outcome));
-  return at < 0 ? checks.length - 1 : at;
-}
-
-function checksList(checks, outcome, isAllowed) {
-  const bad = culprit(checks, outcome, isAllowed);
-  return h('ol', {class: 'checks'}, checks.map(({check, text}, at) => h('li', {class: at === bad ? 'check bad' : 'check'},
-    h('span', {class: 'check-name'}, tOr(`check.${check}`, check)), at === bad && h('span', {class: 'check-flag'}, t('why.here')),
+function checksList(checks) {
+  return h('ol', {class: 'checks'}, checks.map(({check, text, decisive}) => h('li', {class: decisive ? 'check bad' : 'check'},
+    h('span', {class: 'check-name'}, tOr(`check.${check}`, check)), decisive && h('span', {class: 'check-flag'}, t('why.here')),
     h('p', {class: 'check-text'}, shown(text, 600)))));
 }
 
 /** The verdict above, the checks below. */
-function verdict({outcome, status, reason, checks}, isAllowed) {
+function verdict({outcome, status, reason, checks}) {
   const sign = badge(kindOf({status}), `${status} ${outcome}`);
   return h('div', {class: 'verdict'}, h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
-    checks.length > 0 ? checksList(checks, outcome, isAllowed) : h('p', {class: 'note'}, t('why.no_checks')));
+    checks.length > 0 ? checksList(checks) : h('p', {class: 'note'}, t('why.no_checks')));
 }
 
 /** A form that walks the gate for any URL, address and User-Agent; nothing is spent by asking. */
@@ -65,7 +49,7 @@ export function askWhy({url = '', ip = '', ua = ''} = {}) {
     try {
       const query = {url: urlField.value.trim(), ip: ipField.value.trim(), ...(uaField.value && {ua: uaField.value})};
       const said = await get('debug/explain', query);
-      answer.replaceChildren(verdict(said, said.allowed));
+      answer.replaceChildren(verdict(said));
     } catch (failure) {
       setText(error, failure.status === 0 ? t('error.nobody') : failure.message);
       show(error, true);
@@ -88,5 +72,5 @@ export function showWhy(row) {
   for (const id of FACTS) list.set(id, values[id]);
   const again = h('details', {class: 'again'}, h('summary', {}, t('why.again')), h('p', {class: 'note'}, t('why.again.note')),
     askWhy({url: row.path, ip: row.client_ip, ua: row.user_agent}));
-  body.append(verdict({...row, checks: row.checks ?? []}, row.status < 400), h('h3', {}, t('why.request')), list.element, again);
+  body.append(verdict(row), h('h3', {}, t('why.request')), list.element, again);
 }

@@ -142,9 +142,9 @@ class Page:
         """navigator.languages of what is loaded next."""
         self._call("Emulation.setUserAgentOverride", userAgent=self._browser.user_agent, acceptLanguage=languages)
 
-    def press(self, key, code=0):
+    def press(self, key, code, text=""):
         for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def complaints(self):
         """What the console says that it should not: exceptions, errors, what the page's policy forbids. What servers answer is

@@ -99,11 +99,11 @@ class Dashboard:
         return self
 
     def is_well(self):
-        assert self.page.complaints() == []
+        complaints = self.page.complaints()
+        assert complaints == [], complaints
 
     def fits(self):
         """Nothing sticks out sideways."""
-        width = self.run("innerWidth")
-        assert self.run("document.documentElement.scrollWidth") <= width
-        assert self.run("""[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
-            && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className)""") == []
+        out = self.run("""[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
+            && e.getBoundingClientRect().right > innerWidth + 1).map((e) => `${e.tagName}.${e.className}: ${e.innerText.slice(0, 40)}`)""")
+        assert out == [] and self.run("document.documentElement.scrollWidth <= innerWidth"), out
