@@ -40,13 +40,27 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
+/* The bytes behind the last whole word, by few loads: `n` is less than 8. */
+static inline uint64_t short_word(const char *p, size_t n)
+{
+    const unsigned char *b = (const unsigned char *)p;
+    uint32_t first, last;
+
+    if (n == 0)
+        return 0;
+    if (n < sizeof first)
+        return b[0] | (uint64_t)b[n / 2] << (8 * (n / 2)) | (uint64_t)b[n - 1] << (8 * (n - 1));
+    memcpy(&first, p, sizeof first);
+    memcpy(&last, p + n - sizeof last, sizeof last);
+    return first | (uint64_t)last << (8 * (n - sizeof last));
+}
+
 /* `wide`: 0, or 0xee for a hash of 128 bits, so that its halves are none of 64. */
 static struct sip sip_absorb(const struct hash_key *key, struct str s, uint64_t wide)
 {
     struct sip h = {key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du ^ wide,
                     key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u};
     uint64_t last = (uint64_t)s.n << 56, word;
-    bool is_long = s.n >= sizeof word;
 
     while (s.n >= sizeof word) {
         memcpy(&word, s.p, sizeof word);
@@ -54,13 +68,7 @@ static struct sip sip_absorb(const struct hash_key *key, struct str s, uint64_t 
         s.p += sizeof word;
         s.n -= sizeof word;
     }
-    if (is_long && s.n > 0) { /* the last eight bytes, without those that are in it already */
-        memcpy(&word, s.p + s.n - sizeof word, sizeof word);
-        last |= word >> (8 * (sizeof word - s.n));
-    }
-    for (size_t i = 0; !is_long && i < s.n; i++)
-        last |= (uint64_t)(unsigned char)s.p[i] << (8 * i);
-    sip_word(&h, last);
+    sip_word(&h, last | short_word(s.p, s.n));
     return h;
 }
 

@@ -29,35 +29,41 @@ enum { AT_ONCE = 16 };
 typedef uint8_t bytes
     __attribute__((vector_size(AT_ONCE))); /* what all machines have registers for */
 
-/* Are they all SEEN: printable ASCII but what ends a text in quotes, or escapes? */
-static inline bool is_seen_at(const char *p)
+/* Are they all SEEN: printable ASCII but what ends a text in quotes, or escapes? Copies them in any
+ * case. */
+static inline bool copy_piece(char *to, const char *p)
 {
     uint64_t halves[2];
     bytes b, wrong;
 
     memcpy(&b, p, sizeof b);
+    memcpy(to, &b, sizeof b);
     wrong = (bytes)((b < ' ') | (b > '~') | (b == '"') | (b == '\\'));
     memcpy(halves, &wrong, sizeof halves);
     return (halves[0] | halves[1]) == 0;
 }
 
-/* The beginning of `s`: piece by piece, and where all of them are, the last bytes together. */
-static size_t seen_at_front(struct str s)
+/* Whole pieces off the front of `s`, and where all of them were harmless, the last bytes as one. */
+static size_t copy_pieces(char *to, struct str s)
 {
     size_t n = 0;
 
-    while (n + AT_ONCE <= s.n && is_seen_at(s.p + n))
+    while (n + AT_ONCE <= s.n && copy_piece(to + n, s.p + n))
         n += AT_ONCE;
-    return n > 0 && n + AT_ONCE > s.n && is_seen_at(s.p + s.n - AT_ONCE) ? s.n : n;
+    if (n > 0 && n + AT_ONCE > s.n && copy_piece(to + s.n - AT_ONCE, s.p + s.n - AT_ONCE))
+        return s.n;
+    return n;
 }
 
-static struct str harmless_run(struct str s, uint8_t form)
+/* What may stand as it is, off the front of `s`. How much that was; behind it there may be bytes
+ * that are to be written again. */
+static size_t copy_harmless(char *to, struct str s, uint8_t form)
 {
-    size_t n = form == IN_BARE ? 0 : seen_at_front(s);
+    size_t n = form == IN_BARE ? 0 : copy_pieces(to, s);
 
-    while (n < s.n && harmless[(uint8_t)s.p[n]] & form)
-        n++;
-    return str_first(s, n);
+    for (; n < s.n && harmless[(uint8_t)s.p[n]] & form; n++)
+        to[n] = s.p[n];
+    return n;
 }
 
 static char *hex_byte(char *to, const char *escape, uint8_t byte)
@@ -71,10 +77,10 @@ static char *hex_byte(char *to, const char *escape, uint8_t byte)
 static char *escape_bytes(char *to, struct str s, uint8_t form, const char *escape)
 {
     while (s.n > 0) {
-        struct str run = harmless_run(s, form);
+        size_t n = copy_harmless(to, s, form);
 
-        to = line_raw(to, run);
-        s = str_skip(s, run.n);
+        to += n;
+        s = str_skip(s, n);
         if (s.n > 0)
             to = hex_byte(to, escape, (uint8_t)s.p[0]);
         s = str_skip(s, 1);
@@ -109,11 +115,10 @@ static char *json_char(char *to, struct str c)
 char *line_json(char *to, struct str s)
 {
     while (s.n > 0) {
-        struct str run = harmless_run(s, IN_JSON);
-        size_t n;
+        size_t n = copy_harmless(to, s, IN_JSON);
 
-        to = line_raw(to, run);
-        s = str_skip(s, run.n);
+        to += n;
+        s = str_skip(s, n);
         if (s.n == 0)
             break;
         n = str_utf8_char(s);
