@@ -46,6 +46,8 @@ test    mount               the same
 test    nodejs              runs the Node example of the documents
 test    npm                 fetches what the browser tests load, see scripts/browser.sh
 test    chromium            a browser that plays streams
+test    fonts-inter         letters of the pictures that tests take
+test    fonts-wqy-microhei  the same, Chinese
 test    libnss3-tools       certutil: tells Chromium whose certificates to believe
 test    php-cli             runs the PHP example of the documents
 test    redis-server        the store of several instances, killed and started again

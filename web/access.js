@@ -25,11 +25,19 @@ export function access(root) {
     inner = TABS[which](box);
   }
 
-  const tabs = choice(t('access.tabs'), [['sessions', t('sessions')], ['grants', t('grants')]], which, (id) => {
-    which = id;
-    setParams({tab: id === 'sessions' ? '' : id, sort: ''});
-    open();
-  });
+  const tabs = choice(
+    t('access.tabs'),
+    [
+      ['sessions', t('sessions')],
+      ['grants', t('grants')],
+    ],
+    which,
+    (id) => {
+      which = id;
+      setParams({tab: id === 'sessions' ? '' : id, sort: ''});
+      open();
+    },
+  );
   root.append(h('div', {class: 'toolbar'}, tabs.element), whyNoButtons() ?? '', box);
   open();
   return {destroy: () => inner.destroy()};

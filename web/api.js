@@ -33,8 +33,13 @@ export function urlOf(path, query = {}) {
 }
 
 function optionsOf(method, body) {
-  const options = {method, credentials: 'same-origin', cache: 'no-store', headers: {Accept: 'application/json'},
-    signal: AbortSignal.timeout(PATIENCE)};
+  const options = {
+    method,
+    credentials: 'same-origin',
+    cache: 'no-store',
+    headers: {Accept: 'application/json'},
+    signal: AbortSignal.timeout(PATIENCE),
+  };
   if (method !== 'GET' && account !== null) options.headers['X-CSRF-Token'] = account.csrf;
   if (body !== undefined) {
     options.headers['Content-Type'] = 'application/json';

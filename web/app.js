@@ -76,7 +76,11 @@ function askKey(isAgain) {
     form = null;
     askKey(isAgain);
   };
-  form = loginForm({isAgain, done: enter, switches: switches({onLanguage: redo, onTheme: () => current?.recolour?.()})});
+  form = loginForm({
+    isAgain,
+    done: enter,
+    switches: switches({onLanguage: redo, onTheme: () => current?.recolour?.()}),
+  });
   form.open();
 }
 
@@ -95,10 +99,19 @@ async function start() {
     if ((await resume()) === null) askKey(false);
     else enter();
   } catch (error) {
-    const box = h('main', {class: 'start-failed'}, emptyState('away', t('error.title'), t('error.nobody'), button(t('again'), () => {
-      box.remove();
-      start();
-    })));
+    const box = h(
+      'main',
+      {class: 'start-failed'},
+      emptyState(
+        'away',
+        t('error.title'),
+        t('error.nobody'),
+        button(t('again'), () => {
+          box.remove();
+          start();
+        }),
+      ),
+    );
     document.body.append(box);
   }
 }

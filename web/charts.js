@@ -11,11 +11,44 @@ const memoryTicks = {labelsKMB: false, labelsKMG2: true};
 /** `series`: [column, colour]; `top`: the axis ends there; `stacked`, `fill`. */
 export const CHARTS = [
   {id: 'throughput', series: [['bytes_per_second', 'accent']], format: f.rate, fill: true},
-  {id: 'viewers', series: [['viewers', 'accent'], ['sessions', 'cyan'], ['connections', 'grey']], format: f.count, least: 5},
-  {id: 'requests', series: CLASSES.map((name, at) => [`requests_per_second.${name}`, ['accent', 'cyan', 'amber', 'green', 'grey', 'pink'][at]]),
-    format: f.perSecond, stacked: true, least: 5},
-  {id: 'first_byte', series: [['first_byte_ms.p50', 'green'], ['first_byte_ms.p95', 'amber'], ['first_byte_ms.p99', 'red']], format: f.milliseconds},
-  {id: 'trouble', series: [['denied_per_second', 'amber'], ['failed_per_second', 'red']], format: f.perSecond, least: 1},
+  {
+    id: 'viewers',
+    series: [
+      ['viewers', 'accent'],
+      ['sessions', 'cyan'],
+      ['connections', 'grey'],
+    ],
+    format: f.count,
+    least: 5,
+  },
+  {
+    id: 'requests',
+    series: CLASSES.map((name, at) => [
+      `requests_per_second.${name}`,
+      ['accent', 'cyan', 'amber', 'green', 'grey', 'pink'][at],
+    ]),
+    format: f.perSecond,
+    stacked: true,
+    least: 5,
+  },
+  {
+    id: 'first_byte',
+    series: [
+      ['first_byte_ms.p50', 'green'],
+      ['first_byte_ms.p95', 'amber'],
+      ['first_byte_ms.p99', 'red'],
+    ],
+    format: f.milliseconds,
+  },
+  {
+    id: 'trouble',
+    series: [
+      ['denied_per_second', 'amber'],
+      ['failed_per_second', 'red'],
+    ],
+    format: f.perSecond,
+    least: 1,
+  },
   {id: 'hit_ratio', series: [['hit_ratio', 'green']], format: f.ratio, top: 1, fill: true},
   {id: 'store_latency', series: [['store_latency_ms', 'cyan']], format: f.milliseconds, fill: true},
   {id: 'memory', series: [['memory_bytes', 'pink']], format: f.memory, fill: true, axis: memoryTicks},
@@ -33,12 +66,15 @@ function prepared(Dygraph) {
 /** Once: dygraphs is a classic script, and says so in a global. */
 function loadLibrary() {
   library ??= new Promise((resolve, reject) => {
-    const script = h('script', {src: new URL('dygraph.min.js', import.meta.url).href, onload: () => resolve(prepared(globalThis.Dygraph)),
+    const script = h('script', {
+      src: new URL('dygraph.min.js', import.meta.url).href,
+      onload: () => resolve(prepared(globalThis.Dygraph)),
       onerror: () => {
         library = null;
         script.remove();
         reject(new Error('dygraph.min.js'));
-      }});
+      },
+    });
     document.head.append(script);
   });
   return library;
@@ -87,12 +123,25 @@ class Chart {
     this.canvas = h('div', {class: 'chart-canvas', 'aria-hidden': 'true'});
     this.empty = h('p', {class: 'chart-empty'}, t('chart.measuring'));
     this.values = spec.series.map(() => h('span', {class: 'value'}, f.DASH));
-    const legend = h('ul', {class: 'legend'}, spec.series.map(([column, colour], at) =>
-      h('li', {}, h('span', {class: `swatch chart-${colour}`, 'aria-hidden': 'true'}),
-        spec.series.length > 1 && h('span', {class: 'name'}, nameOf(column)), this.values[at])));
-    this.element = h('figure', {class: 'chart', 'aria-labelledby': id, 'data-chart': spec.id},
+    const legend = h(
+      'ul',
+      {class: 'legend'},
+      spec.series.map(([column, colour], at) =>
+        h(
+          'li',
+          {},
+          h('span', {class: `swatch chart-${colour}`, 'aria-hidden': 'true'}),
+          spec.series.length > 1 && h('span', {class: 'name'}, nameOf(column)),
+          this.values[at],
+        ),
+      ),
+    );
+    this.element = h(
+      'figure',
+      {class: 'chart', 'aria-labelledby': id, 'data-chart': spec.id},
       h('figcaption', {}, h('span', {id, class: 'chart-title'}, t(`chart.${spec.id}`)), legend),
-      h('div', {class: 'chart-box'}, this.canvas, this.empty));
+      h('div', {class: 'chart-box'}, this.canvas, this.empty),
+    );
   }
 
   #rowsOf(columns) {
@@ -124,11 +173,29 @@ class Chart {
     const {series, stacked, fill, format, axis} = this.#spec;
     const line = colourOf('line');
     this.#graph = new Dygraph(this.canvas, file, {
-      ...options, ...axis, labels: ['at', ...series.map(([column]) => column)], colors: series.map(([, colour]) => colourOf(colour)),
-      stackedGraph: Boolean(stacked), fillGraph: Boolean(fill || stacked), fillAlpha: stacked ? 0.45 : 0.14,
-      strokeWidth: 1.5, highlightCircleSize: 3, gridLineColor: line, axisLineColor: 'transparent', axisLabelWidth: 58, axisTickSize: 0,
-      gridLineWidth: 1, xRangePad: 0, rightGap: 2, interactionModel: {}, animatedZooms: false, connectSeparatedPoints: false,
-      axes: {x: {drawGrid: false, axisLabelFormatter: axisTime, pixelsPerLabel: 90}, y: {axisLabelFormatter: f.onAxis(format), pixelsPerLabel: 34, axisLabelWidth: 62}},
+      ...options,
+      ...axis,
+      labels: ['at', ...series.map(([column]) => column)],
+      colors: series.map(([, colour]) => colourOf(colour)),
+      stackedGraph: Boolean(stacked),
+      fillGraph: Boolean(fill || stacked),
+      fillAlpha: stacked ? 0.45 : 0.14,
+      strokeWidth: 1.5,
+      highlightCircleSize: 3,
+      gridLineColor: line,
+      axisLineColor: 'transparent',
+      axisLabelWidth: 58,
+      axisTickSize: 0,
+      gridLineWidth: 1,
+      xRangePad: 0,
+      rightGap: 2,
+      interactionModel: {},
+      animatedZooms: false,
+      connectSeparatedPoints: false,
+      axes: {
+        x: {drawGrid: false, axisLabelFormatter: axisTime, pixelsPerLabel: 90},
+        y: {axisLabelFormatter: f.onAxis(format), pixelsPerLabel: 34, axisLabelWidth: 62},
+      },
       highlightCallback: (event, x, points, row) => this.#board.point(row),
       unhighlightCallback: () => this.#board.point(null),
     });
@@ -161,14 +228,22 @@ export class Board {
   #charts;
   #library = null;
   #observer;
+  #isOver = false; // another view was opened while the library was on its way
   pointed = false;
 
   constructor() {
     this.#charts = CHARTS.map((spec) => new Chart(spec, this));
     this.said = h('p', {class: 'board-time', 'aria-hidden': 'true'});
     this.failed = h('p', {class: 'note', role: 'status', hidden: true}, t('chart.failed'));
-    this.element = h('div', {class: 'board'}, this.#charts.map((chart) => chart.element));
-    this.#observer = new ResizeObserver(() => this.#charts.forEach((chart) => chart.resize()));
+    this.element = h(
+      'div',
+      {class: 'board'},
+      this.#charts.map((chart) => chart.element),
+    );
+    // In the next frame: what is drawn here may change what is being measured.
+    this.#observer = new ResizeObserver(() =>
+      requestAnimationFrame(() => this.#isOver || this.#charts.forEach((chart) => chart.resize())),
+    );
     this.#observer.observe(this.element);
     requestAnimationFrame(() => setTimeout(() => this.#begin()));
   }
@@ -180,7 +255,7 @@ export class Board {
       show(this.failed, true);
       return;
     }
-    this.update();
+    if (!this.#isOver) this.update();
   }
 
   update() {
@@ -215,8 +290,8 @@ export class Board {
   }
 
   destroy() {
+    this.#isOver = true;
     this.#observer.disconnect();
     for (const chart of this.#charts) chart.redraw();
   }
 }
-

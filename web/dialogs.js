@@ -8,10 +8,21 @@ import {button, newId} from './pieces.js';
 export function modal(title, className = 'dialog') {
   const id = newId();
   const body = h('div', {class: 'dialog-body'});
-  const element = h('dialog', {class: className, 'aria-labelledby': id},
-    h('div', {class: 'dialog-head'}, h('h2', {id, tabindex: '-1', autofocus: true}, title),
-      h('button', {type: 'button', class: 'icon-button', 'aria-label': t('close'), onclick: () => element.close()}, icon('close'))),
-    body);
+  const element = h(
+    'dialog',
+    {class: className, 'aria-labelledby': id},
+    h(
+      'div',
+      {class: 'dialog-head'},
+      h('h2', {id, tabindex: '-1', autofocus: true}, title),
+      h(
+        'button',
+        {type: 'button', class: 'icon-button', 'aria-label': t('close'), onclick: () => element.close()},
+        icon('close'),
+      ),
+    ),
+    body,
+  );
   element.addEventListener('close', () => element.remove());
   element.addEventListener('pointerdown', (event) => {
     if (event.target === element) element.close();
@@ -29,8 +40,14 @@ function radios(options) {
   const name = newId();
   const group = h('div', {class: 'radios'});
   options.forEach(([value, text, hint], at) => {
-    group.append(h('label', {class: 'radio'}, h('input', {type: 'radio', name, value, checked: at === 0}),
-      h('span', {}, h('span', {class: 'radio-text'}, text), hint && h('span', {class: 'sub'}, hint))));
+    group.append(
+      h(
+        'label',
+        {class: 'radio'},
+        h('input', {type: 'radio', name, value, checked: at === 0}),
+        h('span', {}, h('span', {class: 'radio-text'}, text), hint && h('span', {class: 'sub'}, hint)),
+      ),
+    );
   });
   return {element: group, value: () => group.querySelector('input:checked').value};
 }
@@ -44,8 +61,14 @@ export function ask({title, lead, content = [], confirm, kind = 'primary', act})
   const error = h('p', {class: 'form-error', role: 'alert', hidden: true});
   const go = h('button', {type: 'submit', class: `button ${kind}`}, h('span', {}, confirm));
   const stop = button(t('cancel'), dialog.close);
-  const form = h('form', {method: 'dialog'}, lead && h('p', {class: 'lead'}, lead), ...content, error,
-    h('div', {class: 'buttons'}, stop, go));
+  const form = h(
+    'form',
+    {method: 'dialog'},
+    lead && h('p', {class: 'lead'}, lead),
+    ...content,
+    error,
+    h('div', {class: 'buttons'}, stop, go),
+  );
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (go.disabled) return;
@@ -66,19 +89,51 @@ export function ask({title, lead, content = [], confirm, kind = 'primary', act})
 }
 
 /** A question with a choice of how far it goes: act(value). */
-export function askHowFar({title, lead, options, note, confirm, act}) {
+export function askHowFar({title, lead, options, more = null, note, confirm, act}) {
   const group = radios(options);
-  return ask({title, lead, confirm, kind: 'danger', act: () => act(group.value()),
-    content: [group.element, note && h('p', {class: 'note'}, note)]});
+  return ask({
+    title,
+    lead,
+    confirm,
+    kind: 'danger',
+    act: () => act(group.value()),
+    content: [group.element, more, note && h('p', {class: 'note'}, note)],
+  });
 }
 
 /** A labelled input; `props` go to it. */
 export function field(label, name, props = {}, hint = null) {
   const id = newId();
   const hintId = `${id}h`;
-  const input = h(props.rows ? 'textarea' : 'input', {id, name, autocomplete: 'off', spellcheck: 'false',
-    'aria-describedby': hint && hintId, ...props});
-  return {input, element: h('div', {class: 'field'}, h('label', {for: id}, label), input, hint && h('p', {id: hintId, class: 'note'}, hint))};
+  const input = h(props.rows ? 'textarea' : 'input', {
+    id,
+    name,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-describedby': hint && hintId,
+    ...props,
+  });
+  return {
+    input,
+    element: h(
+      'div',
+      {class: 'field'},
+      h('label', {for: id}, label),
+      input,
+      hint && h('p', {id: hintId, class: 'note'}, hint),
+    ),
+  };
+}
+
+/** A labelled choice of one of many: options are [value, text]. */
+export function selection(label, options) {
+  const id = newId();
+  const input = h(
+    'select',
+    {id},
+    options.map(([value, text]) => h('option', {value}, text)),
+  );
+  return {input, element: h('div', {class: 'field'}, h('label', {for: id}, label), input)};
 }
 
 let notices = null;

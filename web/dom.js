@@ -65,7 +65,7 @@ export function debounced(milliseconds, fn) {
   };
 }
 
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text of strangers: controls and marks that turn its direction are shown as what they are; at most `most` characters. */
 export function shown(text, most = 160) {

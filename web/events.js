@@ -3,8 +3,8 @@
 import {resume, urlOf} from './api.js';
 import {Signal} from './dom.js';
 
-const OLD_AFTER = 4_000;    // without a snapshot, the figures on the screen are called old
-const DEAD_AFTER = 20_000;  // a connection that is silent for so long is not one
+const OLD_AFTER = 4_000; // without a snapshot, the figures on the screen are called old
+const DEAD_AFTER = 20_000; // a connection that is silent for so long is not one
 const RETRY = 2_000;
 
 export const snapshots = new Signal();
@@ -37,8 +37,17 @@ function become(next) {
   states.tell(next);
 }
 
-const NOTHING = {now: {}, totals: {}, warnings: [], origins: [], store: {}, audience: null, reports: null, instances: null,
-  transfers: {total: 0, bytes_per_second: 0, transfers: []}};
+const NOTHING = {
+  now: {},
+  totals: {},
+  warnings: [],
+  origins: [],
+  store: {},
+  audience: null,
+  reports: null,
+  instances: null,
+  transfers: {total: 0, bytes_per_second: 0, transfers: []},
+};
 
 /** With something in every place; what is not known yet is null within, which all formats show as a dash. */
 function whole(snapshot) {
@@ -64,8 +73,8 @@ async function reopen() {
   if (source === null && watch !== 0) setTimeout(() => watch !== 0 && open(), RETRY);
 }
 
+/** Not lost yet: the feed ends with each reload of the configuration, and is there again two seconds later. */
 function onError() {
-  if (state === 'live') become('lost');
   if (source !== null && source.readyState === EventSource.CLOSED) reopen();
 }
 

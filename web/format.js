@@ -20,7 +20,9 @@ function isKnown(value) {
 
 /** With so many digits behind the point, so that figures that change do not jump; on an axis without needless ones. */
 function decimal(value, digits, isAxis = false) {
-  return format('NumberFormat', {maximumFractionDigits: digits, minimumFractionDigits: isAxis ? 0 : digits}).format(value);
+  return format('NumberFormat', {maximumFractionDigits: digits, minimumFractionDigits: isAxis ? 0 : digits}).format(
+    value,
+  );
 }
 
 /** For the marks of an axis. */
@@ -62,18 +64,23 @@ export const parts = {
   count: (value) => [value >= 100_000 ? compact(value) : count(value), ''],
   perSecond: (value, isAxis) => (isKnown(value) ? [decimal(value, value < 10 ? 1 : 0, isAxis), '/s'] : [DASH, '']),
   percent: (value, isAxis) => (isKnown(value) ? [decimal(value, value < 10 ? 1 : 0, isAxis), '%'] : [DASH, '']),
-  ratio: (value, isAxis) => (isKnown(value) ? [decimal(value * 100, value >= 0.9995 || value === 0 ? 0 : 1, isAxis), '%'] : [DASH, '']),
+  ratio: (value, isAxis) =>
+    isKnown(value) ? [decimal(value * 100, value >= 0.9995 || value === 0 ? 0 : 1, isAxis), '%'] : [DASH, ''],
   milliseconds: (value, isAxis) => {
     if (!isKnown(value)) return [DASH, ''];
+    if (value > 0 && value < 0.01) return ['< 0.01', 'ms'];
     if (value >= 10_000) return [decimal(value / 1000, 1, isAxis), 's'];
     return [decimal(value, value < 1 ? 2 : value < 100 ? 1 : 0, isAxis), 'ms'];
   },
 };
 
-const joined = (of) => (value, isAxis = false) => of(value, isAxis).join(' ').replace(' %', '%').replace(' /s', '/s').trim();
+const joined =
+  (of) =>
+  (value, isAxis = false) =>
+    of(value, isAxis).join(' ').replace(' %', '%').replace(' /s', '/s').trim();
 export const bytes = (value) => (isKnown(value) ? scaled(value, 1000, DECIMAL).join(' ') : DASH);
 export const bits = (bytesPerSecond) =>
-  (isKnown(bytesPerSecond) ? scaled(bytesPerSecond * 8, 1000, BITS).join(' ') : DASH);
+  isKnown(bytesPerSecond) ? scaled(bytesPerSecond * 8, 1000, BITS).join(' ') : DASH;
 export const rate = joined(parts.rate);
 export const memory = joined(parts.memory);
 export const perSecond = joined(parts.perSecond);
@@ -85,13 +92,21 @@ function unit(value, name) {
   return format('NumberFormat', {style: 'unit', unit: name, unitDisplay: 'narrow'}).format(value);
 }
 
-const STEPS = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+const STEPS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+];
 
 /** The two largest units: "3d 4h". */
 export function duration(seconds) {
   if (!isKnown(seconds)) return DASH;
   let left = Math.max(0, Math.round(seconds));
-  const at = Math.max(0, STEPS.findIndex(([, size]) => left >= size));
+  const at = Math.max(
+    0,
+    STEPS.findIndex(([, size]) => left >= size),
+  );
   const words = [];
   for (const [name, size] of left === 0 ? STEPS.slice(-1) : STEPS.slice(at, at + 2)) {
     const n = Math.floor(left / size);
@@ -108,7 +123,9 @@ export function ago(unixSeconds, now = Date.now() / 1000) {
 }
 
 export function clock(moment) {
-  return format('DateTimeFormat', {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'}).format(moment);
+  return format('DateTimeFormat', {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'}).format(
+    moment,
+  );
 }
 
 export function clockShort(moment) {

@@ -2,7 +2,7 @@
 import * as f from './format.js';
 import {mayAct, post, remove} from './api.js';
 import {h, setText, shown} from './dom.js';
-import {ask, askHowFar, field, notice} from './dialogs.js';
+import {ask, askHowFar, field, notice, selection} from './dialogs.js';
 import {t} from './i18n.js';
 import {listed} from './lists.js';
 import {button, card, choice, searchField} from './pieces.js';
@@ -15,13 +15,30 @@ const EVERY = 5_000;
 function askToRevoke(row, done) {
   const uid = shown(row.uid, 60);
   const network = row.ip_patterns.join(', ');
+  const stream = selection(t('grants.revoke.streams'), [
+    ['', t('grants.revoke.every')],
+    ...row.paths.filter(Boolean).map((path) => [path, shown(path, 60)]),
+  ]);
   askHowFar({
-    title: t('grants.revoke.title'), lead: t('grants.revoke.lead', {uid, network}),
-    options: [['network', t('grants.revoke.network', {network}), t('grants.revoke.network.hint')], ['all', t('grants.revoke.all', {uid})]],
-    note: t('grants.revoke.note'), confirm: t('grants.revoke'),
+    title: t('grants.revoke.title'),
+    lead: t('grants.revoke.lead', {uid, network}),
+    options: [
+      ['network', t('grants.revoke.network', {network}), t('grants.revoke.network.hint')],
+      ['all', t('grants.revoke.all', {uid})],
+    ],
+    more: row.paths.length > 1 && !row.is_static && stream.element,
+    note: t('grants.revoke.note'),
+    confirm: t('grants.revoke'),
     async act(howFar) {
-      const answer = await remove('api/whitelist', howFar === 'all' ? {uid: row.uid} : {uid: row.uid, clientIp: row.ip_patterns[0]});
-      notice(t('grants.revoked', {grants: f.count(answer.grants_removed), sessions: f.count(answer.sessions_ended)}), answer.grants_removed > 0 ? 'good' : 'warn');
+      const answer = await remove('api/whitelist', {
+        uid: row.uid,
+        ...(howFar === 'network' && {clientIp: row.ip_patterns[0]}),
+        ...(stream.input.value && {path: stream.input.value}),
+      });
+      notice(
+        t('grants.revoked', {grants: f.count(answer.grants_removed), sessions: f.count(answer.sessions_ended)}),
+        answer.grants_removed > 0 ? 'good' : 'warn',
+      );
       done();
     },
   });
@@ -31,20 +48,38 @@ function askToRevoke(row, done) {
 function askToAdd(done) {
   let kind = 'stream';
   const uid = field(t('uid'), 'uid', {required: true, maxlength: 128});
-  const path = field(t('grants.path'), 'path', {required: true, placeholder: '/video/2026-11-22/movie1/index.m3u8'}, t('grants.path.hint'));
+  const path = field(
+    t('grants.path'),
+    'path',
+    {required: true, placeholder: '/video/2026-11-22/movie1/index.m3u8'},
+    t('grants.path.hint'),
+  );
   const ip = field(t('grants.ip'), 'clientIp', {required: true, placeholder: '203.0.113.7'}, t('grants.ip.hint'));
   const agent = field(t('grants.ua'), 'UserAgent', {rows: 3}, t('grants.ua.hint'));
-  const kinds = choice(t('grants.kind'), [['stream', t('grants.kind.stream')], ['static', t('grants.kind.static')]], kind, (id) => {
-    kind = id;
-    path.element.hidden = id === 'static';
-    path.input.required = id !== 'static';
-  });
+  const kinds = choice(
+    t('grants.kind'),
+    [
+      ['stream', t('grants.kind.stream')],
+      ['static', t('grants.kind.static')],
+    ],
+    kind,
+    (id) => {
+      kind = id;
+      path.element.hidden = id === 'static';
+      path.input.required = id !== 'static';
+    },
+  );
   ask({
-    title: t('grants.add.title'), lead: t('grants.add.lead'), confirm: t('grants.add'),
+    title: t('grants.add.title'),
+    lead: t('grants.add.lead'),
+    confirm: t('grants.add'),
     content: [kinds.element, uid.element, path.element, ip.element, agent.element],
     async act() {
       const who = {uid: uid.input.value.trim(), clientIp: ip.input.value.trim(), UserAgent: agent.input.value};
-      const answer = kind === 'static' ? await post('api/static-whitelist', who) : await post('api/whitelist', {...who, path: path.input.value.trim()});
+      const answer =
+        kind === 'static'
+          ? await post('api/static-whitelist', who)
+          : await post('api/whitelist', {...who, path: path.input.value.trim()});
       notice(t('grants.added', {network: answer.ip_pattern, time: f.duration(answer.ttl)}));
       done();
     },
@@ -55,15 +90,48 @@ function askToAdd(done) {
 function columns(onRevoke) {
   const columns = [
     {id: 'uid', label: t('uid'), sort: (row) => row.uid, text: (row) => shown(row.uid, 60)},
-    {id: 'streams', label: t('grants.streams'), wide: true, sort: (row) => row.paths.join(' '),
-      text: (row) => (row.is_static && row.paths.length === 0 ? t('grants.kind.static') : row.paths.map((path) => shown(path, 60) || t('grants.every_static')).join(', '))},
-    {id: 'network', label: t('grants.network'), sort: (row) => row.ip_patterns[0], make: twoLines((row) => row.ip_patterns.join(', '), (row) => t('ua_hash', {hash: row.ua_hash}))},
-    {id: 'created', label: t('grants.created'), numeric: true, hide: 'narrow', sort: (row) => row.created_at, text: (row) => f.ago(row.created_at)},
-    {id: 'expires', label: t('grants.expires'), numeric: true, sort: (row) => row.expires_at, text: (row) => t('in', {time: f.duration(row.expires_at - Date.now() / 1000)})},
+    {
+      id: 'streams',
+      label: t('grants.streams'),
+      wide: true,
+      sort: (row) => row.paths.join(' '),
+      text: (row) =>
+        row.is_static && row.paths.length === 0
+          ? t('grants.kind.static')
+          : row.paths.map((path) => shown(path, 60) || t('grants.every_static')).join(', '),
+    },
+    {
+      id: 'network',
+      label: t('grants.network'),
+      sort: (row) => row.ip_patterns[0],
+      make: twoLines(
+        (row) => row.ip_patterns.join(', '),
+        (row) => t('ua_hash', {hash: row.ua_hash}),
+      ),
+    },
+    {
+      id: 'created',
+      label: t('grants.created'),
+      numeric: true,
+      hide: 'narrow',
+      sort: (row) => row.created_at,
+      text: (row) => f.ago(row.created_at),
+    },
+    {
+      id: 'expires',
+      label: t('grants.expires'),
+      numeric: true,
+      sort: (row) => row.expires_at,
+      text: (row) => t('in', {time: f.duration(row.expires_at - Date.now() / 1000)}),
+    },
   ];
   if (mayAct()) {
-    columns.push(actionColumn('act', t('action'), t('grants.revoke.button'), onRevoke,
-      {kind: 'small danger-quiet', labelOf: (row) => t('grants.revoke.label', {uid: shown(row.uid, 60), network: row.ip_patterns.join(', ')})}));
+    columns.push(
+      actionColumn('act', t('action'), t('grants.revoke.button'), onRevoke, {
+        kind: 'small danger-quiet',
+        labelOf: (row) => t('grants.revoke.label', {uid: shown(row.uid, 60), network: row.ip_patterns.join(', ')}),
+      }),
+    );
   }
   return columns;
 }
@@ -77,10 +145,14 @@ export function grants(root) {
   let list = null;
   const again = () => asking.again();
   const table = new Table({
-    caption: t('grants'), columns: columns((row) => askToRevoke(row, again)), key: (row) => `${row.uid}\n${row.ip_patterns}\n${row.ua_hash}\n${row.is_static}`,
+    caption: t('grants'),
+    columns: columns((row) => askToRevoke(row, again)),
+    key: (row) => `${row.uid}\n${row.ip_patterns}\n${row.ua_hash}\n${row.is_static}`,
     sort: {by: 'created', order: 'desc'},
-    empty: () => (filter ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-      : {sign: 'access', title: t('grants.none'), text: t('grants.none.text')}),
+    empty: () =>
+      filter
+        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
+        : {sign: 'access', title: t('grants.none'), text: t('grants.none.text')},
   });
   const frame = card(t('grants'), {wide: true});
   const summary = h('p', {class: 'note', role: 'status'});
@@ -101,15 +173,22 @@ export function grants(root) {
     const rows = list.rows.filter((row) => textOf(row).includes(filter.toLowerCase()));
     if (isNew) table.resort();
     table.update(rows);
-    setText(summary, rows.length < list.total ? t('list.part', {shown: f.count(rows.length), total: f.count(list.total)})
-      : t('list.all', {n: list.total, total: f.count(list.total)}));
+    setText(
+      summary,
+      rows.length < list.total
+        ? t('list.part', {shown: f.count(rows.length), total: f.count(list.total)})
+        : t('list.all', {n: list.total, total: f.count(list.total)}),
+    );
   }
 
-  const asking = poll({load: () => listed('whitelist-info', 'entries', (answer) => answer.total_entries, filter), every: EVERY,
+  const asking = poll({
+    load: () => listed('whitelist-info', 'entries', (answer) => answer.total_entries, filter),
+    every: EVERY,
     failed: (error) => table.fail(error, again),
     done(next) {
       list = next;
       draw();
-    }});
+    },
+  });
   return {destroy: () => asking.stop()};
 }

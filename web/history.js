@@ -9,10 +9,23 @@ const MOST = 300;
 
 export const changed = new Signal();
 
-const PLAIN = ['viewers', 'sessions', 'bytes_per_second', 'denied_per_second', 'failed_per_second', 'hit_ratio', 'connections',
-  'memory_bytes', 'cpu_percent', 'store_latency_ms'];
+const PLAIN = [
+  'viewers',
+  'sessions',
+  'bytes_per_second',
+  'denied_per_second',
+  'failed_per_second',
+  'hit_ratio',
+  'connections',
+  'memory_bytes',
+  'cpu_percent',
+  'store_latency_ms',
+];
 const NESTED = {requests_per_second: CLASSES, first_byte_ms: ['p50', 'p95', 'p99']};
-export const COLUMNS = [...PLAIN, ...Object.entries(NESTED).flatMap(([name, of]) => of.map((each) => `${name}.${each}`))];
+export const COLUMNS = [
+  ...PLAIN,
+  ...Object.entries(NESTED).flatMap(([name, of]) => of.map((each) => `${name}.${each}`)),
+];
 
 function emptyColumns() {
   return Object.fromEntries(['at', ...COLUMNS].map((name) => [name, []]));
@@ -33,8 +46,13 @@ function flattened(answer) {
 
 function pointOf(snapshot) {
   const {now, store} = snapshot;
-  const point = {...now, at: snapshot.at, connections: now.connections?.total ?? null, hit_ratio: now.cache?.hit_ratio ?? null,
-    store_latency_ms: store?.latency_ms ?? null};
+  const point = {
+    ...now,
+    at: snapshot.at,
+    connections: now.connections?.total ?? null,
+    hit_ratio: now.cache?.hit_ratio ?? null,
+    store_latency_ms: store?.latency_ms ?? null,
+  };
   for (const [name, of] of Object.entries(NESTED)) {
     for (const each of of) point[`${name}.${each}`] = now[name]?.[each] ?? null;
   }
@@ -87,7 +105,9 @@ export function choose(which) {
 /** The requests of all classes together, for a line of its own. */
 export function allRequests(columns) {
   return columns.at.map((_, at) => {
-    const parts = CLASSES.map((name) => columns[`requests_per_second.${name}`][at]).filter((n) => n !== null && n !== undefined);
+    const parts = CLASSES.map((name) => columns[`requests_per_second.${name}`][at]).filter(
+      (n) => n !== null && n !== undefined,
+    );
     return parts.length === 0 ? null : parts.reduce((sum, n) => sum + n, 0);
   });
 }

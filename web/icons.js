@@ -4,7 +4,8 @@ import {svg} from './dom.js';
 const PATHS = {
   overview: 'M1.5 8.5h3l2-5.5 3 10 2-4.5h3',
   transfers: 'M5 2.5v11M2 10.5l3 3 3-3M11 13.5v-11M8 5.5l3-3 3 3',
-  audience: 'M6 8a2.7 2.7 0 1 0 0-5.4A2.7 2.7 0 0 0 6 8zM1 13.6c.5-2.4 2.4-3.7 5-3.7s4.5 1.3 5 3.700M10.8 2.800a2.6 2.6 0 0 1 0 4.900M12.5 10.300c1.4.6 2.2 1.7 2.5 3.3',
+  audience:
+    'M6 8a2.7 2.7 0 1 0 0-5.4A2.7 2.7 0 0 0 6 8zM1 13.6c.5-2.4 2.4-3.7 5-3.7s4.5 1.3 5 3.700M10.8 2.800a2.6 2.6 0 0 1 0 4.900M12.5 10.300c1.4.6 2.2 1.7 2.5 3.3',
   access: 'M8 1.500l5.5 2v4c0 3.4-2.2 5.9-5.5 7-3.3-1.1-5.5-3.6-5.5-7v-4zM5.7 7.900l1.6 1.6 3-3.2',
   requests: 'M2.5 3.500h11M2.5 8h11M2.5 12.500h6.5',
   sun: 'M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1v1.500M8 13.500V15M1 8h1.500M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1',
@@ -20,19 +21,27 @@ const PATHS = {
   close: 'M3.5 3.500l9 9M12.5 3.500l-9 9',
   search: 'M7 12a5 5 0 1 0 0-10 5 5 0 0 0 0 10zM10.6 10.600L14 14',
   plus: 'M8 2.500v11M2.5 8h11',
-  question: 'M8 14.500a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM6 6.200c.2-2.6 4.2-2.3 4 .1-.1 1.3-2 1.4-2 2.900M8 11.300v.2',
+  question:
+    'M8 14.500a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM6 6.200c.2-2.6 4.2-2.3 4 .1-.1 1.3-2 1.4-2 2.900M8 11.300v.2',
   none: 'M2 5l6-3 6 3v6l-6 3-6-3zM2 5l6 3 6-3M8 8v6',
   waiting: 'M8 14.500a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM8 4.500V8l2.5 1.5',
 };
 
 export function icon(name) {
-  return svg('svg', {class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false'},
-    svg('path', {d: PATHS[name]}));
+  return svg(
+    'svg',
+    {class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false'},
+    svg('path', {d: PATHS[name]}),
+  );
 }
 
 /** The sign of the house: a play button between two posts. */
 export function sign() {
-  return svg('svg', {class: 'sign', viewBox: '0 0 32 32', 'aria-hidden': 'true', focusable: 'false'},
-    svg('rect', {width: 32, height: 32, rx: 8}), svg('path', {class: 'posts', d: 'M8 8v16M24 8v16'}),
-    svg('path', {class: 'play', d: 'M13 11.200v9.600l7-4.800z'}));
+  return svg(
+    'svg',
+    {class: 'sign', viewBox: '0 0 32 32', 'aria-hidden': 'true', focusable: 'false'},
+    svg('rect', {width: 32, height: 32, rx: 8}),
+    svg('path', {class: 'posts', d: 'M8 8v16M24 8v16'}),
+    svg('path', {class: 'play', d: 'M13 11.200v9.600l7-4.800z'}),
+  );
 }

@@ -13,19 +13,30 @@ import {poll, whileSeen} from './poll.js';
 function spark(colour) {
   const line = svg('polyline', {class: 'spark-line'});
   const area = svg('polygon', {class: 'spark-area'});
-  const element = svg('svg', {class: `spark chart-${colour}`, viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true'}, area, line);
-  return {element, set(column) {
-    const known = column.filter((value) => value !== null && value !== undefined);
-    if (known.length < 2) return;
-    const most = Math.max(...known, 1e-9) * 1.05;
-    const points = [];
-    column.forEach((value, at) => {
-      if (value === null || value === undefined) return;
-      points.push(`${(100 * at / (column.length - 1)).toFixed(2)},${(29 - 28 * value / most).toFixed(2)}`);
-    });
-    line.setAttribute('points', points.join(' '));
-    area.setAttribute('points', `${points[0].split(',')[0]},30 ${points.join(' ')} ${points.at(-1).split(',')[0]},30`);
-  }};
+  const element = svg(
+    'svg',
+    {class: `spark chart-${colour}`, viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true'},
+    area,
+    line,
+  );
+  return {
+    element,
+    set(column) {
+      const known = column.filter((value) => value !== null && value !== undefined);
+      if (known.length < 2) return;
+      const most = Math.max(...known, 1e-9) * 1.05;
+      const points = [];
+      column.forEach((value, at) => {
+        if (value === null || value === undefined) return;
+        points.push(`${((100 * at) / (column.length - 1)).toFixed(2)},${(29 - (28 * value) / most).toFixed(2)}`);
+      });
+      line.setAttribute('points', points.join(' '));
+      area.setAttribute(
+        'points',
+        `${points[0].split(',')[0]},30 ${points.join(' ')} ${points.at(-1).split(',')[0]},30`,
+      );
+    },
+  };
 }
 
 /** A figure of now: [number, unit], a line below, the last minutes. */
@@ -35,8 +46,14 @@ function tile(id, colour, column) {
   const below = h('p', {class: 'below'});
   const trace = spark(colour);
   return {
-    element: h('div', {class: 'tile', 'data-tile': id},
-      h('dt', {}, t(`tile.${id}`)), h('dd', {class: 'figure'}, number, unit), h('dd', {class: 'below-box'}, below), trace.element),
+    element: h(
+      'div',
+      {class: 'tile', 'data-tile': id},
+      h('dt', {}, t(`tile.${id}`)),
+      h('dd', {class: 'figure'}, number, unit),
+      h('dd', {class: 'below-box'}, below),
+      trace.element,
+    ),
     set([value, unitText], text) {
       setText(number, value);
       setText(unit, unitText);
@@ -67,24 +84,54 @@ function makeTiles() {
 
 function fillTiles(tiles, {now, workers}) {
   const {requests_per_second: requests, first_byte_ms: first, cache, connections} = now;
-  tiles.viewers.set(f.parts.count(now.viewers), t('below.viewers', {users: f.count(now.users), sessions: f.count(now.sessions), streams: f.count(now.streams)}));
+  tiles.viewers.set(
+    f.parts.count(now.viewers),
+    t('below.viewers', {users: f.count(now.users), sessions: f.count(now.sessions), streams: f.count(now.streams)}),
+  );
   tiles.throughput.set(f.parts.rate(now.bytes_per_second), f.bits(now.bytes_per_second));
-  tiles.requests.set(f.parts.perSecond(requests ? sum(requests) : null),
-    t('below.requests', {segments: f.perSecond(requests?.segment), playlists: f.perSecond(requests?.playlist)}));
-  tiles.first_byte.set(f.parts.milliseconds(first?.p95), t('below.first_byte', {p50: f.milliseconds(first?.p50), p99: f.milliseconds(first?.p99)}));
-  tiles.hit_ratio.set(f.parts.ratio(cache?.hit_ratio), t('below.cache', {saved: f.rate(cache?.saved_bytes_per_second), used: f.memory(cache?.bytes), limit: f.memory(cache?.limit)}));
-  tiles.denied.set(f.parts.perSecond(now.denied_per_second), t('below.denied', {failed: f.perSecond(now.failed_per_second)}));
-  tiles.connections.set(f.parts.count(connections?.total), t('below.connections',
-    {h1: f.count(connections?.h1), h2: f.count(connections?.h2), tls: f.count(connections?.tls), limit: f.compact(connections?.limit)}));
+  tiles.requests.set(
+    f.parts.perSecond(requests ? sum(requests) : null),
+    t('below.requests', {segments: f.perSecond(requests?.segment), playlists: f.perSecond(requests?.playlist)}),
+  );
+  tiles.first_byte.set(
+    f.parts.milliseconds(first?.p95),
+    t('below.first_byte', {p50: f.milliseconds(first?.p50), p99: f.milliseconds(first?.p99)}),
+  );
+  tiles.hit_ratio.set(
+    f.parts.ratio(cache?.hit_ratio),
+    t('below.cache', {
+      saved: f.rate(cache?.saved_bytes_per_second),
+      used: f.memory(cache?.bytes),
+      limit: f.memory(cache?.limit),
+    }),
+  );
+  tiles.denied.set(
+    f.parts.perSecond(now.denied_per_second),
+    t('below.denied', {failed: f.perSecond(now.failed_per_second)}),
+  );
+  tiles.connections.set(
+    f.parts.count(connections?.total),
+    t('below.connections', {
+      h1: f.count(connections?.h1),
+      h2: f.count(connections?.h2),
+      tls: f.count(connections?.tls),
+      limit: f.compact(connections?.limit),
+    }),
+  );
   tiles.memory.set(f.parts.memory(now.memory_bytes), t('below.memory', {cpu: f.percent(now.cpu_percent), n: workers}));
 }
 
 function rangeChoice(onChange) {
-  return choice(t('range'), Object.keys(history.RANGES).map((id) => [id, t(`range.${id}`)]), history.chosen(), (id) => {
-    history.choose(id);
-    setParams({range: id === '5m' ? '' : id});
-    onChange();
-  });
+  return choice(
+    t('range'),
+    Object.keys(history.RANGES).map((id) => [id, t(`range.${id}`)]),
+    history.chosen(),
+    (id) => {
+      history.choose(id);
+      setParams({range: id === '5m' ? '' : id});
+      onChange();
+    },
+  );
 }
 
 export function overview(root) {
@@ -101,16 +148,34 @@ export function overview(root) {
 
   function askHistory() {
     const which = history.chosen();
-    return poll({load: () => history.load(which), every: history.loadEvery(which), done: () => show(board.failed, false),
-      failed: () => show(board.failed, true)});
+    return poll({
+      load: () => history.load(which),
+      every: history.loadEvery(which),
+      done: () => show(board.failed, false),
+      failed: () => show(board.failed, true),
+    });
   }
 
   root.append(
-    h('section', {class: 'tiles-box', 'aria-label': t('now')}, h('h2', {class: 'unseen'}, t('now')),
-      h('dl', {class: 'tiles'}, Object.values(tiles).map((each) => each.element))),
-    h('section', {class: 'charts', 'aria-label': t('charts')},
-      h('div', {class: 'section-head'}, h('h2', {}, t('charts')), board.said, range.element), board.failed, board.element),
-    state.element);
+    h(
+      'section',
+      {class: 'tiles-box', 'aria-label': t('now')},
+      h('h2', {class: 'unseen'}, t('now')),
+      h(
+        'dl',
+        {class: 'tiles'},
+        Object.values(tiles).map((each) => each.element),
+      ),
+    ),
+    h(
+      'section',
+      {class: 'charts', 'aria-label': t('charts')},
+      h('div', {class: 'section-head'}, h('h2', {}, t('charts')), board.said, range.element),
+      board.failed,
+      board.element,
+    ),
+    state.element,
+  );
 
   function draw(which) {
     if (document.hidden) return;
@@ -118,10 +183,13 @@ export function overview(root) {
     if (which === history.chosen()) board.update();
   }
 
-  const stops = [history.changed.on(draw), whileSeen((snapshot) => {
-    fillTiles(tiles, snapshot);
-    state.update(snapshot);
-  })];
+  const stops = [
+    history.changed.on(draw),
+    whileSeen((snapshot) => {
+      fillTiles(tiles, snapshot);
+      state.update(snapshot);
+    }),
+  ];
   if (history.columnsOf('5m').at.length > 0) draw('5m');
   return {
     recolour: () => board.redraw(),

@@ -16,8 +16,12 @@ export function card(title, {note = null, wide = false} = {}) {
   const aside = h('div', {class: 'card-aside'});
   const body = h('div', {class: 'card-body'});
   const heading = h('div', {class: 'card-titles'}, h('h2', {id}, title), note && h('p', {class: 'note'}, note));
-  const element = h('section', {class: `card${wide ? ' wide' : ''}`, 'aria-labelledby': id},
-    h('div', {class: 'card-head'}, heading, aside), body);
+  const element = h(
+    'section',
+    {class: `card${wide ? ' wide' : ''}`, 'aria-labelledby': id},
+    h('div', {class: 'card-head'}, heading, aside),
+    body,
+  );
   return {element, body, aside, id};
 }
 
@@ -48,25 +52,52 @@ export function choice(label, options, chosen, onChange) {
     for (const [each, button] of buttons) button.setAttribute('aria-pressed', String(each === id));
   }
   for (const [id, text] of options) {
-    buttons.set(id, h('button', {type: 'button', 'data-id': id, onclick: () => {
-      choose(id);
-      onChange(id);
-    }}, text));
+    buttons.set(
+      id,
+      h(
+        'button',
+        {
+          type: 'button',
+          'data-id': id,
+          onclick: () => {
+            choose(id);
+            onChange(id);
+          },
+        },
+        text,
+      ),
+    );
   }
   choose(chosen);
-  return {element: h('div', {class: 'choice', role: 'group', 'aria-label': label}, ...buttons.values()), choose, buttons};
+  return {
+    element: h('div', {class: 'choice', role: 'group', 'aria-label': label}, ...buttons.values()),
+    choose,
+    buttons,
+  };
 }
 
 export function searchField(label, value, onInput) {
-  const input = h('input', {type: 'search', placeholder: label, 'aria-label': label, value, autocomplete: 'off',
-    spellcheck: 'false', class: 'filter'});
+  const input = h('input', {
+    type: 'search',
+    placeholder: label,
+    'aria-label': label,
+    value,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    class: 'filter',
+  });
   const tell = debounced(120, () => onInput(input.value.trim()));
   input.addEventListener('input', tell);
   return {element: h('div', {class: 'search'}, icon('search'), input), input};
 }
 
 export function button(text, onclick, {kind = '', sign = null, ...props} = {}) {
-  return h('button', {type: 'button', class: `button ${kind}`.trim(), onclick, ...props}, sign && icon(sign), h('span', {}, text));
+  return h(
+    'button',
+    {type: 'button', class: `button ${kind}`.trim(), onclick, ...props},
+    sign && icon(sign),
+    h('span', {}, text),
+  );
 }
 
 /** Rows of a name and a value; set(id, text) writes one. */
@@ -88,18 +119,32 @@ export function facts(rows) {
 
 /** What stands where there is nothing to show. */
 export function emptyState(sign, title, text = '', action = null) {
-  return h('div', {class: 'empty'}, icon(sign), h('p', {class: 'empty-title'}, title), text && h('p', {}, text), action);
+  return h(
+    'div',
+    {class: 'empty'},
+    icon(sign),
+    h('p', {class: 'empty-title'}, title),
+    text && h('p', {}, text),
+    action,
+  );
+}
+
+export function errorText(error) {
+  return error.status === 0 ? t('error.nobody') : t('error.said', {status: error.status, text: error.message});
 }
 
 export function errorState(error, again) {
-  const text = error.status === 0 ? t('error.nobody') : t('error.said', {status: error.status, text: error.message});
-  return emptyState('warning', t('error.title'), text, again && button(t('again'), again));
+  return emptyState('warning', t('error.title'), errorText(error), again && button(t('again'), again));
 }
 
 /** Of a running or partial figure, drawn; `value` from 0 to 1, null: nobody knows how far. */
 export function bar(label) {
   const fill = h('div', {class: 'fill'});
-  const element = h('div', {class: 'bar', role: 'progressbar', 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100}, fill);
+  const element = h(
+    'div',
+    {class: 'bar', role: 'progressbar', 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100},
+    fill,
+  );
   return {
     element,
     set(value) {

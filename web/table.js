@@ -2,7 +2,7 @@
 // While somebody points at the table or is in it by keyboard, rows keep their order, so that none slips away from under a click.
 import {h, place, setAttr, setText, show} from './dom.js';
 import {locale, t} from './i18n.js';
-import {button, emptyState, errorState} from './pieces.js';
+import {button, emptyState, errorState, errorText} from './pieces.js';
 
 const PAGE = 100;
 
@@ -30,11 +30,17 @@ export class Table {
     this.#sort = options.sort;
     this.body = h('tbody', {role: 'rowgroup'});
     this.#makeHead();
-    this.table = h('table', {role: 'table', class: options.class ?? ''},
-      h('caption', {class: 'unseen'}, options.caption), h('thead', {role: 'rowgroup'}, this.head), this.body);
+    this.table = h(
+      'table',
+      {role: 'table', class: options.class ?? ''},
+      h('caption', {class: 'unseen'}, options.caption),
+      h('thead', {role: 'rowgroup'}, this.head),
+      this.body,
+    );
     this.foot = h('div', {class: 'table-foot', hidden: true});
     this.state = h('div', {class: 'table-state'});
-    this.element = h('div', {class: 'table-box', tabindex: '-1'}, this.table, this.state, this.foot);
+    this.trouble = h('p', {class: 'table-trouble', role: 'status', hidden: true});
+    this.element = h('div', {class: 'table-box', tabindex: '-1'}, this.trouble, this.table, this.state, this.foot);
     this.loading();
   }
 
@@ -43,15 +49,20 @@ export class Table {
     for (const column of this.#options.columns) {
       const title = column.sort
         ? h('button', {type: 'button', class: 'sorter', onclick: () => this.#sortBy(column)}, column.label)
-        : column.unseen ? h('span', {class: 'unseen'}, column.label) : column.label;
-      this.head.append(h('th', {scope: 'col', role: 'columnheader', class: this.#classOf(column), 'data-column': column.id}, title));
+        : column.unseen
+          ? h('span', {class: 'unseen'}, column.label)
+          : column.label;
+      this.head.append(
+        h('th', {scope: 'col', role: 'columnheader', class: this.#classOf(column), 'data-column': column.id}, title),
+      );
     }
     this.#showSort();
   }
 
   #classOf(column) {
     return [column.numeric && 'number', column.hide && `hide-${column.hide}`, column.wide && 'wide', `c-${column.id}`]
-      .filter(Boolean).join(' ');
+      .filter(Boolean)
+      .join(' ');
   }
 
   #showSort() {
@@ -94,16 +105,21 @@ export class Table {
     this.#show(h('div', {class: 'bones', role: 'status', 'aria-label': t('loading')}, rows));
   }
 
+  /** Rows that are there stay, and are called old. */
   fail(error, again) {
     if (this.#data.length === 0) this.#show(errorState(error, again));
+    else setText(this.trouble, t('table.old', {text: errorText(error)}));
+    show(this.trouble, this.#data.length > 0);
   }
 
   #sorted(data) {
     const column = this.#sort && this.#options.columns.find((c) => c.id === this.#sort.by);
     if (!column?.sort) return data;
     const sign = this.#sort.order === 'asc' ? 1 : -1;
-    return data.map((row, at) => [column.sort(row), at, row])
-      .sort(([a, i], [b, j]) => sign * compare(a, b) || i - j).map(([, , row]) => row);
+    return data
+      .map((row, at) => [column.sort(row), at, row])
+      .sort(([a, i], [b, j]) => sign * compare(a, b) || i - j)
+      .map(([, , row]) => row);
   }
 
   /** [key, row]; those that look the same get numbers. */
@@ -131,9 +147,11 @@ export class Table {
 
   update(data) {
     this.#data = data;
+    show(this.trouble, false);
     if (data.length === 0) {
       this.#clear();
-      const {sign, title, text} = typeof this.#options.empty === 'function' ? this.#options.empty() : this.#options.empty;
+      const {sign, title, text} =
+        typeof this.#options.empty === 'function' ? this.#options.empty() : this.#options.empty;
       this.#show(emptyState(sign ?? 'none', title, text));
       return;
     }
@@ -167,13 +185,18 @@ export class Table {
       before = line.element;
     }
     this.#rows = next;
-    if (hadFocus && document.activeElement !== hadFocus) (hadFocus.isConnected ? hadFocus : this.element).focus({preventScroll: true});
+    if (hadFocus && document.activeElement !== hadFocus)
+      (hadFocus.isConnected ? hadFocus : this.element).focus({preventScroll: true});
   }
 
   #makeLine(row) {
     const line = {row, cells: [], element: h('tr', {role: 'row'})};
     for (const column of this.#options.columns) {
-      const td = h('td', {role: 'cell', class: this.#classOf(column), 'data-label': column.unseen ? null : column.label});
+      const td = h('td', {
+        role: 'cell',
+        class: this.#classOf(column),
+        'data-label': column.unseen ? null : column.label,
+      });
       if (column.make) {
         const made = column.make(() => line.row);
         td.append(...made.nodes);
@@ -199,10 +222,12 @@ export class Table {
     const more = total - this.#most;
     show(this.foot, more > 0 || Boolean(this.#options.foot));
     if (more > 0) {
-      this.foot.replaceChildren(button(t('more', {n: Math.min(PAGE, more)}), () => {
-        this.#most += PAGE;
-        this.update(this.#data);
-      }));
+      this.foot.replaceChildren(
+        button(t('more', {n: Math.min(PAGE, more)}), () => {
+          this.#most += PAGE;
+          this.update(this.#data);
+        }),
+      );
     }
   }
 }
@@ -210,7 +235,9 @@ export class Table {
 /** A column of a button that acts. */
 export function actionColumn(id, label, text, onClick, props = {}) {
   return {
-    id, label, unseen: true,
+    id,
+    label,
+    unseen: true,
     make: (rowNow) => {
       const act = button(text, () => onClick(rowNow()), {kind: 'small', ...props});
       return {nodes: [act], fill: (row) => props.labelOf && setAttr(act, 'aria-label', props.labelOf(row))};
@@ -223,12 +250,15 @@ export function twoLines(main, sub, title = null) {
   return () => {
     const first = h('div', {class: 'main'});
     const second = h('div', {class: 'sub'});
-    return {nodes: [first, second], fill(row) {
-      setText(first, main(row));
-      const text = sub(row);
-      setText(second, text);
-      show(second, text !== '');
-      if (title) setAttr(first, 'title', title(row));
-    }};
+    return {
+      nodes: [first, second],
+      fill(row) {
+        setText(first, main(row));
+        const text = sub(row);
+        setText(second, text);
+        show(second, text !== '');
+        if (title) setAttr(first, 'title', title(row));
+      },
+    };
   };
 }

@@ -13,17 +13,30 @@ const EVERY = 5_000;
 
 /** A bar of the classes' parts; in words, beside it. */
 function classesColumn() {
-  return {id: 'classes', label: t('traffic.classes'), wide: true, make: () => {
-    const fills = CLASSES.map((name) => h('span', {class: `part class-${name}`}));
-    const text = h('div', {class: 'sub'});
-    return {nodes: [h('div', {class: 'parts', 'aria-hidden': 'true'}, fills), text], fill(row) {
-      CLASSES.forEach((name, at) => {
-        fills[at].style.flexGrow = String(row.bytes[name] ?? 0);
-        show(fills[at], row.bytes[name] > 0);
-      });
-      setText(text, CLASSES.filter((name) => row.bytes[name] > 0).map((name) => `${t(`class.${name}`)} ${f.bytes(row.bytes[name])}`).join(' · '));
-    }};
-  }};
+  return {
+    id: 'classes',
+    label: t('traffic.classes'),
+    wide: true,
+    make: () => {
+      const fills = CLASSES.map((name) => h('span', {class: `part class-${name}`}));
+      const text = h('div', {class: 'sub'});
+      return {
+        nodes: [h('div', {class: 'parts', 'aria-hidden': 'true'}, fills), text],
+        fill(row) {
+          CLASSES.forEach((name, at) => {
+            fills[at].style.flexGrow = String(row.bytes[name] ?? 0);
+            show(fills[at], row.bytes[name] > 0);
+          });
+          setText(
+            text,
+            CLASSES.filter((name) => row.bytes[name] > 0)
+              .map((name) => `${t(`class.${name}`)} ${f.bytes(row.bytes[name])}`)
+              .join(' · '),
+          );
+        },
+      };
+    },
+  };
 }
 
 /** Past a limit, distinct ones are estimated. */
@@ -34,13 +47,41 @@ function about(n, isEstimated) {
 function columns() {
   const number = (id, text, sort) => ({id, label: t(`traffic.${id}`), numeric: true, text, sort});
   return [
-    {id: 'uid', label: t('uid'), sort: (row) => row.uid, make: twoLines((row) => shown(row.uid, 60) || t('unknown'), (row) => t('traffic.since', {time: f.ago(row.start_time)}))},
-    number('total', (row) => f.bytes(row.total_bytes), (row) => row.total_bytes),
+    {
+      id: 'uid',
+      label: t('uid'),
+      sort: (row) => row.uid,
+      make: twoLines(
+        (row) => shown(row.uid, 60) || t('unknown'),
+        (row) => t('traffic.since', {time: f.ago(row.start_time)}),
+      ),
+    },
+    number(
+      'total',
+      (row) => f.bytes(row.total_bytes),
+      (row) => row.total_bytes,
+    ),
     classesColumn(),
-    number('requests', (row) => f.count(row.request_count), (row) => row.request_count),
-    number('ips', (row) => about(row.unique_ips, row.unique_ips_estimated), (row) => row.unique_ips),
-    number('sessions', (row) => about(row.unique_sessions, row.unique_sessions_estimated), (row) => row.unique_sessions),
-    number('last', (row) => f.ago(row.last_activity), (row) => row.last_activity),
+    number(
+      'requests',
+      (row) => f.count(row.request_count),
+      (row) => row.request_count,
+    ),
+    number(
+      'ips',
+      (row) => about(row.unique_ips, row.unique_ips_estimated),
+      (row) => row.unique_ips,
+    ),
+    number(
+      'sessions',
+      (row) => about(row.unique_sessions, row.unique_sessions_estimated),
+      (row) => row.unique_sessions,
+    ),
+    number(
+      'last',
+      (row) => f.ago(row.last_activity),
+      (row) => row.last_activity,
+    ),
   ];
 }
 
@@ -55,19 +96,27 @@ function reportsState(reports) {
 function reportsCard() {
   const frame = card(t('reports'), {note: t('reports.note')});
   const state = badge();
-  const list = facts(['waiting', 'acknowledged', 'sent', 'failed', 'last_sent', 'last_failed', 'last_error'].map((id) => [id, t(`reports.${id}`)]));
+  const list = facts(
+    ['waiting', 'acknowledged', 'sent', 'failed', 'last_sent', 'last_failed', 'last_error'].map((id) => [
+      id,
+      t(`reports.${id}`),
+    ]),
+  );
   list.element.classList.add('many');
   frame.aside.append(state.element);
   frame.body.append(list.element);
   frame.element.dataset.card = 'reports';
-  return {element: frame.element, update(reports) {
-    state.set(...reportsState(reports));
-    for (const id of ['waiting', 'acknowledged']) if (id in reports) list.set(id, f.count(reports[id]));
-    for (const id of ['sent', 'failed']) list.set(id, f.count(reports[id]));
-    for (const id of ['last_sent', 'last_failed']) list.set(id, f.ago(reports[id]));
-    list.set('last_error', shown(reports.last_error, 300));
-    list.show('last_error', reports.last_error !== '');
-  }};
+  return {
+    element: frame.element,
+    update(reports) {
+      state.set(...reportsState(reports));
+      for (const id of ['waiting', 'acknowledged']) if (id in reports) list.set(id, f.count(reports[id]));
+      for (const id of ['sent', 'failed']) list.set(id, f.count(reports[id]));
+      for (const id of ['last_sent', 'last_failed']) list.set(id, f.ago(reports[id]));
+      list.set('last_error', shown(reports.last_error, 300));
+      list.show('last_error', reports.last_error !== '');
+    },
+  };
 }
 
 export function traffic() {
@@ -76,8 +125,16 @@ export function traffic() {
   const reports = reportsCard();
   const frame = card(t('traffic'), {wide: true});
   const summary = h('p', {class: 'note'});
-  const table = new Table({caption: t('traffic'), columns: columns(), key: (row) => row.uid, sort: {by: 'total', order: 'desc'},
-    empty: () => (filter ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')} : {title: t('traffic.none'), text: t('traffic.none.text')})});
+  const table = new Table({
+    caption: t('traffic'),
+    columns: columns(),
+    key: (row) => row.uid,
+    sort: {by: 'total', order: 'desc'},
+    empty: () =>
+      filter
+        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
+        : {title: t('traffic.none'), text: t('traffic.none.text')},
+  });
   const search = searchField(t('traffic.filter'), filter, (text) => {
     filter = text;
     setParams({q: text});
@@ -93,17 +150,35 @@ export function traffic() {
     const part = filter.toLowerCase();
     if (isNew) table.resort();
     table.update(answer.top.filter((row) => row.uid.toLowerCase().includes(part)));
-    setText(summary, t('traffic.sum', {n: answer.uids, users: f.count(answer.uids), bytes: f.bytes(answer.total_bytes), requests: f.count(answer.total_requests)})
-      + (answer.is_partial ? ` ${t('traffic.partial')}` : ''));
+    setText(
+      summary,
+      t('traffic.sum', {
+        n: answer.uids,
+        users: f.count(answer.uids),
+        bytes: f.bytes(answer.total_bytes),
+        requests: f.count(answer.total_requests),
+      }) + (answer.is_partial ? ` ${t('traffic.partial')}` : ''),
+    );
     reports.update(answer.reports);
   }
 
-  const asking = poll({load: () => get('traffic', {limit: 1000}), every: EVERY, failed: (error) => table.fail(error, () => asking.again()), done(next) {
-    answer = next;
-    draw();
-  }});
+  const asking = poll({
+    load: () => get('traffic', {limit: 1000}),
+    every: EVERY,
+    failed: (error) => table.fail(error, () => asking.again()),
+    done(next) {
+      answer = next;
+      draw();
+    },
+  });
   return {
-    element: h('section', {'aria-label': t('metering')}, h('div', {class: 'section-head'}, h('h2', {}, t('metering'))), reports.element, frame.element),
+    element: h(
+      'section',
+      {'aria-label': t('metering')},
+      h('div', {class: 'section-head'}, h('h2', {}, t('metering'))),
+      reports.element,
+      frame.element,
+    ),
     update(snapshot) {
       if (answer !== null && snapshot.reports) reports.update({...answer.reports, ...snapshot.reports});
     },

@@ -17,39 +17,42 @@ export function reasonOf({outcome, reason}) {
   return tOr(`outcome.${outcome}`, reason);
 }
 
-/** The check that a refusal is of, by what its word begins with; the rest went well or was not asked. */
-const OF_CHECK = [['token', ['token_']], ['token', ['gate_bad']], ['grant', ['no_grant', 'grant_']], ['session', ['no_session', 'session_']],
-  ['use_limit', ['token_used', 'token_other', 'browser_limit']], ['store', ['store_']], ['origin', ['origin_', 'not_found', 'forbidden_file']]];
-
-function isOf(check, outcome) {
-  return OF_CHECK.some(([name, words]) => name === check && words.some((word) => outcome.startsWith(word)));
-}
-
-/** Of the check that said no: the one that the outcome's word names, or the last. */
-function culprit(checks, outcome, isAllowed) {
-  if (isAllowed) return -1;
-  const at = checks.findLastIndex(({check}) => isOf(check, outcome));
-  return at < 0 ? checks.length - 1 : at;
-}
-
-function checksList(checks, outcome, isAllowed) {
-  const bad = culprit(checks, outcome, isAllowed);
-  return h('ol', {class: 'checks'}, checks.map(({check, text}, at) => h('li', {class: at === bad ? 'check bad' : 'check'},
-    h('span', {class: 'check-name'}, tOr(`check.${check}`, check)), at === bad && h('span', {class: 'check-flag'}, t('why.here')),
-    h('p', {class: 'check-text'}, shown(text, 600)))));
+function checksList(checks) {
+  return h(
+    'ol',
+    {class: 'checks'},
+    checks.map(({check, text, decisive}) =>
+      h(
+        'li',
+        {class: decisive ? 'check bad' : 'check'},
+        h('span', {class: 'check-name'}, tOr(`check.${check}`, check)),
+        decisive && h('span', {class: 'check-flag'}, t('why.here')),
+        h('p', {class: 'check-text'}, shown(text, 600)),
+      ),
+    ),
+  );
 }
 
 /** The verdict above, the checks below. */
-function verdict({outcome, status, reason, checks}, isAllowed) {
+function verdict({outcome, status, reason, checks}) {
   const sign = badge(kindOf({status}), `${status} ${outcome}`);
-  return h('div', {class: 'verdict'}, h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
-    checks.length > 0 ? checksList(checks, outcome, isAllowed) : h('p', {class: 'note'}, t('why.no_checks')));
+  return h(
+    'div',
+    {class: 'verdict'},
+    h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
+    checks.length > 0 ? checksList(checks) : h('p', {class: 'note'}, t('why.no_checks')),
+  );
 }
 
 /** A form that walks the gate for any URL, address and User-Agent; nothing is spent by asking. */
 export function askWhy({url = '', ip = '', ua = ''} = {}) {
   const fields = [
-    field(t('ask.url'), 'url', {required: true, value: url, placeholder: '/video/2026-11-22/movie1/index.m3u8?uid=…'}, t('ask.url.hint')),
+    field(
+      t('ask.url'),
+      'url',
+      {required: true, value: url, placeholder: '/video/2026-11-22/movie1/index.m3u8?uid=…'},
+      t('ask.url.hint'),
+    ),
     field(t('ask.ip'), 'ip', {required: true, value: ip, placeholder: '203.0.113.7'}),
     field(t('ask.ua'), 'ua', {value: ua}),
   ];
@@ -57,7 +60,18 @@ export function askWhy({url = '', ip = '', ua = ''} = {}) {
   const error = h('p', {class: 'form-error', role: 'alert', hidden: true});
   const answer = h('div', {class: 'ask-answer', 'aria-live': 'polite'});
   const go = h('button', {type: 'submit', class: 'button primary'}, h('span', {}, t('ask.go')));
-  const form = h('form', {class: 'ask'}, h('div', {class: 'ask-fields'}, fields.map((each) => each.element)), error, h('div', {class: 'buttons'}, go), answer);
+  const form = h(
+    'form',
+    {class: 'ask'},
+    h(
+      'div',
+      {class: 'ask-fields'},
+      fields.map((each) => each.element),
+    ),
+    error,
+    h('div', {class: 'buttons'}, go),
+    answer,
+  );
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     go.disabled = true;
@@ -65,7 +79,7 @@ export function askWhy({url = '', ip = '', ua = ''} = {}) {
     try {
       const query = {url: urlField.value.trim(), ip: ipField.value.trim(), ...(uaField.value && {ua: uaField.value})};
       const said = await get('debug/explain', query);
-      answer.replaceChildren(verdict(said, said.allowed));
+      answer.replaceChildren(verdict(said));
     } catch (failure) {
       setText(error, failure.status === 0 ? t('error.nobody') : failure.message);
       show(error, true);
@@ -82,11 +96,23 @@ const FACTS = ['time', 'path', 'client_ip', 'user_agent', 'uid', 'class', 'bytes
 export function showWhy(row) {
   const {body} = modal(t('why.title'), 'drawer');
   const list = facts(FACTS.map((id) => [id, t(`fact.${id}`)]));
-  const values = {time: f.dateTime(new Date(row.time)), path: `${row.method} ${shown(row.path, 2048)}`, client_ip: row.client_ip,
-    user_agent: shown(row.user_agent, 1024) || f.DASH, uid: shown(row.uid) || t('unknown'), class: t(`class.${row.class}`),
-    bytes: f.bytes(row.bytes), took: f.milliseconds(row.duration_ms)};
+  const values = {
+    time: f.dateTime(new Date(row.time)),
+    path: `${row.method} ${shown(row.path, 2048)}`,
+    client_ip: row.client_ip,
+    user_agent: shown(row.user_agent, 1024) || f.DASH,
+    uid: shown(row.uid) || t('unknown'),
+    class: t(`class.${row.class}`),
+    bytes: f.bytes(row.bytes),
+    took: f.milliseconds(row.duration_ms),
+  };
   for (const id of FACTS) list.set(id, values[id]);
-  const again = h('details', {class: 'again'}, h('summary', {}, t('why.again')), h('p', {class: 'note'}, t('why.again.note')),
-    askWhy({url: row.path, ip: row.client_ip, ua: row.user_agent}));
-  body.append(verdict({...row, checks: row.checks ?? []}, row.status < 400), h('h3', {}, t('why.request')), list.element, again);
+  const again = h(
+    'details',
+    {class: 'again'},
+    h('summary', {}, t('why.again')),
+    h('p', {class: 'note'}, t('why.again.note')),
+    askWhy({url: row.path, ip: row.client_ip, ua: row.user_agent}),
+  );
+  body.append(verdict(row), h('h3', {}, t('why.request')), list.element, again);
 }

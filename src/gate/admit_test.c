@@ -637,10 +637,11 @@ static void test_one_stream_at_a_time(void **state)
     write_streams(&w);
     list = ask(&w, usual(&w, "/s/i.m3u8"));
     assert_outcome(list, OUT_OK);
-    a = ask(&w, usual(&w, "/t/i.m3u8"));
+    a = ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP);
     assert_outcome(a, OUT_TOO_MANY_STREAMS);
     assert_int_equal(a.status, 403);
-    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .method = "HEAD"), OUT_TOO_MANY_STREAMS);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP, .method = "HEAD"),
+                   OUT_TOO_MANY_STREAMS);
     assert_outcome(ask(&w, usual(&w, "/s/i.m3u8"), .ip = OTHER_IP), OUT_TOO_MANY_STREAMS);
     assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK); /* a reload */
     assert_outcome(ask(&w, usual(&w, "/s/i.m3u8"), .method = "HEAD"), OUT_OK);
@@ -651,9 +652,9 @@ static void test_one_stream_at_a_time(void **state)
         assert_outcome(ask(&w, segment_of(&w, &list, "/s/")), OUT_OK);
         write_notes(&w);
     }
-    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8")), OUT_TOO_MANY_STREAMS);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP), OUT_TOO_MANY_STREAMS);
     world_pass(&w, 60);
-    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8")), OUT_OK);
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP), OUT_OK);
     world_close(&w);
 }
 
@@ -693,6 +694,26 @@ static void test_the_oldest_is_ended(void **state)
     world_close(&w);
 }
 
+/* One viewer is one player: it left the title before, whose links are over. */
+static void test_who_changes_to_another_title(void **state)
+{
+    struct world w;
+    struct answer first, second;
+
+    world_open(&w, ONE_STREAM(""));
+    write_streams(&w);
+    first = ask(&w, usual(&w, "/s/i.m3u8"));
+    assert_outcome(ask(&w, usual(&w, "/t/i.m3u8"), .method = "HEAD"), OUT_OK);
+    assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_OK);
+    second = ask(&w, usual(&w, "/t/i.m3u8"));
+    assert_outcome(second, OUT_OK);
+    assert_int_equal(counted(&w, STAT_STREAMS_ENDED), 1);
+    assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_REVOKED);
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8"), .ip = OTHER_IP), OUT_TOO_MANY_STREAMS);
+    assert_outcome(ask(&w, segment_of(&w, &second, "/t/")), OUT_OK);
+    world_close(&w);
+}
+
 /* Its links are good without the store, until what they show is written. */
 static void test_a_gate_token_does_not_pass_the_limit_for_long(void **state)
 {
@@ -703,12 +724,12 @@ static void test_a_gate_token_does_not_pass_the_limit_for_long(void **state)
     write_streams(&w);
     first = ask(&w, usual(&w, "/s/i.m3u8"));
     world_pass(&w, 60);
-    second = ask(&w, usual(&w, "/t/i.m3u8"));
+    second = ask(&w, usual(&w, "/t/i.m3u8"), .ip = OTHER_IP);
     assert_outcome(second, OUT_OK);
     assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_OK);
     write_notes(&w);
     assert_outcome(ask(&w, segment_of(&w, &first, "/s/")), OUT_REVOKED);
-    assert_outcome(ask(&w, segment_of(&w, &second, "/t/")), OUT_OK);
+    assert_outcome(ask(&w, segment_of(&w, &second, "/t/"), .ip = OTHER_IP), OUT_OK);
     world_close(&w);
 }
 
@@ -796,6 +817,7 @@ TEST_MAIN(
     cmocka_unit_test(test_who_may_begin), cmocka_unit_test(test_a_gate_token_begins_nothing),
     cmocka_unit_test(test_segments_keep_the_session), cmocka_unit_test(test_one_stream_at_a_time),
     cmocka_unit_test(test_renditions_are_one_stream), cmocka_unit_test(test_the_oldest_is_ended),
+    cmocka_unit_test(test_who_changes_to_another_title),
     cmocka_unit_test(test_a_gate_token_does_not_pass_the_limit_for_long),
     cmocka_unit_test(test_who_is_no_stream), cmocka_unit_test(test_a_broken_store),
     cmocka_unit_test(test_two_at_once))

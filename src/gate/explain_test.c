@@ -70,6 +70,10 @@ static const struct {
      "max_streams", "refuses; streams of this uid beside this one: 1, max_streams: 1"},
     {"room is made", ONE_STREAM(end_oldest), "/s/i.m3u8", OTHER_IP, TOKEN, false, true, OUT_OK,
      "max_streams", "ends the one idle for longest; streams of this uid beside this one: 1"},
+    {"another title", ONE_STREAM(deny), "/t/i.m3u8", VIEWER_IP, TOKEN, false, true, OUT_OK,
+     "max_streams",
+     "takes the place of this viewer's own; streams of this uid beside this one: 1, max_streams: "
+     "1"},
     {"origin", "", "/s/i.m3u8", VIEWER_IP, TOKEN, true, false, OUT_OK, "origin", "prefix /"},
     {"listed", "access: { fixed_whitelist: [ 192.0.2.7 ] }\n", "/s/1.ts", VIEWER_IP, UNSIGNED,
      false, false, OUT_OK, "fixed_whitelist", "the address is listed"},
@@ -91,6 +95,7 @@ static const char *target_of(struct world *w, size_t i)
 static void prepare(struct world *w, size_t i)
 {
     write_stream(w);
+    world_write(w, "/t/i.m3u8", PLAYLIST);
     if (cases[i].has_grant)
         world_grant(w, "u1", VIEWER_IP, VIEWER_UA, "s");
     if (cases[i].has_session)

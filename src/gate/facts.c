@@ -38,6 +38,7 @@ static void take_admission(const struct req *r, struct facts *f)
     f->streams_counted = a->streams_counted;
     f->streams = (uint8_t)a->streams;
     f->streams_ended = (uint8_t)a->streams_ended;
+    f->streams_ended_own = a->streams_ended_own;
     f->max_streams = (uint8_t)r->rules->store.max_streams;
 }
 
@@ -250,16 +251,23 @@ static void tell_session(struct telling *t)
         TELL(t, "session", "none");
 }
 
+static const char *streams_text(const struct facts *f)
+{
+    if (f->admitted == REFUSED_TOO_MANY_STREAMS)
+        return "refuses";
+    if (f->streams_ended == 0)
+        return "allows";
+    return f->streams_ended_own ? "takes the place of this viewer's own"
+                                : "ends the one idle for longest";
+}
+
 static void tell_streams(struct telling *t)
 {
     const struct facts *f = t->f;
 
     if (f->streams_counted)
         TELL(t, "max_streams", "%s; streams of this uid beside this one: %u, max_streams: %u",
-             f->admitted == REFUSED_TOO_MANY_STREAMS ? "refuses"
-             : f->streams_ended > 0                  ? "ends the one idle for longest"
-                                                     : "allows",
-             f->streams, f->max_streams);
+             streams_text(f), f->streams, f->max_streams);
 }
 
 static void tell_admission(struct telling *t)

@@ -51,7 +51,8 @@ struct facts {
     bool is_dry;         /* nothing was begun: an explanation, or HEAD */
     uint8_t refused_use; /* struct admission.uses */
     bool has_origin, origin_is_http;
-    bool streams_counted; /* of the uid; else nothing below says anything of them */
+    bool streams_counted;   /* of the uid; else nothing below says anything of them */
+    bool streams_ended_own; /* by the same viewer */
     uint8_t streams, streams_ended, max_streams; /* beside this one; for its sake; the limit */
     int16_t store_error;                         /* STORE_FAILED: -errno */
     uint32_t use_count;                          /* of the use that refused or was taken last */

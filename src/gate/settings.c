@@ -290,14 +290,17 @@ const struct conf_field access_fields[] = {
                "What happens to one more. `deny`: it is refused (403 `too_many_streams`) until "
                "another is over. `end_oldest`: it begins, and the one that asked for nothing for "
                "longest is ended as by the API: its player is refused everywhere within a "
-               "second."),
+               "second. With either, a viewer that has a stream already is not one more: when it "
+               "changes to another title the new stream takes the place of its own, which is "
+               "ended."),
     CONF_F(struct access_settings, max_streams_idle, conf_duration, .def = "60s", .min = "5s",
            .max = "1d", .reload = true,
            .doc = "A stream is over when its viewer asked for nothing for this long (or when its "
                   "session ends): its place is free then. Longer than the pauses that players make "
                   "between requests: three target durations or more. A viewer who comes back later "
                   "goes on if there is room, else it is treated as one more; by links of its "
-                  "playlist it may play for some seconds until that is noticed."),
+                  "playlist it may play for some seconds until that is noticed, and ends nothing "
+                  "that the same viewer watches by then."),
     CONF_F(struct access_settings, on_store_failure, conf_enum, .def = "deny",
            .choices = store_failures, .reload = true,
            .doc =

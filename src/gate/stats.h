@@ -34,7 +34,7 @@
     X(SEND_TIMEOUTS,         COUNTER, "connections closed because the viewer did not read") \
     X(BAD_HEADS,             COUNTER, "malformed request heads") \
     X(SESSIONS_BEGUN,        COUNTER, "sessions begun") \
-    X(STREAMS_ENDED,         COUNTER, "streams ended to make room for another of their uid, as it began or came back") \
+    X(STREAMS_ENDED,         COUNTER, "streams ended to make room for another of their uid, their own viewer's next title too, as it began or came back") \
     X(GATE_TOKENS_ADMITTED,  COUNTER, "requests admitted by a gate token's signature alone") \
     X(LET_IN_UNCHECKED,      COUNTER, "requests let in by their signature because the store did not answer") \
     X(PLAYLISTS_REWRITTEN,   COUNTER, "playlists personalised") \

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -45,11 +46,15 @@ static inline struct line_target *target_at(enum line_target_kind kind, const ch
 static inline struct str text_of_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t room = 64 << 20;
-    char *text = xmalloc(room);
     ssize_t n, all = 0;
+    struct stat st;
+    size_t room;
+    char *text;
 
     assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    room = (size_t)st.st_size + 1; /* nobody writes to it any more */
+    text = xmalloc(room);
     while ((n = read(fd, text + all, room - (size_t)all)) > 0)
         all += n;
     close(fd);

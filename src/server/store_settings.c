@@ -83,7 +83,8 @@ static const struct conf_field embedded_fields[] = {
     CONF_F(struct embedded_settings, path, conf_path, .def = "/var/lib/hlsgate", .min = "1",
            .doc = "Folder of the store, made when it is missing."),
     CONF_F(struct embedded_settings, size, conf_size, .def = "8GiB", .min = "1MiB", .max = "1TiB",
-           .doc = "The most it may take on disk. It takes what it needs, not this."),
+           .doc = "The most it may take on disk. It takes what it needs, not this, and 4 MiB ahead "
+                  "of it: when the disk is full, rights can still be taken away."),
     CONF_END,
 };
 

@@ -27,6 +27,9 @@ static struct store_rules limited(unsigned max, bool ends_oldest)
         }                                             \
     }
 #define REFUSED .want = REFUSED_TOO_MANY_STREAMS
+#define GONE .may_not_begin = true, .want = REFUSED_NO_SESSION
+#define PHONE .ua = "UA-2", .key = "movie2" /* another device, another title */
+#define TABLET .ua = "UA-3", .key = "movie3"
 
 static const struct story {
     const char *name;
@@ -39,19 +42,18 @@ static const struct story {
      false,
      {{ADMIT, .checks = S},
       {ADMIT, .checks = S},
-      {ADMIT, .checks = S, .key = "movie2", REFUSED},
+      {ADMIT, .checks = S, PHONE, REFUSED},
       {ADMIT, .checks = S, .ua = "UA-2", REFUSED},
       {ADMIT, .checks = S, .ip = "10.1.2.3", REFUSED},
       {ADMIT, .at = 20, .checks = S, .may_not_begin = true},
-      {ADMIT, .at = 20, .checks = S, .key = "movie2", .may_not_begin = true,
-       .want = REFUSED_NO_SESSION}}},
+      {ADMIT, .at = 20, .checks = S, PHONE, GONE}}},
     {"each uid has a limit of its own",
      1,
      false,
      {{ADMIT, .checks = S},
       {ADMIT, .checks = S, .uid = "u10"},
       {ADMIT, .checks = S, .uid = "u2", .key = "movie2"},
-      {ADMIT, .checks = S, .uid = "u2", .key = "movie3", REFUSED}}},
+      {ADMIT, .checks = S, .uid = "u2", TABLET, REFUSED}}},
     {"who is unknown has none",
      1,
      false,
@@ -62,10 +64,10 @@ static const struct story {
      1,
      false,
      {{GRANT},
-      {GRANT, .key = "movie2"},
+      {GRANT, PHONE},
       {ADMIT, .checks = G | S, .uid = ""},
-      {ADMIT, .checks = G | S, .uid = "", .key = "movie2", REFUSED},
-      {ADMIT, .checks = S, .key = "movie3", REFUSED}}},
+      {ADMIT, .checks = G | S, .uid = "", PHONE, REFUSED},
+      {ADMIT, .checks = S, TABLET, REFUSED}}},
     {"what asks for no session is no stream",
      1,
      false,
@@ -79,45 +81,45 @@ static const struct story {
      1,
      false,
      {{ADMIT, .checks = S},
-      {ADMIT, .at = 59, .checks = S, .key = "movie2", REFUSED},
-      {ADMIT, .at = 60, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 59, .checks = S, PHONE, REFUSED},
+      {ADMIT, .at = 60, .checks = S, PHONE},
       {ADMIT, .at = 119, .checks = S, REFUSED},
       {ADMIT, .at = 120, .checks = S, .may_not_begin = true},
-      {ADMIT, .at = 120, .checks = S, .key = "movie2", REFUSED}}},
+      {ADMIT, .at = 120, .checks = S, PHONE, REFUSED}}},
     {"what plays does not look idle",
      1,
      false,
      {{ADMIT, .checks = S},
       {ADMIT, .at = 40, .checks = S},
       {ADMIT, .at = 80, .checks = S, .may_not_begin = true},
-      {ADMIT, .at = 99, .checks = S, .key = "movie2", REFUSED},
+      {ADMIT, .at = 99, .checks = S, PHONE, REFUSED},
       {TOUCH, .at = 120},
       {TOUCH, .at = 170},
-      {ADMIT, .at = 229, .checks = S, .key = "movie2", REFUSED},
-      {ADMIT, .at = 230, .checks = S, .key = "movie2"}}},
+      {ADMIT, .at = 229, .checks = S, PHONE, REFUSED},
+      {ADMIT, .at = 230, .checks = S, PHONE}}},
     {"who comes back in time, or first, goes on",
      2,
      false,
      {{ADMIT, .checks = S},
-      {ADMIT, .checks = S, .key = "movie2"},
+      {ADMIT, .checks = S, PHONE},
       {ADMIT, .at = 200, .checks = S, .may_not_begin = true},
-      {TOUCH, .at = 201, .key = "movie2"},
-      {ADMIT, .at = 202, .checks = S, .key = "movie3", REFUSED},
-      {ADMIT, .at = 240, .checks = S, .key = "movie2", .may_not_begin = true},
-      {ADMIT, .at = 261, .checks = S, .key = "movie3"}}},
+      {TOUCH, .at = 201, PHONE},
+      {ADMIT, .at = 202, .checks = S, TABLET, REFUSED},
+      {ADMIT, .at = 240, .checks = S, PHONE, .may_not_begin = true},
+      {ADMIT, .at = 261, .checks = S, TABLET}}},
     {"who comes back by a gate token when others have its place is ended",
      1,
      false,
      {{ADMIT, .checks = S},
-      {ADMIT, .at = 100, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 100, .checks = S, PHONE},
       {TOUCH, .at = 101},
-      {ADMIT, .at = 200, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION},
-      {ADMIT, .at = 200, .checks = S, .key = "movie2", .may_not_begin = true}}},
+      {ADMIT, .at = 200, .checks = S, GONE},
+      {ADMIT, .at = 200, .checks = S, PHONE, .may_not_begin = true}}},
     {"who comes back by a playlist is refused until there is room",
      1,
      false,
      {{ADMIT, .checks = S},
-      {ADMIT, .at = 100, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 100, .checks = S, PHONE},
       {ADMIT, .at = 101, .checks = S, REFUSED},
       {ADMIT, .at = 101, .checks = S, .may_not_begin = true, REFUSED},
       {ADMIT, .at = 160, .checks = S, .may_not_begin = true}}},
@@ -125,65 +127,155 @@ static const struct story {
      1,
      false,
      {{ADMIT, .checks = S},
-      {ADMIT, .checks = S | U, .key = "movie2", .use = COUNTED(1), REFUSED},
+      {ADMIT, .checks = S | U, PHONE, .use = COUNTED(1), REFUSED},
       {ADMIT, .checks = S | U, .use = COUNTED(1)},
-      {ADMIT, .checks = S | U, .key = "movie2", .use = COUNTED(1), REFUSED},
-      {ADMIT, .at = 70, .checks = S | U, .key = "movie2", .use = COUNTED(1),
-       .want = REFUSED_USED_UP},
+      {ADMIT, .checks = S | U, PHONE, .use = COUNTED(1), REFUSED},
+      {ADMIT, .at = 70, .checks = S | U, PHONE, .use = COUNTED(1), .want = REFUSED_USED_UP},
       {ADMIT, .at = 70, .checks = S}}}, /* nor has who was used up taken the place */
     {"HEAD and explanations leave nothing behind",
      1,
      false,
      {{ADMIT, .checks = S, .is_dry = true},
-      {ADMIT, .checks = S, .key = "movie2"},
+      {ADMIT, .checks = S, PHONE},
       {ADMIT, .checks = S, .is_dry = true, REFUSED},
       {ADMIT, .at = 70, .checks = S, .is_dry = true},
-      {ADMIT, .at = 70, .checks = S, .key = "movie2", .may_not_begin = true}}},
+      {ADMIT, .at = 70, .checks = S, PHONE, .may_not_begin = true}}},
     {"the one idle for longest makes room",
      2,
      true,
      {{ADMIT, .checks = S},
-      {ADMIT, .at = 10, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 10, .checks = S, PHONE},
       {TOUCH, .at = 30},
-      {ADMIT, .at = 31, .checks = S, .key = "movie3"},
-      {ADMIT, .at = 32, .checks = S, .key = "movie2", .may_not_begin = true,
-       .want = REFUSED_NO_SESSION},
+      {ADMIT, .at = 31, .checks = S, TABLET},
+      {ADMIT, .at = 32, .checks = S, PHONE, GONE},
       {ADMIT, .at = 32, .checks = S, .may_not_begin = true},
-      {ADMIT, .at = 32, .checks = S, .key = "movie3", .may_not_begin = true}}},
+      {ADMIT, .at = 32, .checks = S, TABLET, .may_not_begin = true}}},
     {"at a tie the oldest makes room",
      2,
      true,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 5, .checks = S, PHONE},
+      {TOUCH, .at = 40, PHONE},
+      {TOUCH, .at = 40},
+      {ADMIT, .at = 41, .checks = S, TABLET},
+      {ADMIT, .at = 42, .checks = S, GONE},
+      {ADMIT, .at = 42, .checks = S, PHONE, .may_not_begin = true}}},
+    {"who comes back takes a place as who is new does",
+     1,
+     true,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 100, .checks = S, PHONE},
+      {ADMIT, .at = 110, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 110, .checks = S, PHONE, GONE},
+      {ADMIT, .at = 200, .checks = S, TABLET},
+      {TOUCH, .at = 201},
+      {ADMIT, .at = 202, .checks = S, TABLET, GONE},
+      {ADMIT, .at = 202, .checks = S, .may_not_begin = true}}},
+    {"who changes to another title takes the place of the last",
+     1,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 1, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 1, .checks = S, GONE},
+      {ADMIT, .at = 2, .checks = S, PHONE, REFUSED},
+      {ADMIT, .at = 2, .checks = S, .key = "movie3"},
+      {ADMIT, .at = 2, .checks = S, .key = "movie2", GONE},
+      {ADMIT, .at = 3, .checks = S},
+      {ADMIT, .at = 3, .checks = S, .key = "movie3", GONE},
+      {ADMIT, .at = 3, .checks = S, PHONE, REFUSED},
+      {ADMIT, .at = 4, .checks = S, .may_not_begin = true}}},
+    {"nor does it end another's that was idle for longer",
+     2,
+     true,
+     {{ADMIT, .checks = S, PHONE},
+      {ADMIT, .at = 10, .checks = S},
+      {ADMIT, .at = 20, .checks = S, .key = "movie3"},
+      {ADMIT, .at = 20, .checks = S, GONE},
+      {ADMIT, .at = 20, .checks = S, PHONE, .may_not_begin = true}}},
+    {"while there is room a viewer may have several",
+     2,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 1, .checks = S, .key = "movie2"},
+      {TOUCH, .at = 20},
+      {ADMIT, .at = 21, .checks = S, .key = "movie3"}, /* of two the one idle for longest goes */
+      {ADMIT, .at = 21, .checks = S, .key = "movie2", GONE},
+      {ADMIT, .at = 21, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 21, .checks = S, .key = "movie3", .may_not_begin = true}}},
+    {"of its own, too, the oldest goes at a tie",
+     2,
+     false,
      {{ADMIT, .checks = S},
       {ADMIT, .at = 5, .checks = S, .key = "movie2"},
       {TOUCH, .at = 40, .key = "movie2"},
       {TOUCH, .at = 40},
       {ADMIT, .at = 41, .checks = S, .key = "movie3"},
-      {ADMIT, .at = 42, .checks = S, .may_not_begin = true, .want = REFUSED_NO_SESSION},
-      {ADMIT, .at = 42, .checks = S, .key = "movie2", .may_not_begin = true}}},
-    {"who comes back takes a place as who is new does",
+      {ADMIT, .at = 41, .checks = S, GONE},
+      {ADMIT, .at = 41, .checks = S, .key = "movie2", .may_not_begin = true}}},
+    {"who comes back by a playlist takes the place of its own, too",
+     1,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 100, .checks = S, .key = "movie2"},
+      {ADMIT, .at = 110, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 110, .checks = S, .key = "movie2", GONE},
+      {ADMIT, .at = 110, .checks = S, PHONE, REFUSED}}},
+    {"a link ends nothing of its own viewer's: it was given out before",
      1,
      true,
      {{ADMIT, .checks = S},
       {ADMIT, .at = 100, .checks = S, .key = "movie2"},
-      {ADMIT, .at = 110, .checks = S, .may_not_begin = true},
-      {ADMIT, .at = 110, .checks = S, .key = "movie2", .may_not_begin = true,
-       .want = REFUSED_NO_SESSION},
-      {ADMIT, .at = 200, .checks = S, .key = "movie3"},
-      {TOUCH, .at = 201},
-      {ADMIT, .at = 202, .checks = S, .key = "movie3", .may_not_begin = true,
-       .want = REFUSED_NO_SESSION},
-      {ADMIT, .at = 202, .checks = S, .may_not_begin = true}}},
+      {TOUCH, .at = 101},
+      {ADMIT, .at = 110, .checks = S, GONE},
+      {ADMIT, .at = 110, .checks = S, .key = "movie2", .may_not_begin = true}}},
+    {"nor another's, where its own viewer would have to make way",
+     2,
+     true,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 100, .checks = S, PHONE},
+      {ADMIT, .at = 110, .checks = S, .key = "movie3"},
+      {TOUCH, .at = 111},
+      {ADMIT, .at = 112, .checks = S, GONE},
+      {ADMIT, .at = 112, .checks = S, .key = "movie3", .may_not_begin = true},
+      {ADMIT, .at = 112, .checks = S, PHONE, .may_not_begin = true}}},
+    {"to and fro, with late links of what was left each time",
+     1,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .at = 1, .checks = S, .key = "movie2"},
+      {TOUCH, .at = 5},
+      {ADMIT, .at = 6, .checks = S, .key = "movie2", .may_not_begin = true},
+      {ADMIT, .at = 7, .checks = S},
+      {TOUCH, .at = 11, .key = "movie2"},
+      {ADMIT, .at = 12, .checks = S, .may_not_begin = true},
+      {ADMIT, .at = 13, .checks = S, .key = "movie2"},
+      {TOUCH, .at = 17},
+      {ADMIT, .at = 18, .checks = S, .key = "movie2", .may_not_begin = true},
+      {ADMIT, .at = 18, .checks = S, PHONE, REFUSED}}},
+    {"another uid's stream of the same player is another's",
+     1,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .checks = S, .uid = "u2", .key = "movie2"},
+      {ADMIT, .at = 20, .checks = S, .may_not_begin = true}}},
+    {"who explains or asks for the head of another title ends nothing of its own",
+     1,
+     false,
+     {{ADMIT, .checks = S},
+      {ADMIT, .checks = S, .key = "movie2", .is_dry = true},
+      {ADMIT, .checks = S | U, .key = "movie2", .use = COUNTED(0), .want = REFUSED_USED_UP},
+      {ADMIT, .at = 20, .checks = S, .may_not_begin = true}}},
     {"who explains ends nobody",
      1,
      true,
      {{ADMIT, .checks = S},
-      {ADMIT, .checks = S, .key = "movie2", .is_dry = true},
+      {ADMIT, .checks = S, PHONE, .is_dry = true},
       {ADMIT, .at = 20, .checks = S, .may_not_begin = true}}},
     {"a use that refuses ends nobody",
      1,
      true,
      {{ADMIT, .checks = S | U, .use = COUNTED(1)},
-      {ADMIT, .checks = S | U, .key = "movie2", .use = COUNTED(1), .want = REFUSED_USED_UP},
+      {ADMIT, .checks = S | U, PHONE, .use = COUNTED(1), .want = REFUSED_USED_UP},
       {ADMIT, .at = 20, .checks = S, .may_not_begin = true}}},
 };
 
@@ -203,9 +295,11 @@ static void test_stories(void **state)
 
 /* ---- answers ---- */
 
+/* In a network of its own. */
 static struct step nth(struct world *w, int i)
 {
-    return (struct step){ADMIT, .checks = S, .key = arena_printf(&w->arena, "stream%d", i).p};
+    return (struct step){ADMIT, .checks = S, .key = arena_printf(&w->arena, "stream%d", i).p,
+                         .ip = arena_printf(&w->arena, "10.%d.%d.1", i / 256, i % 256).p};
 }
 
 static struct admission explain(struct world *w, const struct step *s)
@@ -259,8 +353,31 @@ static void test_counts(void **state)
     a = explain(&w, &s);
     assert_int_equal(a.verdict, ADMITTED);
     assert_int_equal(a.streams_ended, 2);
+    assert_false(a.streams_ended_own);
     set_rules(&w, 0, true);
     assert_false(explain(&w, &s).streams_counted);
+    world_close(&w);
+}
+
+/* With its own among those that would have to make way: that is told, under either setting. */
+static void test_counts_of_who_zaps(void **state)
+{
+    struct step s = {ADMIT, .checks = S, .key = "movie2"};
+    struct admission a;
+    struct world w;
+
+    open_limited(&w, 2, false);
+    world_step(&w, &(struct step){ADMIT, .checks = S});
+    assert_false(explain(&w, &s).streams_ended_own); /* there is room */
+    world_step(&w, &(struct step){ADMIT, .checks = S, TABLET});
+    for (int i = 0; i < 2; i++) {
+        set_rules(&w, 2, i > 0);
+        a = explain(&w, &s);
+        assert_int_equal(a.verdict, ADMITTED);
+        assert_int_equal(a.streams, 2);
+        assert_int_equal(a.streams_ended, 1);
+        assert_true(a.streams_ended_own);
+    }
     world_close(&w);
 }
 
@@ -283,7 +400,6 @@ static void test_the_ended_one_is_refused_by_its_gate_tokens(void **state)
     open_limited(&w, 1, true);
     first = nth(&w, 1);
     second = nth(&w, 2);
-    second.ua = "UA-2";
     one = world_session(&w, &first);
     step_admission(&second, &w.arena, &a);
     assert_int_equal(world_wait(&w, store_admit(w.worker, &a)), 0);
@@ -297,9 +413,23 @@ static void test_the_ended_one_is_refused_by_its_gate_tokens(void **state)
     world_close(&w);
 }
 
+static void test_a_title_that_was_left_is_refused_by_its_gate_tokens(void **state)
+{
+    struct step first = {.checks = S}, second = {.checks = S, .key = "movie2"};
+    struct store_session one, two;
+    struct world w;
+
+    open_limited(&w, 1, false);
+    one = world_session(&w, &first);
+    two = world_session(&w, &second);
+    assert_true(is_revoked(&w, &first, &one));
+    assert_false(is_revoked(&w, &second, &two));
+    world_close(&w);
+}
+
 static void test_a_touch_that_finds_no_room_ends_its_own(void **state)
 {
-    struct step first = {.checks = S}, second = {.checks = S, .key = "movie2", .at = 100};
+    struct step first = {.checks = S}, second = {.checks = S, PHONE, .at = 100};
     struct store_session one, two;
     struct world w;
 
@@ -352,6 +482,32 @@ static void test_a_lower_limit_ends_nobody(void **state)
     world_close(&w);
 }
 
+/* Of its own as many as are needed make way; where these do not suffice, nobody else's. */
+static void test_who_zaps_past_a_lower_limit_ends_its_own_alone(void **state)
+{
+    static const char *const titles[] = {"movie1", "movie2", "movie3"};
+    struct step zaps = {ADMIT, .at = 10, .checks = S, .key = "movie4"},
+                phone = {ADMIT, .checks = S, PHONE};
+    struct world w;
+
+    for (int ends_oldest = 0; ends_oldest < 2; ends_oldest++) {
+        open_limited(&w, 4, ends_oldest);
+        world_step(&w, &phone);
+        for (size_t i = 0; i < ARRAY_LEN(titles); i++)
+            world_step(&w, &(struct step){ADMIT, .checks = S, .key = titles[i]});
+        set_rules(&w, 3, ends_oldest);
+        world_step(&w, &zaps); /* two make way for it */
+        world_step(&w, &(struct step){ADMIT, .at = 10, .checks = S, .key = "movie2", GONE});
+        world_step(&w, &(struct step){ADMIT, .at = 10, .checks = S, .key = "movie3",
+                                      .may_not_begin = true});
+        set_rules(&w, 1, ends_oldest);
+        world_step(&w, &(struct step){ADMIT, .at = 10, .checks = S}); /* here three would have to */
+        assert_int_equal(explain(&w, &zaps).streams, 2);
+        world_step(&w, &(struct step){ADMIT, .at = 10, .checks = S, PHONE, .may_not_begin = true});
+        world_close(&w);
+    }
+}
+
 /* Sessions that began without a limit are entered when they are heard of. */
 static void test_a_limit_that_is_new_counts_who_is_heard_of(void **state)
 {
@@ -390,9 +546,8 @@ static void test_a_shorter_life_of_sessions_counts(void **state)
     rules.session_ttl = 30; /* what is no live session is no stream */
     world_open(&w, open_empty(&rules));
     world_step(&w, &(struct step){ADMIT, .checks = S});
-    world_step(&w, &(struct step){ADMIT, .at = 29, .checks = S, .key = "movie2",
-                                  .want = REFUSED_TOO_MANY_STREAMS});
-    world_step(&w, &(struct step){ADMIT, .at = 30, .checks = S, .key = "movie2"});
+    world_step(&w, &(struct step){ADMIT, .at = 29, .checks = S, PHONE, REFUSED});
+    world_step(&w, &(struct step){ADMIT, .at = 30, .checks = S, PHONE});
     world_close(&w);
 }
 
@@ -407,11 +562,11 @@ static void test_a_session_that_ends_frees_its_place(void **state)
     world_grant(&w, &(struct step){0});
     world_step(&w, &(struct step){ADMIT, .checks = G | S});
     world_revoke(&w, &(struct step){0});
-    world_step(&w, &(struct step){ADMIT, .checks = S, .key = "movie2"});
+    world_step(&w, &(struct step){ADMIT, .checks = S, PHONE});
     world_op(&e.op);
     assert_int_equal(world_wait(&w, store_session_end(w.worker, &e)), 0);
     assert_int_equal(e.ended, 1);
-    world_step(&w, &(struct step){ADMIT, .at = 6, .checks = S, .key = "movie3"});
+    world_step(&w, &(struct step){ADMIT, .at = 6, .checks = S, TABLET});
     world_close(&w);
 }
 
@@ -442,9 +597,12 @@ int conformance_streams(struct store *(*open)(const struct store_rules *rules))
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stories),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_counts_of_who_zaps),
         cmocka_unit_test(test_the_ended_one_is_refused_by_its_gate_tokens),
+        cmocka_unit_test(test_a_title_that_was_left_is_refused_by_its_gate_tokens),
         cmocka_unit_test(test_a_touch_that_finds_no_room_ends_its_own),
         cmocka_unit_test(test_a_lower_limit_ends_nobody),
+        cmocka_unit_test(test_who_zaps_past_a_lower_limit_ends_its_own_alone),
         cmocka_unit_test(test_a_limit_that_is_new_counts_who_is_heard_of),
         cmocka_unit_test(test_a_shorter_life_of_sessions_counts),
         cmocka_unit_test(test_a_session_that_ends_frees_its_place),

@@ -85,7 +85,8 @@ static void print_admission(const struct asked *s, const struct admission *a, st
         buf_printf(ret, " grant of %.*s", STR_FMT(a->grant_uid));
     buf_printf(ret, " uses %u", a->use_count);
     if (a->streams_ended > 0)
-        buf_printf(ret, " ends %u streams", a->streams_ended);
+        buf_printf(ret, " ends %u streams%s", a->streams_ended,
+                   a->streams_ended_own ? " of its own" : "");
     if (a->is_dry && a->streams_counted)
         buf_printf(ret, " beside %u streams", a->streams);
     if (is_of_use(a))

@@ -25,7 +25,7 @@ struct asked { /* one of the stores */
     struct seen *seen;
 };
 
-/* All but CALL_SWEEP, which is the backend's, and CALL_BURST. */
+/* All but CALL_SWEEP, which is the backend's, and those that are made of others. */
 void ask(const struct asked *s, const struct call *c, struct buf *ret);
 /* Of all sessions that have been, but those whose gate tokens are over. */
 void ask_revoked(const struct asked *s, unix_t now, struct buf *ret);

@@ -118,17 +118,22 @@ static void make_call(const struct call *c)
 
 static void make_calls(struct call *c)
 {
+    struct call one = *c;
     char key[16];
 
     if (c->kind == CALL_RULES)
         walk.rules = c->rules;
     for (int i = 0; c->kind == CALL_BURST && i < BURST; i++) {
-        struct call one = burst_call(c, i, key);
-
+        one = burst_call(c, i, key);
         make_call(&one);
     }
-    if (c->kind != CALL_BURST)
+    for (int i = 0; c->kind == CALL_ZAPS && i < ZAPS; i++) {
+        one = zap_call(c, i);
+        make_call(&one);
+    }
+    if (c->kind != CALL_BURST && c->kind != CALL_ZAPS)
         make_call(c);
+    c->step.at = one.step.at; /* what comes next is not before it */
 }
 
 static void begin_walk(uint64_t seed, struct dice *d)

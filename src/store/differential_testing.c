@@ -138,9 +138,10 @@ static void make_revocation(struct dice *d, struct step *s)
 static enum call_kind random_kind(struct dice *d)
 {
     static const unsigned char weights[CALL_KINDS] = {
-        [CALL_ADMIT] = 150,       [CALL_BURST] = 1,  [CALL_GRANT] = 40,  [CALL_REVOKE] = 7,
-        [CALL_TOUCH] = 12,        [CALL_END_ID] = 5, [CALL_END_UID] = 2, [CALL_LIST_GRANTS] = 4,
-        [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2,   [CALL_TRAFFIC] = 25};
+        [CALL_ADMIT] = 150,     [CALL_BURST] = 1,         [CALL_ZAPS] = 5,   [CALL_GRANT] = 40,
+        [CALL_REVOKE] = 7,      [CALL_TOUCH] = 12,        [CALL_END_ID] = 5, [CALL_END_UID] = 2,
+        [CALL_LIST_GRANTS] = 4, [CALL_LIST_SESSIONS] = 6, [CALL_SWEEP] = 2,  [CALL_RULES] = 2,
+        [CALL_TRAFFIC] = 25};
     unsigned sum = 0, at;
 
     for (int i = 0; i < CALL_KINDS; i++)
@@ -153,14 +154,23 @@ static enum call_kind random_kind(struct dice *d)
     }
 }
 
-/* Who comes once comes again. */
-static void make_the_same(struct step *s, const struct step *before)
+/* Often for so long that what is left has lapsed when the next title begins. */
+static int random_pause(struct dice *d, const struct store_rules *rules)
+{
+    const int64_t pauses[] = {0, 1, rules->streams_idle - 1, rules->streams_idle};
+
+    return (int)PICK(d, pauses);
+}
+
+/* Who comes once comes again, or zaps. */
+static void make_the_same(struct dice *d, struct step *s, const struct step *before)
 {
     if (before->uid[0] != '\0')
         s->uid = before->uid;
     s->ip = before->ip;
     s->ua = before->ua;
-    s->key = before->key;
+    if (!one_in(d, 3))
+        s->key = before->key;
 }
 
 struct call random_call(struct dice *d, const struct store_rules *rules, const struct call *before,
@@ -178,9 +188,11 @@ struct call random_call(struct dice *d, const struct store_rules *rules, const s
     if (seen > 0 && (c.kind == CALL_END_ID || one_in(d, 3)))
         c.session = (int)(seen - 1 - dice_below(d, MIN(seen, 20u)));
     if (before->kind == CALL_ADMIT && c.kind != CALL_BURST && one_in(d, 2))
-        make_the_same(s, &before->step);
+        make_the_same(d, s, &before->step);
     if (c.kind == CALL_ADMIT || c.kind == CALL_BURST)
         make_admission(d, s);
+    if (c.kind == CALL_ZAPS)
+        c.pause = random_pause(d, rules);
     if ((c.kind == CALL_ADMIT || c.kind == CALL_TOUCH || c.kind == CALL_LIST_GRANTS ||
          c.kind == CALL_LIST_SESSIONS) &&
         one_in(d, 3))
@@ -207,6 +219,18 @@ struct call burst_call(const struct call *c, int i, char key[16])
     ret.step.token_expired = ret.step.may_not_begin = false;
     ret.step.is_dry = i == BURST - 2 && c->step.is_dry;
     ret.step.key = key;
+    return ret;
+}
+
+struct call zap_call(const struct call *c, int i)
+{
+    int titles = i / 3;
+    struct call ret = *c;
+
+    ret.kind = i % 3 == 2 ? CALL_TOUCH : CALL_ADMIT;
+    ret.step.checks = ADMIT_SESSION;
+    ret.step.key = keys[(titles + (i % 3 == 1)) % ARRAY_LEN(keys)];
+    ret.step.at += (titles + (i % 3 > 0)) * c->pause + titles;
     return ret;
 }
 
@@ -264,9 +288,9 @@ static void format_rules(const struct store_rules *r, struct buf *ret)
 
 void call_format(const struct call *c, struct buf *ret)
 {
-    static const char *const names[] = {"admit",         "burst", "grant",   "revoke",
-                                        "touch",         "end",   "end all", "list grants",
-                                        "list sessions", "sweep", "rules",   "traffic"};
+    static const char *const names[] = {"admit", "burst", "zaps",    "grant",       "revoke",
+                                        "touch", "end",   "end all", "list grants", "list sessions",
+                                        "sweep", "rules", "traffic"};
     const struct step *s = &c->step;
 
     buf_printf(ret, "%d %s", s->at, names[c->kind]);

@@ -11,6 +11,7 @@
 enum call_kind {
     CALL_ADMIT,
     CALL_BURST, /* one session after the other, each of another stream key */
+    CALL_ZAPS,  /* one viewer that changes from title to title, with late links of what it left */
     CALL_GRANT,
     CALL_REVOKE,
     CALL_TOUCH,
@@ -24,13 +25,14 @@ enum call_kind {
     CALL_KINDS
 };
 
-enum { BURST = STORE_SESSIONS_AHEAD + 3, EVERYTHING = 10000 };
+enum { BURST = STORE_SESSIONS_AHEAD + 3, ZAPS = 9, EVERYTHING = 10000 };
 
 struct call {
     enum call_kind kind;
     struct step step;         /* what a call is made of; session_id is not in it */
     int session;              /* whose id is presented or ended: a number of sessions seen, or -1 */
     unsigned limit;           /* of a list */
+    int pause;                /* CALL_ZAPS: seconds that each title is watched */
     struct store_rules rules; /* CALL_RULES */
     struct traffic_call traffic;
 };
@@ -47,6 +49,8 @@ struct call random_call(struct dice *d, const struct store_rules *rules, const s
                         unsigned seen);
 /* What a call of the burst is: the one number `i`. `key` is the room for its stream key. */
 struct call burst_call(const struct call *c, int i, char key[16]);
+/* The same of a call of the zaps, each not before the one before. */
+struct call zap_call(const struct call *c, int i);
 
 void call_format(const struct call *c, struct buf *ret);
 

@@ -184,21 +184,25 @@ struct stream { /* another one of the uid */
     uint8_t viewer[STORE_VIEWER_LEN];
     uint64_t hash;
     unix_t ends, last, started;
+    bool is_own; /* of the same viewer as the session that was judged */
 };
+
+enum stream_asked { STREAM_BY_REQUEST, STREAM_BY_NOTE }; /* store.h: of what a touch may not do */
 
 struct stream_plan {
     const struct store_rules *rules; /* judged by these, */
     unix_t at;                       /* at this time */
     bool enters;                     /* the session is no stream yet, and may become one */
     unsigned others;                 /* that live; the ones to end stand first */
-    unsigned ends;                   /* how many of them make room */
+    unsigned own;                    /* of them, of the same viewer */
+    unsigned ends;                   /* how many of them make way */
     struct stream other[STORE_MAX_STREAMS];
 };
 
 /* May this session be a stream of its uid at `at`? Reads; all of `ret` is set but what is behind
  * `others`. Nothing in it is borrowed. */
 enum admit_verdict streams_judge(struct db_tx *tx, const struct store_rules *rules,
-                                 const struct session_record *s, unix_t at,
+                                 const struct session_record *s, unix_t at, enum stream_asked by,
                                  struct stream_plan *ret);
 /* Writes what was planned in the same transaction. Strings of `s` must not be borrowed from it.
  * When the session begins, its record is the caller's to write. */

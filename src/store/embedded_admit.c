@@ -149,7 +149,8 @@ static enum admit_verdict judge_streams(struct plan *p)
 
     if (!(p->a->checks & ADMIT_SESSION) || !store_limits_streams(p->rules, p->session.uid))
         return ADMITTED;
-    verdict = streams_judge(p->tx, p->rules, &p->session, p->a->now, &p->streams);
+    verdict =
+        streams_judge(p->tx, p->rules, &p->session, p->a->now, STREAM_BY_REQUEST, &p->streams);
     p->streams_counted = true;
     if (p->streams.enters && p->renewal == RENEWAL_NOTED)
         p->renewal = RENEWAL_WRITTEN;
@@ -240,6 +241,7 @@ static int answer(struct plan *p, enum admit_verdict verdict)
     a->streams_counted = p->streams_counted;
     a->streams = p->streams_counted ? p->streams.others : 0;
     a->streams_ended = p->streams_counted && verdict == ADMITTED ? p->streams.ends : 0;
+    a->streams_ended_own = a->streams_ended > 0 && p->streams.own > 0;
     a->grant_uid = STR("");
     if (p->grant_matched)
         a->grant_uid = arena_copy(a->arena, p->grant_uid);

@@ -47,7 +47,7 @@ static bool find_live(struct db_tx *tx, const struct store_rules *rules, const s
 
 /*
  * May it go on? One that had lapsed, and whose uid has as many streams as it may have by now, ends:
- * as long as its gate tokens are good nobody asks.
+ * as long as its gate tokens are good nobody asks. Nor does it end what its viewer changed to.
  */
 static bool stays_a_stream(struct embedded_worker *w, struct db_tx *tx,
                            const struct store_rules *rules, const struct key *own,
@@ -57,7 +57,7 @@ static bool stays_a_stream(struct embedded_worker *w, struct db_tx *tx,
 
     if (!store_limits_streams(rules, s->uid))
         return true;
-    if (streams_judge(tx, rules, s, at, &plan) == ADMITTED) {
+    if (streams_judge(tx, rules, s, at, STREAM_BY_NOTE, &plan) == ADMITTED) {
         streams_carry_out(w, tx, s, &plan);
         return true;
     }

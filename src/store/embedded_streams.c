@@ -26,19 +26,28 @@ static bool find_active(struct db_tx *tx, const struct store_rules *rules,
            session_unpack(key_str(&own), value, ret) && is_active(rules, ret, at);
 }
 
-static bool is_same_place(const struct session_record *a, const struct session_record *b)
+static bool is_same_viewer(const struct session_record *a, const struct session_record *b)
 {
-    return a->hash == b->hash && memcmp(a->viewer, b->viewer, STORE_VIEWER_LEN) == 0;
+    return memcmp(a->viewer, b->viewer, STORE_VIEWER_LEN) == 0;
 }
 
-static struct stream stream_of(const struct session_record *named,
-                               const struct session_record *found)
+static bool is_same_place(const struct session_record *a, const struct session_record *b)
 {
-    struct stream s = {
-        .hash = named->hash, .ends = named->ends, .last = found->last, .started = found->started};
+    return a->hash == b->hash && is_same_viewer(a, b);
+}
 
-    memcpy(s.viewer, named->viewer, STORE_VIEWER_LEN);
-    return s;
+static void add_other(struct stream_plan *p, const struct session_record *s,
+                      const struct session_record *named, const struct session_record *found)
+{
+    struct stream *other = &p->other[p->others++];
+
+    *other = (struct stream){.hash = named->hash,
+                             .ends = named->ends,
+                             .last = found->last,
+                             .started = found->started,
+                             .is_own = is_same_viewer(named, s)};
+    memcpy(other->viewer, named->viewer, STORE_VIEWER_LEN);
+    p->own += other->is_own;
 }
 
 /* Counts the others. Is the session itself one that counts? */
@@ -52,12 +61,13 @@ static bool look(struct db_tx *tx, const struct store_rules *rules, const struct
 
     grant_uid_key(&prefix, s->uid);
     more = db_seek(tx, DB_STREAMS, key_str(&prefix), &key, &value);
-    for (ret->others = 0; more && key_starts(key, &prefix) && ret->others < STORE_MAX_STREAMS;
+    for (ret->others = ret->own = 0;
+         more && key_starts(key, &prefix) && ret->others < STORE_MAX_STREAMS;
          more = db_next(tx, DB_STREAMS, &key, &value)) {
         if (!stream_unpack(key, value, &named) || !find_active(tx, rules, &named, at, &found))
             continue;
         if (!is_same_place(&named, s))
-            ret->other[ret->others++] = stream_of(&named, &found);
+            add_other(ret, s, &named, &found);
         else
             is_counted = named.ends == s->ends;
     }
@@ -69,12 +79,14 @@ static int compare(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-/* Idle for longest; then the oldest; then what is the same in every backend. */
+/* Its viewer's own; idle for longest; then the oldest; then what is the same in every backend. */
 static int by_turn(const void *a, const void *b)
 {
     const struct stream *x = a, *y = b;
-    int order = compare(x->last, y->last);
+    int order = compare(y->is_own, x->is_own);
 
+    if (order == 0)
+        order = compare(x->last, y->last);
     if (order == 0)
         order = compare(x->started, y->started);
     if (order == 0)
@@ -82,8 +94,19 @@ static int by_turn(const void *a, const void *b)
     return order != 0 ? order : memcmp(x->viewer, y->viewer, STORE_VIEWER_LEN);
 }
 
+/* How many make way; 0: it is refused. */
+static unsigned making_way(const struct stream_plan *p, enum stream_asked by)
+{
+    unsigned needed = p->others - p->rules->max_streams + 1;
+
+    if (p->own > 0)
+        return by == STREAM_BY_REQUEST ? MIN(p->own, needed) : 0;
+    return p->rules->streams_end_oldest ? needed : 0;
+}
+
 enum admit_verdict streams_judge(struct db_tx *tx, const struct store_rules *rules,
-                                 const struct session_record *s, unix_t at, struct stream_plan *ret)
+                                 const struct session_record *s, unix_t at, enum stream_asked by,
+                                 struct stream_plan *ret)
 {
     ret->rules = rules;
     ret->at = at;
@@ -91,9 +114,8 @@ enum admit_verdict streams_judge(struct db_tx *tx, const struct store_rules *rul
     ret->ends = 0;
     if (!ret->enters || ret->others < rules->max_streams)
         return ADMITTED;
-    ret->ends = ret->others - rules->max_streams + 1;
-    if (!rules->streams_end_oldest ||
-        db_count(tx, DB_REVOKED) + ret->ends > STORE_MAX_REVOCATIONS) {
+    ret->ends = making_way(ret, by);
+    if (ret->ends == 0 || db_count(tx, DB_REVOKED) + ret->ends > STORE_MAX_REVOCATIONS) {
         ret->enters = false;
         return REFUSED_TOO_MANY_STREAMS;
     }

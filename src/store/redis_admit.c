@@ -173,6 +173,7 @@ static int decode_again(struct admission *a, struct str text)
     a->has_session = true;
     a->session_is_new = a->grant_matched = a->streams_counted = false;
     a->streams = a->streams_ended = 0;
+    a->streams_ended_own = false;
     a->grant_uid = STR("");
     a->use_count = be32toh(count);
     a->refused_use = 0;
@@ -216,11 +217,13 @@ static int read_streams(struct redis_ask *q, struct redis_reader *r, struct admi
 {
     a->streams_counted = false;
     a->streams = a->streams_ended = 0;
+    a->streams_ended_own = false;
     if (!redis_has_more(r))
         return 0;
     a->streams_counted = redis_read_number(r, 0, 1) != 0;
     a->streams = (unsigned)redis_read_number(r, 0, STORE_MAX_STREAMS);
     a->streams_ended = (unsigned)redis_read_number(r, 0, a->streams);
+    a->streams_ended_own = redis_read_number(r, 0, 1) != 0 && a->streams_ended > 0;
     return redis_has_more(r) ? redis_read_revoked(r, q->w->r) : 0;
 }
 

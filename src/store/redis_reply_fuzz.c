@@ -105,6 +105,7 @@ static void check_admission(const struct admission *a)
     assert(a->session.uid.n <= STORE_UID_MAX && a->grant_uid.n <= STORE_UID_MAX);
     assert(a->verdict <= ADMIT_VERDICT_LAST && a->refused_use < STORE_MAX_USES);
     assert(a->streams <= STORE_MAX_STREAMS && a->streams_ended <= a->streams);
+    assert(a->streams_ended > 0 || !a->streams_ended_own);
     if (a->has_session && a->uid.n > 0)
         assert(str_eq(a->uid, a->session.uid));
     if (a->verdict != ADMITTED)

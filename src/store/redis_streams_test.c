@@ -13,6 +13,8 @@
 
 enum { S = ADMIT_SESSION, IDLE = 60 };
 
+#define PHONE .ua = "UA-2", .key = "movie2" /* another device, another title */
+
 static struct redis_server server;
 
 static struct store *open_limited(const char *prefix, unsigned max, bool ends_oldest, usec_t ttl)
@@ -42,7 +44,7 @@ static void say(const char *command, const char *want)
 
 static void test_instances_share_the_limit(void **state)
 {
-    struct step movie1 = {ADMIT, .checks = S}, movie2 = {ADMIT, .checks = S, .key = "movie2"};
+    struct step movie1 = {ADMIT, .checks = S}, movie2 = {ADMIT, .checks = S, PHONE};
     struct world a, b;
 
     world_open(&a, open_limited("shared:", 1, false, 0));
@@ -78,7 +80,7 @@ static void until_refused(struct world *a, struct world *b, const struct step *s
 
 static void test_the_ended_one_is_refused_everywhere(void **state)
 {
-    struct step first = {ADMIT, .checks = S}, second = {ADMIT, .checks = S, .key = "movie2"};
+    struct step first = {ADMIT, .checks = S}, second = {ADMIT, .checks = S, PHONE};
     struct step back = {TOUCH, .at = 100};
     struct store_session session;
     struct world a, b;
@@ -98,6 +100,26 @@ static void test_the_ended_one_is_refused_everywhere(void **state)
     world_step(&a, &back);                /* and is ended when it comes back by a gate token */
     assert_true(is_refused(&a, &second, session.ends));
     until_refused(&a, &b, &second, session.ends);
+    world_close(&a);
+    world_close(&b);
+}
+
+/* The title that a player left at one instance is over at the other. */
+static void test_who_zaps_from_instance_to_instance(void **state)
+{
+    struct step last = {ADMIT, .checks = S}, next = {ADMIT, .checks = S, .key = "movie3"};
+    struct step phone = {ADMIT, .checks = S, PHONE, .want = REFUSED_TOO_MANY_STREAMS};
+    struct store_session session;
+    struct world a, b;
+
+    world_open(&a, open_limited("zaps:", 1, false, 0));
+    world_open(&b, open_limited("zaps:", 1, false, 0));
+    store_housekeep(b.worker);
+    session = world_session(&b, &last);
+    world_step(&a, &next);
+    assert_true(is_refused(&a, &last, session.ends));
+    until_refused(&a, &b, &last, session.ends);
+    world_step(&b, &phone);
     world_close(&a);
     world_close(&b);
 }
@@ -138,7 +160,7 @@ static void test_the_short_way_is_for_those_who_have_not_lapsed(void **state)
     world_open(&w, open_limited("again:", 1, false, 0));
     world_step(&w, &movie1);
     world_step(&w, &movie1);
-    world_step(&w, &(struct step){ADMIT, .at = IDLE, .checks = S, .key = "movie2"});
+    world_step(&w, &(struct step){ADMIT, .at = IDLE, .checks = S, PHONE});
     movie1.at = IDLE;
     movie1.want = REFUSED_TOO_MANY_STREAMS;
     world_step(&w, &movie1);
@@ -185,11 +207,11 @@ static void test_wrong_types_admit_nobody(void **state)
     world_step(&w, &(struct step){ADMIT, .checks = S});
     world_step(&w, &(struct step){ADMIT, .checks = S, .uid = "u2"});
     say("SET typed:w:u1 x", "OK");
-    world_step(&w, &(struct step){ADMIT, .checks = S, .key = "movie2", .want_error = -EIO});
+    world_step(&w, &(struct step){ADMIT, .checks = S, PHONE, .want_error = -EIO});
     step_viewer(&(struct step){0}, viewer); /* and touches do not wait for each other */
     store_touch(w.worker, viewer, STR("u1"), STR("movie1"), T0 + 50);
     world_step(&w, &(struct step){TOUCH, .at = 50, .uid = "u2"});
-    world_step(&w, &(struct step){ADMIT, .at = 109, .checks = S, .uid = "u2", .key = "movie2",
+    world_step(&w, &(struct step){ADMIT, .at = 109, .checks = S, .uid = "u2", PHONE,
                                   .want = REFUSED_TOO_MANY_STREAMS});
     world_close(&w);
 }
@@ -197,7 +219,7 @@ static void test_wrong_types_admit_nobody(void **state)
 /* No room for a revocation: the limit holds all the same. */
 static void test_without_room_for_revocations_the_new_one_is_refused(void **state)
 {
-    struct step first = {ADMIT, .checks = S}, second = {ADMIT, .checks = S, .key = "movie2"};
+    struct step first = {ADMIT, .checks = S}, second = {ADMIT, .checks = S, PHONE};
     char fill[200];
     struct world w;
 
@@ -220,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instances_share_the_limit),
         cmocka_unit_test(test_the_ended_one_is_refused_everywhere),
+        cmocka_unit_test(test_who_zaps_from_instance_to_instance),
         cmocka_unit_test(test_no_verdict_outlives_its_stream),
         cmocka_unit_test(test_the_short_way_is_for_those_who_have_not_lapsed),
         cmocka_unit_test(test_entries_expire),

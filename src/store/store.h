@@ -95,15 +95,31 @@ enum admit_check {
  * Streams. A stream of a uid is a live session (a viewer at a stream key) that was active within
  * streams_idle. With max_streams set a session is *entered* as a stream of its uid when it begins;
  * one that is not entered, or has lapsed (was idle for longer) and comes back, is entered anew. It
- * may be while fewer than max_streams others live. Else it is refused; or, with streams_end_oldest,
- * the ones that were idle for longest (at a tie the one begun first) are ended as store_session_end
- * does, their gate tokens too, and it is entered. When there is no room for that many revocations
- * it is refused. Sessions without a uid are no streams. A lower limit ends nothing by itself.
+ * may be while fewer than max_streams others live. Else others make way for it, or it is refused:
+ *
+ *  - A viewer is one player, and a player that asks for another title has left the one before.
+ *    Where streams of the same viewer are among the others, these make way, and it is entered,
+ *    whatever the setting. It took a place that its viewer had; so it is entered even where a
+ *    limit that was lowered stays exceeded, and no other viewer's stream ends.
+ *  - Where there is none of them, it is refused; or, with streams_end_oldest, others make way.
+ *
+ * So many make way as are needed to keep the limit (one, but where it was lowered), those that were
+ * idle for longest first, at a tie the one begun first. They are ended as store_session_end does,
+ * their gate tokens too. When there is no room for that many revocations the new one is refused.
+ * Sessions without a uid are no streams. A lower limit ends nothing by itself.
  *
  * A lapsed session can come back by a gate token, which no store is asked about. store_touch()
- * tells of it some seconds later, and judges as an admission does, but that a refused one is
- * *ended*: only so are its gate tokens refused. That is how long the limit may be exceeded: the few
- * seconds that notes wait, and the second that a revocation needs to be everywhere.
+ * tells of it some seconds later, and judges as an admission does, but for two things:
+ *
+ *  - A refused one is *ended*: only so are its gate tokens refused.
+ *  - It is refused where streams of the same viewer would have to make way. A touch is late news
+ *    of a link given out earlier still: its viewer may have zapped since, and what it watches now
+ *    does not end for what it has left. So what ends a viewer's stream for another of its own is a
+ *    request for that other one, never a link; and what was ended has no good links any more. A
+ *    player that is switched to and fro ends one stream with each switch, and none between them.
+ *
+ * That is how long the limit may be exceeded: the few seconds that notes wait, and the second that
+ * a revocation needs to be everywhere.
  *
  * With the limit set, activity is written sooner (backend.h: store_grain, store_note_age) and
  * verdicts are reused for a quarter of streams_idle at most, so what is active never looks idle and
@@ -131,7 +147,7 @@ enum admit_verdict {
     REFUSED_USED_UP,      /* USE_COUNT */
     REFUSED_TOO_FAST, /* this viewer and uid begin sessions faster than STORE_SESSIONS_AHEAD allows
                        */
-    REFUSED_TOO_MANY_STREAMS, /* max_streams others of this uid live */
+    REFUSED_TOO_MANY_STREAMS, /* max_streams others of this uid live, and none makes way */
     ADMIT_VERDICT_LAST = REFUSED_TOO_MANY_STREAMS,
 };
 
@@ -182,6 +198,7 @@ struct admission {
     bool streams_counted; /* the limit was looked at; always so when it refused, and when is_dry */
     unsigned streams;     /* others of the uid, alive before this admission */
     unsigned streams_ended; /* of them, to make room for this one (is_dry: that would be) */
+    bool streams_ended_own; /* those were the same viewer's; else none of them was */
 };
 
 /* Embedded: answered at once when only reads were needed; else with the other writes of this loop

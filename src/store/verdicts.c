@@ -175,6 +175,7 @@ static bool answer(const struct entry *e, struct admission *a)
     a->use_count = a->refused_use = 0;
     a->streams_counted = false;
     a->streams = a->streams_ended = 0;
+    a->streams_ended_own = false;
     return true;
 }
 

@@ -23,6 +23,7 @@ RIGHT = {
     ("POST", "/api/file/check"): {"path": MASTER},
     ("POST", "/api/file/check/batch"): {"paths": [MASTER]},
     ("POST", "/api/cache/purge"): {"path": MASTER},
+    ("POST", "/monitor/login"): {"key": KEYS["viewer"]},
 }
 FIELDS = [(*name, field) for name, body in RIGHT.items() for field in body]
 NOT_TEXTS = [1, 1.5, True, [], ["x"], {}, {"x": "y"}]
@@ -30,7 +31,7 @@ NOT_UIDS = ["a:b", "x" * 129, "\n", "a\x00b", "a\x1b[31m", "\x7f"]
 NOT_PATHS = ["/..", "/%zz", "/a%00", "/%2e%2e/a", "/a\\b", "/" + "x" * 3000]
 NOT_ADDRESSES = ["", "x", "127.0.0.256", "127.0.0.1,127.0.0.2", "127.0.0.1/33", "::1%lo", "0x7f000001", " 127.0.0.1", "1" * 99]
 WRONG = {"uid": NOT_UIDS, "path": NOT_PATHS, "clientIp": NOT_ADDRESSES, "UserAgent": ["x" * 17_000],
-         "session": ["", "x" * 33], "paths": ["/a"], "jsPath": NOT_PATHS}
+         "session": ["", "x" * 33], "paths": ["/a"], "jsPath": NOT_PATHS, "key": ["", "x" * 3000]}
 HOSTILE = ['<script>alert(1)</script>', '"}],"x":[{"', "'; DROP TABLE users; --", "${jndi:ldap://x}", "{{7*7}}", "%0d%0aX: y",
            "\u202egnp.exe", "用户", "пользователь", "🎬" * 20, "\\u0000", "\\\"", "</script><img src=x onerror=y>"]
 

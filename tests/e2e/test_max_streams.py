@@ -32,6 +32,19 @@ def segment_of(viewer, name, url=None):
     return uri_ending(viewer.gets(child).text, child, "s0.ts")
 
 
+def zaps(viewer, uid="u1", titles=("movie1", "movie2", "movie3")):
+    """It is granted these titles."""
+    for name in titles:
+        viewer.gate.grant(viewer, uid, viewer.gate.streams.movie(name))
+    return titles
+
+
+def is_over(viewer, link):
+    """The links of an ended stream are refused by every worker within a second."""
+    until(lambda: all(viewer.get(link).status == 403 for _ in range(4)), f"{link} is over", deadline=1)
+    viewer.is_refused(link, "revoked")
+
+
 def keeps_playing(viewer, link, until_time):
     """Asks for a segment twice a second, which must be served."""
     until(lambda: viewer.gets(link) and time.monotonic() >= until_time, "it plays", deadline=max(DEADLINE, 4 * IDLE), every=0.5)
@@ -113,6 +126,57 @@ def test_of_many_at_once_so_many_begin(make_gate):
     winners = {who for who, status in answers if status == 200}
     assert len(winners) == 3
     assert {status for who, status in answers if who in winners} == {200}
+
+
+@pytest.mark.parametrize("on_max_streams", ["deny", "end_oldest"])
+def test_who_changes_to_another_title_is_never_refused(make_gate, on_max_streams):
+    gate = make_gate(workers=2, **limited(1, on_max_streams, idle=60))
+    tv, phone = device(gate), device(gate, "movie4", ua="Phone/1")
+    url = sign(master("movie4"))
+    left = None
+    for n, name in enumerate(zaps(tv) + ("movie1",)):
+        assert explained(gate, tv, sign(master(name))) == (("ok", "takes the place of this viewer's own", 1, 1) if left
+                                                           else ("ok", "allows", 0, 1))
+        link = segment_of(tv, name)
+        if left:
+            is_over(tv, left)
+        tv.gets(link)
+        assert gate.counters()["streams_ended"] == n
+        if on_max_streams == "deny":
+            phone.is_refused(url, "too_many_streams")
+        else:
+            assert explained(gate, phone, url) == ("ok", "ends the one idle for longest", 1, 1)
+        left = link
+
+
+def test_who_changes_to_another_title_ends_no_other_device(make_gate):
+    gate = make_gate(**limited(2, "end_oldest", idle=60))
+    phone, tv = device(gate, "movie4", ua="Phone/1"), device(gate)
+    on_phone = segment_of(phone, "movie4")  # idle from now on, and so for longest
+    until_past(int(time.time()))
+    links = [segment_of(tv, name) for name in zaps(tv)]
+    for link in links[:-1]:
+        is_over(tv, link)
+    tv.gets(links[-1])
+    phone.gets(on_phone)
+    assert gate.counters()["streams_ended"] == 2
+
+
+def test_a_link_of_a_title_it_left_ends_not_what_it_watches_now(make_gate):
+    """It lapsed first, so nobody ended it when the next one began; then its link is used again."""
+    gate = make_gate(**limited(1, "end_oldest"))
+    tv, phone = device(gate), device(gate, "movie4", ua="Phone/1")
+    zaps(tv)
+    left = segment_of(tv, "movie1")
+    until(lambda: explained(gate, phone, sign(master("movie4")))[2] == 0, "it has lapsed", deadline=max(DEADLINE, 2 * IDLE))
+    link = segment_of(tv, "movie2")
+    assert tv.get(left).status == 200  # by its signature, for a moment
+    until(lambda: tv.gets(link) and tv.get(left).status == 403, "it has been noticed")
+    tv.is_refused(left, "revoked")
+    tv.gets(link)
+    assert gate.counters()["streams_ended"] == 0
+    segment_of(tv, "movie1")  # but to ask for the title is another thing
+    is_over(tv, link)
 
 
 def test_a_place_is_free_some_seconds_after_the_last_request(make_gate):
@@ -240,6 +304,18 @@ class TestTwoDaemonsOnOneRedis:
         for gate in (a, b):
             at(gate, tv).is_refused(on_tv, "revoked")
             at(gate, phone).gets(on_phone)
+
+    def test_zapping_from_one_to_the_other(self, pair):
+        a, b = pair(**limited(1, idle=60))
+        tv, phone = device(a), device(a, "movie4", ua="Phone/1")
+        left = segment_of(tv, "movie1")
+        for gate, name in zip((b, a), zaps(tv)[1:]):
+            link = segment_of(at(gate, tv), name)
+            for both in (a, b):
+                is_over(at(both, tv), left)
+                at(both, tv).gets(link)
+                at(both, phone).is_refused(sign(master("movie4")), "too_many_streams")
+            left = link
 
     def test_a_place_is_free_when_the_player_stops_wherever_it_played(self, pair):
         a, b = pair(**limited())

@@ -279,8 +279,8 @@ class TestKeys:
         gate.revoke(uid="u1")
         gate.admitted().gets(sign(MASTER, ttl=3601))
         assert max(redis.keys().values()) <= 30 * 86400 * 1000
-        # Whose version it is; how many uses end in which minute; what was delivered, which nobody takes here.
-        own = re.compile(r"hlsgate:(meta|uses|traffic(:(bytes|since|totals|lead|source:.{16}))?)", re.DOTALL)
+        # Whose version it is; who is here; how many uses end in which minute; what was delivered, which nobody takes here.
+        own = re.compile(r"hlsgate:(meta|instances|uses|traffic(:(bytes|since|totals|lead|source:.{16}))?)", re.DOTALL)
         until(lambda: all(own.fullmatch(key) for key in redis.keys()), "all has ended but for what counts")
 
     def test_traffic_ends_with_its_report(self, redis, make_gate, receiver):

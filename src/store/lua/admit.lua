@@ -1,11 +1,12 @@
 -- Admission: the steps of store/store.h in their order, each only reading; what is to be written waits until all have passed, so
 -- a refusal spends nothing.
 --
--- ARGV: prefix, now, what admit() packs: now, flags, session_ttl, grain, session_max, sessions ahead (and, LIMITED, what new_streams()
--- unpacks); the key of the viewer's place, client (family, address, ua), session id, id for a new session; then for each use limit its key, and mode, max, expires, retry,
--- is_continuation, packed. Answers 1 if it wrote, else 0; the verdict; is there a session, is it new, did a grant match; the count
--- of the use, which one refused; the session's id, uid, start and end; the grant's uid. LIMITED, then: were streams counted, how many
--- others there are, how many of them were ended to make room; the names of those.
+-- ARGV: prefix, now, what admit() packs: now, flags, session_ttl, grain, session_max, sessions ahead (and, LIMITED, what
+-- new_streams() unpacks); the key of the viewer's place, client (family, address, ua), session id, id for a new session; then for
+-- each use limit its key, and mode, max, expires, retry, is_continuation, packed. Answers 1 if it wrote, else 0; the verdict; is
+-- there a session, is it new, did a grant match; the count of the use, which one refused; the session's id, uid, start and end; the
+-- grant's uid. LIMITED, then: were streams counted, how many others there are, how many of them were ended to make room, were those
+-- its viewer's own; the names of those.
 local GRANT, GRANT_IP, SESSION, USE = 1, 2, 4, 8
 local TOKEN_EXPIRED, MAY_BEGIN, DRY, STRICT, LIMITED = 16, 32, 64, 128, 256
 local FIRST_USE, USE_ARGS = 8, 2 -- in ARGV
@@ -398,7 +399,8 @@ local id = begins and has(DRY) and '' or shown.id
 local ret = {wrote and 1 or 0, verdict, shown == session and 1 or 0, begins and 1 or 0, grant_uid and 1 or 0, use_count, refused_use,
              id, shown.uid, shown.started, shown.ends, grant_uid or ''}
 if has(LIMITED) then
-    append(ret, {streams and 1 or 0, streams and #streams.others or 0, streams and verdict == ADMITTED and streams.ends or 0})
+    append(ret, {streams and 1 or 0, streams and #streams.others or 0, streams and verdict == ADMITTED and streams.ends or 0,
+                 streams and streams.own > 0 and 1 or 0})
     append(ret, revoked)
 end
 return ret

@@ -5,7 +5,7 @@
 -- max_streams ever was.
 --
 -- All of it is made ready only where there is a limit. `packed` at `at`: see redis_put_limit(). Returns what judges a session at a
--- time, giving a plan; what carries that out; and the limit.
+-- time, giving a plan; what carries that out; and how many revocations there may be.
 local function new_streams(packed, limit_at)
     local STREAMS_MAX = 64
     local max, idle, ends_oldest, most_revocations = struct.unpack('>I2dBI4', packed, limit_at)
@@ -21,9 +21,11 @@ local function new_streams(packed, limit_at)
         return #a < #b
     end
 
-    -- Idle for longest; then the oldest; then what is the same in every backend.
+    -- Its viewer's own; idle for longest; then the oldest; then what is the same in every backend.
     local function before(a, b)
-        if a.last ~= b.last then
+        if a.is_own ~= b.is_own then
+            return a.is_own
+        elseif a.last ~= b.last then
             return a.last < b.last
         elseif a.started ~= b.started then
             return a.started < b.started
@@ -50,6 +52,12 @@ local function new_streams(packed, limit_at)
                 last = last, started = started, id = string.sub(record, id_at)}
     end
 
+    local function add_other(plan, s)
+        s.is_own = s.viewer == plan.viewer
+        plan.others[#plan.others + 1] = s
+        plan.own = plan.own + (s.is_own and 1 or 0)
+    end
+
     -- Who the others are, and what counts no longer. Is the session itself one that counts?
     local function look(plan, at)
         local entries = call('ZRANGE', P .. 'w:' .. plan.uid, 0, STREAMS_MAX - 1, 'WITHSCORES')
@@ -64,7 +72,7 @@ local function new_streams(packed, limit_at)
             if member == plan.member then
                 is_counted = s and s.ends == plan.session_ends
             elseif s then
-                plan.others[#plan.others + 1] = s
+                add_other(plan, s)
             else
                 plan.gone[#plan.gone + 1] = member
             end
@@ -72,15 +80,25 @@ local function new_streams(packed, limit_at)
         return is_counted
     end
 
-    local function judge(viewer, uid, key, ends, at)
-        local plan = {uid = uid, member = viewer .. key, session_ends = ends, others = {}, gone = {}, ends = 0}
+    -- How many make way; 0: it is refused.
+    local function making_way(plan, is_noted)
+        local needed = #plan.others - max + 1
+        if plan.own > 0 then
+            return is_noted and 0 or math.min(plan.own, needed)
+        end
+        return ends_oldest == 1 and needed or 0
+    end
+
+    local function judge(viewer, uid, key, ends, at, is_noted)
+        local plan = {uid = uid, viewer = viewer, member = viewer .. key, session_ends = ends, others = {}, own = 0, gone = {},
+                      ends = 0}
         if look(plan, at) then
             return plan
         end
         plan.enters = true
         if #plan.others >= max then
-            plan.ends = #plan.others - max + 1
-            plan.enters = ends_oldest == 1 and may_revoke(plan.ends, most_revocations)
+            plan.ends = making_way(plan, is_noted)
+            plan.enters = plan.ends > 0 and may_revoke(plan.ends, most_revocations)
             table.sort(plan.others, before)
         end
         plan.is_refused = not plan.enters

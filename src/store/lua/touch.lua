@@ -10,12 +10,12 @@ end
 local revoked = {}
 
 -- May it go on? One that had lapsed, and whose uid has as many streams as it may have by now, ends: as long as its gate tokens are
--- good nobody asks.
+-- good nobody asks. Nor does it end what its viewer changed to.
 local function stays_a_stream(viewer, uid, key, at, ends, id)
     if not judge_stream or uid == '' then
         return true
     end
-    local plan = judge_stream(viewer, uid, key, ends, at)
+    local plan = judge_stream(viewer, uid, key, ends, at, true)
     if not plan.is_refused then
         carry_out_stream(plan, revoked)
         return true

@@ -142,9 +142,16 @@ class Page:
         """navigator.languages of what is loaded next."""
         self._call("Emulation.setUserAgentOverride", userAgent=self._browser.user_agent, acceptLanguage=languages)
 
-    def press(self, key, code=0):
+    def press(self, key, code, text=""):
         for kind in ("keyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def point_at(self, selector):
+        """Moves the pointer to the middle of an element."""
+        x, y = self.run(f"""(() => {{ const e = document.querySelector({json.dumps(selector)});
+            e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();
+            return [r.x + r.width / 2, r.y + r.height / 2]; }})()""")
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def complaints(self):
         """What the console says that it should not: exceptions, errors, what the page's policy forbids. What servers answer is

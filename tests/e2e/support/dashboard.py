@@ -69,7 +69,8 @@ class Dashboard:
     def fill(self, **fields):
         """Fields of the dialog or page by their names."""
         for name, value in fields.items():
-            self.run(f"""(() => {{ const e = [...document.querySelectorAll('[name={name}]')].findLast((e) => e.checkVisibility());
+            self.run(f"""(() => {{
+                const e = [...document.querySelectorAll('[name={name}]')].findLast((e) => e.checkVisibility());
                 e.value = {js(value)}; e.dispatchEvent(new Event('input', {{bubbles: true}})); }})()""")
 
     def filter(self, text, where="main"):
@@ -99,11 +100,13 @@ class Dashboard:
         return self
 
     def is_well(self):
-        assert self.page.complaints() == []
+        complaints = self.page.complaints()
+        assert complaints == [], complaints
 
     def fits(self):
         """Nothing sticks out sideways."""
-        width = self.run("innerWidth")
-        assert self.run("document.documentElement.scrollWidth") <= width
-        assert self.run("""[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
-            && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className)""") == []
+        out = self.run("""[...document.querySelectorAll('body *')]
+            .filter((e) => e.checkVisibility() && !e.closest('.unseen, svg, .chart-canvas, .skip')
+                && e.getBoundingClientRect().right > innerWidth + 1)
+            .map((e) => `${e.tagName}.${e.className}: ${e.innerText.slice(0, 40)}`)""")
+        assert out == [] and self.run("document.documentElement.scrollWidth <= innerWidth"), out
