@@ -15,8 +15,7 @@ from servers import STORE_SIZE
 
 CONNECTIONS = 64
 DASHBOARDS = 20
-ROUNDS_OF_DASHBOARDS = 10
-ACCESS_LOG = 'log: {{ access: {{ path: "{}" }} }}\n'
+ACCESS_LOG = 'log: {{ access: {{ path: "{}", queue: 8MiB }} }}\n'
 
 
 def _many_short_turns(settings):
@@ -133,7 +132,7 @@ def dashboards(settings):
 
         measures = {f"hlsgate, {DASHBOARDS} dashboards open": watched,
                     "nobody watches": lambda: _usec_and_cpu(server, viewers, settings.seconds)}
-        rounds = in_turn(dataclasses.replace(settings, rounds=ROUNDS_OF_DASHBOARDS), measures)
+        rounds = in_turn(dataclasses.replace(settings, rounds=2 * settings.rounds), measures)
     title = f"Dashboards: playlists of {VIEWERS} viewers at full load, {CONNECTIONS} connections"
     target = (Target(1.02, "nobody"),)
     return [Result(f"{title}, time per request (of the whole machine)", "µs per request", _column(rounds, 0), target),
