@@ -2,6 +2,9 @@
 # Configures a build folder when it is new or its options changed, then builds.
 #
 #   scripts/build.sh FOLDER [MESON OPTION...] [-- NINJA TARGET...]
+#
+# --sanitizer=NAMES stands for all that a build under these sanitizers has; it is optimized less than others, and knows
+# lines but no variables, which halves the time it takes.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +12,12 @@ dir=$1
 shift
 options=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-    options="$options $1"
+    case $1 in
+    --sanitizer=*)
+        options="$options --buildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 -Db_sanitize=${1#*=}" ;;
+    *)
+        options="$options $1" ;;
+    esac
     shift
 done
 [ $# -eq 0 ] || shift

@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/packages.sh build test
-scripts/build.sh build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dtests=true -- hlsgate
+scripts/build.sh build-asan --sanitizer=address,undefined -Dtests=true -- hlsgate
 SOAK_SECONDS=${SOAK_SECONDS:-600} HLSGATE_BIN=$PWD/build-asan/hlsgate \
     /usr/bin/python3 -m pytest -c tests/pytest.ini -q -p no:cacheprovider -m soak tests

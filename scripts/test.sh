@@ -13,8 +13,8 @@ trap 'rm -rf "$results"' EXIT
 
 scripts/packages.sh build test && scripts/browser.sh || exit 1
 scripts/build.sh build --buildtype=release -Dtests=true &&
-    scripts/build.sh build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Dtests=true &&
-    scripts/build.sh build-tsan --buildtype=debugoptimized -Db_sanitize=thread -Dtests=true -- hlsgate threads_tests || {
+    scripts/build.sh build-asan --sanitizer=address,undefined -Dtests=true &&
+    scripts/build.sh build-tsan --sanitizer=thread -Dtests=true -- hlsgate threads_tests || {
     echo "The build failed."
     echo "0 passed, 1 failed"
     exit 1
