@@ -98,7 +98,7 @@ async function start() {
   try {
     if ((await resume()) === null) askKey(false);
     else enter();
-  } catch (error) {
+  } catch {
     const box = h(
       'main',
       {class: 'start-failed'},

@@ -1,14 +1,12 @@
 // Grants: who may watch what, from where; added and revoked.
 import * as f from './format.js';
 import {mayAct, post, remove} from './api.js';
-import {h, setText, shown} from './dom.js';
+import {shown} from './dom.js';
 import {ask, askHowFar, field, notice, selection} from './dialogs.js';
 import {t} from './i18n.js';
-import {listed} from './lists.js';
-import {button, card, choice, searchField} from './pieces.js';
-import {param, setParams} from './place.js';
-import {poll} from './poll.js';
-import {Table, actionColumn, twoLines} from './table.js';
+import {storeList} from './lists.js';
+import {button, choice} from './pieces.js';
+import {actionColumn, twoLines} from './table.js';
 
 const EVERY = 5_000;
 
@@ -136,59 +134,19 @@ function columns(onRevoke) {
   return columns;
 }
 
-function textOf(row) {
-  return `${row.uid}\n${row.paths.join('\n')}\n${row.ip_patterns.join('\n')}\n${row.ua_hash}`.toLowerCase();
-}
-
 export function grants(root) {
-  let filter = param('q');
-  let list = null;
-  const again = () => asking.again();
-  const table = new Table({
+  const list = storeList(root, {
+    title: t('grants'),
     caption: t('grants'),
-    columns: columns((row) => askToRevoke(row, again)),
+    from: {path: 'whitelist-info', member: 'entries', total: 'total_entries'},
+    every: EVERY,
+    columns: columns((row) => askToRevoke(row, list.again)),
     key: (row) => `${row.uid}\n${row.ip_patterns}\n${row.ua_hash}\n${row.is_static}`,
     sort: {by: 'created', order: 'desc'},
-    empty: () =>
-      filter
-        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-        : {sign: 'access', title: t('grants.none'), text: t('grants.none.text')},
+    filterLabel: t('grants.filter'),
+    textOf: (row) => [row.uid, ...row.paths, ...row.ip_patterns, row.ua_hash].join('\n'),
+    empty: () => ({sign: 'access', title: t('grants.none'), text: t('grants.none.text')}),
   });
-  const frame = card(t('grants'), {wide: true});
-  const summary = h('p', {class: 'note', role: 'status'});
-  const search = searchField(t('grants.filter'), filter, (text) => {
-    filter = text;
-    setParams({q: text});
-    draw(true);
-    if (list !== null && list.total > list.rows.length) again();
-  });
-  frame.aside.append(search.element);
-  if (mayAct()) frame.aside.append(button(t('grants.add'), () => askToAdd(again), {kind: 'primary', sign: 'plus'}));
-  frame.element.querySelector('.card-titles').append(summary);
-  frame.body.append(table.element);
-  root.append(frame.element);
-
-  function draw(isNew = false) {
-    if (list === null) return;
-    const rows = list.rows.filter((row) => textOf(row).includes(filter.toLowerCase()));
-    if (isNew) table.resort();
-    table.update(rows);
-    setText(
-      summary,
-      rows.length < list.total
-        ? t('list.part', {shown: f.count(rows.length), total: f.count(list.total)})
-        : t('list.all', {n: list.total, total: f.count(list.total)}),
-    );
-  }
-
-  const asking = poll({
-    load: () => listed('whitelist-info', 'entries', (answer) => answer.total_entries, filter),
-    every: EVERY,
-    failed: (error) => table.fail(error, again),
-    done(next) {
-      list = next;
-      draw();
-    },
-  });
-  return {destroy: () => asking.stop()};
+  if (mayAct()) list.aside.append(button(t('grants.add'), () => askToAdd(list.again), {kind: 'primary', sign: 'plus'}));
+  return list;
 }

@@ -3,6 +3,7 @@ import * as f from './format.js';
 import * as history from './history.js';
 import {Board} from './charts.js';
 import {h, setText, show, svg} from './dom.js';
+import {states} from './events.js';
 import {health} from './health.js';
 import {t} from './i18n.js';
 import {choice} from './pieces.js';
@@ -183,7 +184,15 @@ export function overview(root) {
     if (which === history.chosen()) board.update();
   }
 
+  /** What was missed while the connection was lost. */
+  let wasLost = false;
+  function onState(state) {
+    if (state === 'live' && wasLost) asking.again();
+    wasLost = state === 'lost';
+  }
+
   const stops = [
+    states.on(onState),
     history.changed.on(draw),
     whileSeen((snapshot) => {
       fillTiles(tiles, snapshot);

@@ -10,19 +10,19 @@ export function newId() {
   return `i${++lastId}`;
 }
 
-/** {element, body, aside}: a framed part of a view with a heading of its own. */
+/** {element, titles, aside, body}: a framed part of a view with a heading of its own. */
 export function card(title, {note = null, wide = false} = {}) {
   const id = newId();
   const aside = h('div', {class: 'card-aside'});
   const body = h('div', {class: 'card-body'});
-  const heading = h('div', {class: 'card-titles'}, h('h2', {id}, title), note && h('p', {class: 'note'}, note));
+  const titles = h('div', {class: 'card-titles'}, h('h2', {id}, title), note && h('p', {class: 'note'}, note));
   const element = h(
     'section',
     {class: `card${wide ? ' wide' : ''}`, 'aria-labelledby': id},
-    h('div', {class: 'card-head'}, heading, aside),
+    h('div', {class: 'card-head'}, titles, aside),
     body,
   );
-  return {element, body, aside, id};
+  return {element, titles, aside, body};
 }
 
 const SIGNS = {good: 'good', warn: 'warning', bad: 'bad', quiet: 'info', busy: 'waiting'};

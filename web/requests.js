@@ -3,11 +3,11 @@ import * as f from './format.js';
 import {get} from './api.js';
 import {h, setText, show, shown} from './dom.js';
 import {t} from './i18n.js';
-import {badge, card, choice, searchField} from './pieces.js';
+import {listCard} from './lists.js';
+import {badge, card, choice} from './pieces.js';
 import {param, setParams} from './place.js';
 import {poll} from './poll.js';
-import {Table, actionColumn, twoLines} from './table.js';
-import {wordsOf} from './transfers.js';
+import {actionColumn, twoLines} from './table.js';
 import {askWhy, kindOf, reasonOf, showWhy} from './why.js';
 
 /** moved: a total of the feed that grows when the log does. */
@@ -100,10 +100,8 @@ function columns() {
   ];
 }
 
-function matches(row, words) {
-  const text =
-    `${row.path}\n${row.uid}\n${row.client_ip}\n${row.user_agent}\n${row.outcome}\n${row.reason}\n${row.class}\n${row.status}`.toLowerCase();
-  return words.every((word) => text.includes(word));
+function textOf(row) {
+  return [row.path, row.uid, row.client_ip, row.user_agent, row.outcome, row.reason, row.class, row.status].join('\n');
 }
 
 /** How many ended how, since the start, and what they were refused for. */
@@ -150,92 +148,88 @@ function askCard() {
   return frame.element;
 }
 
-export function requests(root) {
-  let filter = param('q');
+/** A choice that is on or off, and that the URL keeps. */
+function switchOf(name, label, onChange) {
+  const input = h('input', {
+    type: 'checkbox',
+    name,
+    checked: param(name) === '1',
+    onchange() {
+      setParams({[name]: input.checked ? '1' : ''});
+      onChange();
+    },
+  });
+  return {element: h('label', {class: 'check-box'}, input, h('span', {}, label)), isOn: () => input.checked};
+}
+
+/** The logs: one is open at a time. */
+function logsCard() {
   let which = param('log') in LOGS ? param('log') : 'denied';
-  let withApi = param('api') === '1';
   let rows = null;
   let asking = null;
-  const table = new Table({
+  const list = listCard({
+    title: t('logs'),
     caption: t('requests'),
     class: 'clickable',
     columns: columns(),
     key: (row) => [row.time, row.client_ip, row.method, row.path, row.outcome, row.uid].join('\n'),
     sort: {by: 'time', order: 'desc'},
     onRow: showWhy,
-    empty: () =>
-      filter
-        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-        : {
-            sign: which === 'recent' ? 'none' : 'good',
-            title: t(`log.${which}.none`),
-            text: t(`log.${which}.none.text`),
-          },
+    filterLabel: t('requests.filter'),
+    textOf,
+    empty: () => ({
+      sign: which === 'recent' ? 'none' : 'good',
+      title: t(`log.${which}.none`),
+      text: t(`log.${which}.none.text`),
+    }),
+    sum: () => t(`log.${which}.note`),
   });
+  const withApi = switchOf('api', t('requests.api'), () => draw());
   const tabs = choice(
     t('logs'),
     Object.keys(LOGS).map((id) => [id, t(`log.${id}`)]),
     which,
     (id) => {
       which = id;
-      rows = null;
       setParams({log: id === 'denied' ? '' : id});
       open();
     },
   );
-  const search = searchField(t('requests.filter'), filter, (text) => {
-    filter = text;
-    setParams({q: text});
-    draw(true);
-  });
-  const api = h('input', {
-    type: 'checkbox',
-    name: 'api',
-    checked: withApi,
-    onchange() {
-      withApi = api.checked;
-      setParams({api: withApi ? '1' : ''});
-      draw(true);
-    },
-  });
-  const apiBox = h('label', {class: 'check-box'}, api, h('span', {}, t('requests.api')));
-  const frame = card(t('logs'), {wide: true});
-  const note = h('p', {class: 'note'});
-  frame.element.querySelector('.card-titles').append(note);
-  frame.aside.append(apiBox, tabs.element, search.element);
-  frame.body.append(table.element);
-  const summary = summaryCard();
-  root.append(frame.element, h('div', {class: 'cards'}, askCard(), summary.element));
+  list.aside.prepend(withApi.element, tabs.element);
 
-  function draw(isNew = false) {
+  function draw() {
     if (rows === null) return;
-    const words = wordsOf(filter);
-    const isShown = (row) => (which !== 'recent' || withApi || row.class !== 'api') && matches(row, words);
-    if (isNew) table.resort();
-    table.update(rows.filter(isShown));
+    list.show(which !== 'recent' || withApi.isOn() ? rows : rows.filter((row) => row.class !== 'api'));
   }
 
   function open() {
     asking?.stop();
-    table.update([]);
-    table.loading();
-    show(apiBox, which === 'recent');
-    setText(note, t(`log.${which}.note`));
+    rows = null;
+    list.show([]);
+    list.table.resort();
+    list.table.loading();
+    show(withApi.element, which === 'recent');
     asking = poll({
       load: () => get(LOGS[which].path),
       every: EVERY,
       ifMoved: ({totals}) => LOGS[which].moved(totals),
-      failed: (error) => table.fail(error, () => asking.again()),
+      failed: (error) => list.table.fail(error, () => asking.again()),
       done(answer) {
-        const isFirst = rows === null;
         rows = answer.logs;
-        draw(isFirst);
+        draw();
       },
     });
   }
 
   open();
-  const sums = poll({
+  return {element: list.element, destroy: () => asking.stop()};
+}
+
+export function requests(root) {
+  const logs = logsCard();
+  const summary = summaryCard();
+  root.append(logs.element, h('div', {class: 'cards'}, askCard(), summary.element));
+  const asking = poll({
     load: () => get('api/access-logs/summary'),
     every: EVERY * 2,
     ifMoved: ({totals}) => totals.requests,
@@ -244,8 +238,8 @@ export function requests(root) {
   });
   return {
     destroy() {
+      logs.destroy();
       asking.stop();
-      sums.stop();
     },
   };
 }

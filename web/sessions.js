@@ -1,14 +1,11 @@
 // Sessions: who watches; one can be ended, or all of a user.
 import * as f from './format.js';
 import {mayAct, remove} from './api.js';
-import {h, setText, shown} from './dom.js';
+import {shown} from './dom.js';
 import {askHowFar, notice} from './dialogs.js';
 import {t} from './i18n.js';
-import {listed} from './lists.js';
-import {card, searchField} from './pieces.js';
-import {param, setParams} from './place.js';
-import {poll} from './poll.js';
-import {Table, actionColumn, twoLines} from './table.js';
+import {storeList} from './lists.js';
+import {actionColumn, twoLines} from './table.js';
 
 const EVERY = 3_000;
 
@@ -86,55 +83,17 @@ function columns(onEnd) {
 }
 
 export function sessions(root) {
-  let filter = param('q');
-  let list = null;
-  const table = new Table({
+  const list = storeList(root, {
+    title: t('sessions'),
     caption: t('sessions'),
-    columns: columns((row) => askToEnd(row, () => asking.again())),
+    from: {path: 'api/sessions', member: 'sessions', total: 'total'},
+    every: EVERY,
+    columns: columns((row) => askToEnd(row, list.again)),
     key: (row) => row.session,
     sort: {by: 'started', order: 'desc'},
-    empty: () =>
-      filter
-        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-        : {sign: 'access', title: t('sessions.none'), text: t('sessions.none.text')},
+    filterLabel: t('sessions.filter'),
+    textOf: (row) => `${row.uid}\n${row.stream_key}\n${row.client_ip}\n${row.ua_hash}`,
+    empty: () => ({sign: 'access', title: t('sessions.none'), text: t('sessions.none.text')}),
   });
-  const frame = card(t('sessions'), {wide: true});
-  const summary = h('p', {class: 'note', role: 'status'});
-  const search = searchField(t('sessions.filter'), filter, (text) => {
-    filter = text;
-    setParams({q: text});
-    draw(true);
-    if (list !== null && list.total > list.rows.length) asking.again();
-  });
-  frame.aside.append(search.element);
-  frame.element.querySelector('.card-titles').append(summary);
-  frame.body.append(table.element);
-  root.append(frame.element);
-
-  function draw(isNew = false) {
-    if (list === null) return;
-    const part = filter.toLowerCase();
-    const rows = list.rows.filter((row) =>
-      `${row.uid}\n${row.stream_key}\n${row.client_ip}\n${row.ua_hash}`.toLowerCase().includes(part),
-    );
-    if (isNew) table.resort();
-    table.update(rows);
-    setText(
-      summary,
-      rows.length < list.total
-        ? t('list.part', {shown: f.count(rows.length), total: f.count(list.total)})
-        : t('list.all', {n: list.total, total: f.count(list.total)}),
-    );
-  }
-
-  const asking = poll({
-    load: () => listed('api/sessions', 'sessions', (answer) => answer.total, filter),
-    every: EVERY,
-    failed: (error) => table.fail(error, () => asking.again()),
-    done(next) {
-      list = next;
-      draw();
-    },
-  });
-  return {destroy: () => asking.stop()};
+  return list;
 }

@@ -213,14 +213,18 @@ export function shell({onLanguage, onTheme}) {
   }
 
   say(feedState());
+  function sayCount(id, n) {
+    setText(links.get(id).querySelector('.link-count'), n ? f.compact(n) : '');
+  }
+
   const stops = [
     states.on(say),
     whileSeen((snapshot) => {
       status.set(statusKind(snapshot.status), statusWord(snapshot.status));
       hands.update(snapshot);
       setText(side.querySelector('.brand-version'), snapshot.version);
-      setText(links.get('transfers').querySelector('.link-count'), f.compact(snapshot.transfers.total));
-      setText(links.get('access').querySelector('.link-count'), f.compact(snapshot.now.sessions));
+      sayCount('transfers', snapshot.transfers.total);
+      sayCount('access', snapshot.now.sessions);
     }),
   ];
   return {

@@ -3,10 +3,10 @@ import * as f from './format.js';
 import {get} from './api.js';
 import {h, setText, show, shown} from './dom.js';
 import {t} from './i18n.js';
-import {badge, card, facts, searchField} from './pieces.js';
-import {param, setParams} from './place.js';
+import {listCard} from './lists.js';
+import {badge, card, facts} from './pieces.js';
 import {poll} from './poll.js';
-import {Table, twoLines} from './table.js';
+import {twoLines} from './table.js';
 
 const CLASSES = ['segment', 'playlist', 'key', 'static', 'other'];
 const EVERY = 5_000;
@@ -120,55 +120,32 @@ function reportsCard() {
 }
 
 export function traffic() {
-  let filter = param('q');
   let answer = null;
   const reports = reportsCard();
-  const frame = card(t('traffic'), {wide: true});
-  const summary = h('p', {class: 'note'});
-  const table = new Table({
+  const list = listCard({
+    title: t('traffic'),
     caption: t('traffic'),
     columns: columns(),
     key: (row) => row.uid,
     sort: {by: 'total', order: 'desc'},
-    empty: () =>
-      filter
-        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-        : {title: t('traffic.none'), text: t('traffic.none.text')},
+    filterLabel: t('traffic.filter'),
+    textOf: (row) => row.uid,
+    empty: () => ({title: t('traffic.none'), text: t('traffic.none.text')}),
+    sum() {
+      const {uids, total_bytes: total, total_requests: requests, is_partial: isPartial} = answer;
+      const figures = {n: uids, users: f.count(uids), bytes: f.bytes(total), requests: f.count(requests)};
+      return t('traffic.sum', figures) + (isPartial ? ` ${t('traffic.partial')}` : '');
+    },
   });
-  const search = searchField(t('traffic.filter'), filter, (text) => {
-    filter = text;
-    setParams({q: text});
-    draw(true);
-  });
-  frame.element.querySelector('.card-titles').append(summary);
-  frame.aside.append(search.element);
-  frame.body.append(table.element);
-  frame.element.dataset.card = 'traffic';
-
-  function draw(isNew = false) {
-    if (answer === null) return;
-    const part = filter.toLowerCase();
-    if (isNew) table.resort();
-    table.update(answer.top.filter((row) => row.uid.toLowerCase().includes(part)));
-    setText(
-      summary,
-      t('traffic.sum', {
-        n: answer.uids,
-        users: f.count(answer.uids),
-        bytes: f.bytes(answer.total_bytes),
-        requests: f.count(answer.total_requests),
-      }) + (answer.is_partial ? ` ${t('traffic.partial')}` : ''),
-    );
-    reports.update(answer.reports);
-  }
-
+  list.element.dataset.card = 'traffic';
   const asking = poll({
     load: () => get('traffic', {limit: 1000}),
     every: EVERY,
-    failed: (error) => table.fail(error, () => asking.again()),
+    failed: (error) => list.table.fail(error, () => asking.again()),
     done(next) {
       answer = next;
-      draw();
+      list.show(answer.top);
+      reports.update(answer.reports);
     },
   });
   return {
@@ -177,7 +154,7 @@ export function traffic() {
       {'aria-label': t('metering')},
       h('div', {class: 'section-head'}, h('h2', {}, t('metering'))),
       reports.element,
-      frame.element,
+      list.element,
     ),
     update(snapshot) {
       if (answer !== null && snapshot.reports) reports.update({...answer.reports, ...snapshot.reports});

@@ -3,10 +3,11 @@ import * as f from './format.js';
 import {get} from './api.js';
 import {h, setText, shown} from './dom.js';
 import {t} from './i18n.js';
-import {bar, card, searchField} from './pieces.js';
+import {listCard} from './lists.js';
+import {bar} from './pieces.js';
 import {param, setParams} from './place.js';
 import {poll, whileSeen} from './poll.js';
-import {Table, twoLines} from './table.js';
+import {twoLines} from './table.js';
 
 /** How the API names the orders that the columns have. */
 const SORTS = {
@@ -109,14 +110,8 @@ function keyOf(row) {
   return [row.worker, row.client_ip, row.viewer, row.method, row.path, row.uid, row.total_bytes].join('\n');
 }
 
-function matches(row, words) {
-  const text =
-    `${row.path}\n${row.uid}\n${row.client_ip}\n${row.stream_key}\n${row.user_agent}\n${row.viewer}`.toLowerCase();
-  return words.every((word) => text.includes(word));
-}
-
-export function wordsOf(filter) {
-  return filter.toLowerCase().split(/\s+/).filter(Boolean);
+function textOf(row) {
+  return [row.path, row.uid, row.client_ip, row.stream_key, row.user_agent, row.viewer].join('\n');
 }
 
 function sortOf(text, otherwise) {
@@ -125,67 +120,42 @@ function sortOf(text, otherwise) {
 }
 
 export function transfers(root) {
-  let filter = param('q');
-  let list = {total: 0, bytes_per_second: 0, transfers: []};
-  const table = new Table({
+  let running = {total: 0, bytes_per_second: 0, transfers: []};
+  const list = listCard({
+    title: t('transfers.running'),
     caption: t('transfers'),
     class: 'moving',
     columns: columns(),
     key: keyOf,
     sort: sortOf(param('sort'), {by: 'age', order: 'desc'}),
     onSort: ({by, order}) => setParams({sort: `${by}.${order}`}),
-    empty: () =>
-      filter
-        ? {sign: 'search', title: t('nothing.found'), text: t('nothing.found.text')}
-        : {sign: 'transfers', title: t('transfers.none'), text: t('transfers.none.text')},
+    filterLabel: t('transfers.filter'),
+    textOf,
+    empty: () => ({sign: 'transfers', title: t('transfers.none'), text: t('transfers.none.text')}),
+    sum(n) {
+      const {total, bytes_per_second: speed} = running;
+      const figures = {n: total, shown: f.count(n), total: f.count(total), speed: f.rate(speed)};
+      return n < total ? t('transfers.part', figures) : t('transfers.all', figures);
+    },
   });
-  const frame = card(t('transfers.running'), {wide: true});
-  const summary = h('p', {class: 'note', role: 'status'});
-  const search = searchField(t('transfers.filter'), filter, (text) => {
-    filter = text;
-    setParams({q: text});
-    draw(true);
-  });
-  frame.aside.append(search.element);
-  frame.body.append(table.element);
-  frame.element.querySelector('.card-titles').append(summary);
-  root.append(frame.element);
+  root.append(list.element);
 
-  function draw(isNew = false) {
-    const words = wordsOf(filter);
-    const rows = words.length === 0 ? list.transfers : list.transfers.filter((row) => matches(row, words));
-    if (isNew) table.resort();
-    table.update(rows);
-    const figures = {
-      n: list.total,
-      shown: f.count(rows.length),
-      total: f.count(list.total),
-      speed: f.rate(list.bytes_per_second),
-    };
-    setText(summary, rows.length < list.total ? t('transfers.part', figures) : t('transfers.all', figures));
+  function show(next) {
+    running = next;
+    list.show(running.transfers);
   }
 
   /** Where there are more than a snapshot has, the server is asked for those that the order puts first. */
-  const asking = poll({
-    load: async () =>
-      list.total > LISTED
-        ? get('active-transfers', {limit: LISTED, sort: SORTS[table.sort.by] ?? 'duration', order: table.sort.order})
-        : null,
-    every: 2_000,
-    failed: () => {},
-    done(answer) {
-      if (answer === null) return;
-      list = answer;
-      draw();
-    },
-  });
-  const stop = whileSeen((snapshot) => {
-    const isMore = snapshot.transfers.total > LISTED;
-    list =
-      isMore && list.total > 0
-        ? {...list, total: snapshot.transfers.total, bytes_per_second: snapshot.transfers.bytes_per_second}
-        : snapshot.transfers;
-    draw();
+  function ask() {
+    const {by, order} = list.table.sort;
+    const query = {limit: LISTED, sort: SORTS[by] ?? 'duration', order};
+    return running.total > LISTED ? get('active-transfers', query) : null;
+  }
+
+  const asking = poll({load: async () => ask(), every: 2_000, failed: () => {}, done: (next) => next && show(next)});
+  const stop = whileSeen(({transfers: {total, bytes_per_second, transfers: rows}}) => {
+    const isAsked = total > LISTED && running.transfers.length > 0;
+    show({total, bytes_per_second, transfers: isAsked ? running.transfers : rows});
   });
   return {
     destroy() {

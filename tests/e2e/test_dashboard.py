@@ -7,6 +7,7 @@ import pytest
 from support.browser import Browser
 from support.dashboard import Dashboard
 from support.gate import OUTCOMES, ROOT
+from support.proto import Protocol
 from support.signing import sign
 from support.wait import until
 
@@ -16,8 +17,8 @@ FIRST_PAINT = 150_000
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("browser"))
+def browser(tmp_path_factory, authority):
+    browser = Browser(tmp_path_factory.mktemp("browser"), authority)
     try:
         yield browser
         browser.close()
@@ -83,6 +84,33 @@ class TestLogin:
         assert dashboard.run("document.querySelector('main').mark") == "the same"
         assert dashboard.run("document.querySelector('main .filter').value") == "no_grant"
         dashboard.row(verdict="no_grant")
+
+
+class TestWays:
+    """By which the page comes."""
+
+    def test_http2_over_tls(self, browser, make_gate, authority):
+        gate = make_gate(protocol=Protocol("h2+tls", authority))
+        with browser.page(f"{gate.url}/monitor") as page:
+            Dashboard(page, gate).log_in().is_live().is_well()
+            assert page.cookies()["hlsgate_monitor"]["secure"]
+            assert {r["protocol"] for r in page.responses(gate.port)} == {"h2"}
+
+    def test_below_a_prefix_of_a_proxys(self, browser, make_gate, make_nginx):
+        """With all that it asks for; the feed is not gathered on the way."""
+        gate = make_gate()
+        nginx = make_nginx(more=f"location /video/gate/ {{ proxy_pass http://127.0.0.1:{gate.port}/; }}")
+        with browser.page(f"{nginx.url}/video/gate/monitor/") as page:
+            dashboard = Dashboard(page, gate).log_in().is_live()
+            dashboard.go("access")
+            dashboard.sees("Nobody is watching")
+            dashboard.click("Grants", where="main")
+            dashboard.click("Add a grant", where="main")
+            dashboard.fill(uid="u1", path="/v/movie1/a.m3u8", clientIp="127.0.1.5", UserAgent="Player/1.0")
+            dashboard.click("Add a grant", where="dialog")
+            dashboard.row(uid="u1", streams="movie1")
+            dashboard.is_well()
+        assert all(line.path.startswith("/video/gate/") for line in nginx.log())
 
 
 class TestLanguages:
