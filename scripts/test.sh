@@ -55,7 +55,7 @@ released_h2() {
 # The browser and the scripts of a cluster test no other code of the daemon than the rest of them.
 sanitized() {
     end_to_end asan-h2c build-asan --proto h2c
-    end_to_end asan-once build-asan --proto h1 -m "once and $short" --ignore-glob="*test_browser*" --ignore-glob="*test_redis_cluster*"
+    end_to_end asan-once build-asan --proto h1 -m "once and $short" --ignore-glob="*test_browser*" --ignore-glob="*test_dashboard*" --ignore-glob="*test_redis_cluster*"
 }
 
 units build

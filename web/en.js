@@ -339,6 +339,7 @@ export default {
   'fact.took': 'Took',
   'check.api': 'API',
   'check.class': 'Class of the path',
+  'check.revocation': 'Revocation',
   'check.viewer': 'Viewer',
   'check.max_streams': 'Streams at once',
   'check.api_key': 'API key',

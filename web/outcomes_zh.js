@@ -27,6 +27,7 @@ export default {
   'outcome.api_key_missing': 'API 需要密钥',
   'outcome.api_key_wrong': '未知的 API 密钥',
   'outcome.api_signature': 'API 签名不符或已过期',
+  'outcome.api_no_login': '仪表盘尚未登录',
   'outcome.api_scope': 'API 密钥的权限不允许此操作',
   'outcome.api_forged': '凭仪表盘的 cookie 请求更改，但并非来自其页面',
   'outcome.bad_request': '请求格式错误',

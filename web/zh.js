@@ -333,6 +333,7 @@ export default {
   'fact.took': '耗时',
   'check.api': 'API',
   'check.class': '路径类别',
+  'check.revocation': '撤销',
   'check.viewer': '观众',
   'check.max_streams': '同时观看数',
   'check.api_key': 'API 密钥',

@@ -58,7 +58,7 @@ static const struct endpoint endpoints[] = {
     {STR("/events"), GET, SCOPE_VIEWER, run_events},
     {STR("/monitor/login"), POST, SCOPE_NONE, run_login},
     {STR("/monitor/logout"), POST, SCOPE_VIEWER, run_logout},
-    {STR("/monitor/session"), GET, SCOPE_VIEWER, run_login_state},
+    {STR("/monitor/session"), GET, SCOPE_NONE, run_login_state},
 };
 
 const struct step *api_answer(struct req *r, enum outcome o, json_t *value)

@@ -53,14 +53,20 @@ static bool has_word(const struct req *r, const struct badge *b)
     return badge_word_is(b, &m, http_head_get(&r->head, STR("x-csrf-token")));
 }
 
-enum auth_verdict caller_check(const struct req *r, enum api_scope needed)
+static enum auth_verdict judge_badge(struct req *r, const struct badge *b, enum api_scope needed)
+{
+    r->is_quiet = is_safe(r->head.method);
+    if (!r->is_quiet && !has_word(r, b))
+        return AUTH_FORGED;
+    return auth_judge(b->key, needed);
+}
+
+enum auth_verdict caller_check(struct req *r, enum api_scope needed)
 {
     struct str field = r->head.known[FIELD_AUTHORIZATION];
     struct badge b;
 
     if (needed == SCOPE_NONE || field.n > 0 || !caller_badge(r, &b))
         return auth_check(r->rules->api, field, needed);
-    if (!is_safe(r->head.method) && !has_word(r, &b))
-        return AUTH_FORGED;
-    return auth_judge(b.key, needed);
+    return judge_badge(r, &b, needed);
 }

@@ -18,8 +18,9 @@
 
 #define CALLER_COOKIE STR("hlsgate_monitor")
 
-/* May this request do what needs such a key? */
-enum auth_verdict caller_check(const struct req *r, enum api_scope needed);
+/* May this request do what needs such a key? One that only looks, by a badge, is quiet from then on
+ * (req.h). */
+enum auth_verdict caller_check(struct req *r, enum api_scope needed);
 
 /* The badge that counts for this request, whatever it asks for. False: none. */
 bool caller_badge(const struct req *r, struct badge *ret);

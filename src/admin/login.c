@@ -80,12 +80,16 @@ const struct step *run_login(struct req *r)
     }
 }
 
-/* 401 without a badge: a key alone is no login. */
+/* 401 without a badge: a key alone is no login. It is what each page begins with, and so nothing
+ * that the gate denies. */
 const struct step *run_login_state(struct req *r)
 {
     struct badge b;
 
-    return caller_badge(r, &b) ? answer_badge(r, &b) : req_fail(r, OUT_API_KEY_MISSING);
+    if (!caller_badge(r, &b))
+        return req_fail(r, OUT_API_NO_LOGIN);
+    r->is_quiet = true;
+    return answer_badge(r, &b);
 }
 
 const struct step *run_logout(struct req *r)

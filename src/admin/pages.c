@@ -47,6 +47,7 @@ static const struct step *run_page(struct req *r)
     bool is_coded =
         http_accept_encoding(r->head.known[FIELD_ACCEPT_ENCODING], offered).best == CODING_GZIP;
 
+    r->is_quiet = true;
     add_fields(r, is_coded ? p->etag_gzip : p->etag);
     if (has_copy(r, p))
         return req_reply(r, OUT_NOT_MODIFIED, STR_NONE, STR_NONE);

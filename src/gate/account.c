@@ -30,7 +30,8 @@ static void remember(struct req *r, const struct outcome_row *row, const struct 
     struct journal_record rec;
 
     fill_record(r, t, &rec);
-    journal_add(j, JOURNAL_RECENT, &rec);
+    if (!r->is_quiet || row->class != SERVED)
+        journal_add(j, JOURNAL_RECENT, &rec);
     if (row->class == DENIED)
         journal_add(j, JOURNAL_DENIED, &rec);
     if (outcome_is_replay(r->outcome))

@@ -109,6 +109,7 @@ struct str facts_check_of(enum outcome o)
     case OUT_API_SIGNATURE:
     case OUT_API_SCOPE:
     case OUT_API_FORGED:
+    case OUT_API_NO_LOGIN:
         return STR("api_key");
     case OUT_FORBIDDEN_FILE:
     case OUT_PLAYLIST_TOO_LARGE:

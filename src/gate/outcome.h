@@ -48,6 +48,7 @@ enum outcome_class {
     X(API_SIGNATURE,       403, DENIED,  "signature for the API does not verify, or is too old") \
     X(API_SCOPE,           403, DENIED,  "the API key's scope does not allow this") \
     X(API_FORGED,          403, DENIED,  "a change was asked for with the dashboard's cookie, but not by its page") \
+    X(API_NO_LOGIN,        401, REFUSED, "nobody is logged in to the dashboard there") \
     X(BAD_REQUEST,         400, REFUSED, "malformed request") \
     X(BAD_PATH,            400, REFUSED, "path is malformed or leaves the root") \
     X(API_BAD_REQUEST,     400, REFUSED, "API request with a missing or wrong field") \

@@ -55,7 +55,8 @@ static void begin_many_sessions(struct world *w)
 
 static void watch_another(struct world *w)
 {
-    ask(w, signed_scope(w, "u1", "/t/i.m3u8", "/t/", T0 + 60)); /* 404, but admitted */
+    ask(w, signed_scope(w, "u1", "/t/i.m3u8", "/t/", T0 + 60),
+        .ip = OTHER_IP); /* 404, but admitted */
 }
 
 static void grant_this(struct world *w)
@@ -162,6 +163,7 @@ static const struct outcome_case {
     {OUT_NO_CREDENTIAL, "", PLAIN, {"/s/1.ts"}},
     {OUT_API_KEY_MISSING, "", PLAIN, {"/api/test"}},
     {OUT_API_KEY_WRONG, "", PLAIN, {"/api/test"}},
+    {OUT_API_NO_LOGIN, "", PLAIN, {"/api/test"}},
     {OUT_API_SCOPE, "", PLAIN, {"/api/test"}},
     {OUT_API_FORGED, "", PLAIN, {"/api/test"}},
     {OUT_API_SIGNATURE, "", PLAIN, {"/api/test"}},

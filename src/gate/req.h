@@ -201,6 +201,8 @@ struct req {
 
     /* the response */
     enum outcome outcome;
+    bool is_quiet; /* what the dashboard asks for itself: served, it is not among the recent
+                      requests, where it would push out what it is there to show */
     struct http_response response;
     struct http_validators validators;
     uint64_t length; /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */

@@ -10,7 +10,7 @@ from support.events import Events
 from support.gate import KEYS, ROOT
 from support.wait import until
 
-PAGES = ["/monitor", "/monitor/dygraph.min.js", "/monitor/dygraph.min.css"]
+PAGES = ["/monitor", "/monitor/dygraph.min.js", "/monitor/app.css"]
 SEEN = {"Authorization": f"Bearer {KEYS['viewer']}"}
 GRANT = {"uid": "u1", "path": "/v/2026-01-02/movie1/master.m3u8", "clientIp": "192.0.2.1", "UserAgent": "x"}
 COOKIE = re.compile(r"hlsgate_monitor=([\w-]{86}); Path=/; Max-Age=43200; HttpOnly; SameSite=Strict(; Secure)?")
@@ -140,6 +140,21 @@ class TestLogin:
         page = Page(shared_gate)
         assert page.ask("GET", "/monitor/session").status == 401
         assert shared_gate.api("GET", "/monitor/session", key="viewer").status == 401, "a key alone is no login"
+
+    def test_what_it_asks_for_itself_pushes_nothing_out(self, gate, page):
+        """Not of the denied requests, and not of the recent ones; what it changes is a request like any other."""
+        page.ask("GET", "/monitor")
+        assert page.ask("GET", "/monitor/session").status == 401
+        page.log_in("operator")
+        for path in ("/monitor/session", "/stats", "/api/access-logs/recent", "/whitelist-info"):
+            assert page.ask("GET", path).status == 200
+        page.change("POST", "/api/whitelist", GRANT)
+        gate.viewer().get("/v/seen.ts")
+        gate.wait_log("/api/access-logs/recent", "/v/seen.ts")
+        recent = {log["path"] for log in gate.api("GET", "/api/access-logs/recent", key="viewer").json["logs"]}
+        assert recent - {"/health"} == {"/monitor/session", "/monitor/login", "/api/whitelist", "/v/seen.ts",
+                                        "/api/access-logs/recent"}
+        assert {log["path"] for log in gate.denied_log()["logs"]} == {"/v/seen.ts"}
 
     def test_logging_out(self, gate, page):
         page.log_in()

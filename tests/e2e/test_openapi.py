@@ -92,7 +92,8 @@ WRONG = [  # ..., the beginning of the error
     ("GET", "/debug/session?path=/..", "viewer", None, "path: "),
     ("POST", "/monitor/login", None, {"key": ""}, "key: "),
 ]
-OPEN = {("GET", "/health"), ("GET", "/api/js-whitelist"), ("GET", "/api/js-whitelist/check"), ("POST", "/monitor/login")}
+OPEN = {("GET", "/health"), ("GET", "/api/js-whitelist"), ("GET", "/api/js-whitelist/check"), ("POST", "/monitor/login"),
+        ("GET", "/monitor/session")}
 FORBIDDEN = [
     ("GET", "/api/js-whitelist" + js_query(signature="0" * 64), None, None, "sign: "),
     ("GET", "/api/js-whitelist" + js_query(expires=1), None, None, "expires: "),
