@@ -246,6 +246,10 @@ Kill the primary, play on, ask who is the primary now, and bring the old one bac
   REDISCLI_AUTH=\$(cat $home/sentinel.password) redis-cli -p ${sentinels%% *} sentinel get-master-addr-by-name hlsgate
   redis-server $home/redis1/redis.conf
 
+See all three live, with the API key that stands in $api_key:
+
+  http://127.0.0.1:${gates%% *}/monitor
+
 What each hlsgate counts, and what all share:
 
   curl -s -H "Authorization: Bearer \$(cat $api_key)" http://127.0.0.1:${gates%% *}/stats

@@ -51,7 +51,11 @@ The same link as another viewer, refused:
 
   curl -i -A somebody-else '$curl_url'
 
-API key: $api_key    Configuration: $config    Ctrl-C stops.
+See it live, with the API key that stands in $api_key:
+
+  $base/monitor
+
+Configuration: $config    Ctrl-C stops.
 
 TEXT
 

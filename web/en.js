@@ -306,7 +306,7 @@ export default {
   'log.keys.none.text': 'The next request for a key appears here.',
   'requests': 'Requests',
   'requests.filter': 'Path, user, address, outcome',
-  'requests.api': 'With the API, this page’s own among it',
+  'requests.api': 'With requests to the API',
   'requests.time': 'Time',
   'requests.verdict': 'Outcome',
   'requests.path': 'Path',

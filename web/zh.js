@@ -300,7 +300,7 @@ export default {
   'log.keys.none.text': '下一个密钥请求会出现在这里。',
   'requests': '请求',
   'requests.filter': '路径、用户、地址、结果',
-  'requests.api': '包括 API（含本页自身）',
+  'requests.api': '包括对 API 的请求',
   'requests.time': '时间',
   'requests.verdict': '结果',
   'requests.path': '路径',

@@ -339,7 +339,7 @@ class TestRequests:
         dashboard.go("requests", log="recent")
         dashboard.row(path="master.m3u8")
         assert all("· API" not in row["path"] for row in dashboard.rows())
-        dashboard.click("With the API, this page’s own among it", where="main")
+        dashboard.click("With requests to the API", where="main")
         dashboard.row(path="· API")
 
     def test_they_appear_as_they_happen(self, dashboard):
