@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 from support import proto
+from support.browser import Browser
 from support.gate import ROOT, Gate, running
 from support.nginx import Nginx
 from support.origin import Origin
@@ -19,6 +20,17 @@ from support.tls import Authority
 def protocol(request, authority):
     """What this run is for."""
     proto.use(request.config.getoption("--proto"), authority)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory, authority):
+    """Chromium that believes the tests' certificates."""
+    browser = Browser(tmp_path_factory.mktemp("browser"), authority)
+    try:
+        yield browser
+        browser.close()
+    finally:
+        browser.abandon()
 
 
 @pytest.fixture

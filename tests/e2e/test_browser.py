@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from support.browser import Browser, PageServer
+from support.browser import PageServer
 from support.players import HEIGHT, SECONDS, STREAM, WIDTH, looks_like
 from support.proto import Protocol
 from support.signing import sign
@@ -17,16 +17,6 @@ MASTER = f"{STREAM}/master.m3u8"
 SMALL, LARGE = [640, 360], [1280, 720]
 LEVELS = {"sd": 0, "hd": 1}  # hls.js counts renditions from the smallest
 FAST = 16  # times as fast as it was meant
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory, authority):
-    browser = Browser(tmp_path_factory.mktemp("browser"), authority)
-    try:
-        yield browser
-        browser.close()
-    finally:
-        browser.abandon()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import signal
 
 import pytest
 
-from support.browser import Browser
 from support.dashboard import Dashboard
 from support.gate import OUTCOMES, ROOT
 from support.proto import Protocol
@@ -14,16 +13,6 @@ from support.wait import until
 pytestmark = pytest.mark.once
 VIEWS = ["overview", "transfers", "audience", "access", "requests"]
 FIRST_PAINT = 150_000
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory, authority):
-    browser = Browser(tmp_path_factory.mktemp("browser"), authority)
-    try:
-        yield browser
-        browser.close()
-    finally:
-        browser.abandon()
 
 
 @pytest.fixture

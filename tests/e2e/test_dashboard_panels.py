@@ -3,7 +3,6 @@ import re
 
 import pytest
 
-from support.browser import Browser
 from support.dashboard import Dashboard
 from support.gate import ELSEWHERE, HOME, http_origin, uri_ending
 from support.signing import sign
@@ -15,16 +14,6 @@ BIG = f"{FOLDER}/hd/big.ts"
 BIG_SIZE = 30_000_000
 HOSTILE = """<img src=x onerror="window.hacked='yes'">"""
 TURNED = "\u202etxt.exe"  # a mark that turns the direction of what follows
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    try:
-        yield browser
-        browser.close()
-    finally:
-        browser.abandon()
 
 
 @pytest.fixture

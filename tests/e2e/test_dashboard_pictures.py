@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from support.browser import Browser
 from support.crowd import Crowd
 from support.dashboard import Dashboard
 from support.gate import http_origin
@@ -19,16 +18,6 @@ PICTURES = [("overview", 1440, 1000, "light", "en"), ("overview", 1440, 1000, "d
             ("transfers", 1440, 760, "light", "en"), ("audience", 1440, 1000, "light", "en"),
             ("access", 1440, 760, "dark", "en"),
             ("requests", 1440, 760, "light", "en"), ("overview", 375, 812, "dark", "en")]
-
-
-@pytest.fixture
-def browser(tmp_path):
-    browser = Browser(tmp_path / "browser")
-    try:
-        yield browser
-        browser.close()
-    finally:
-        browser.abandon()
 
 
 @pytest.fixture

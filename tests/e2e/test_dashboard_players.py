@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 
-from support.browser import Browser
 from support.dashboard import Dashboard
 from support.players import STREAM, UA, through
 from support.signing import sign
@@ -24,17 +23,11 @@ def gate(make_gate, demo):
 
 
 @pytest.fixture
-def dashboard(tmp_path, gate):
-    browser = Browser(tmp_path / "browser")
-    try:
-        with browser.page(f"{gate.url}/monitor") as page:
-            page.resize(1440, 1000)
-            dashboard = Dashboard(page, gate).log_in().is_live()
-            yield dashboard
-            dashboard.is_well()
-        browser.close()
-    finally:
-        browser.abandon()
+def dashboard(browser, gate):
+    with browser.page(f"{gate.url}/monitor") as page:
+        dashboard = Dashboard(page, gate).log_in().is_live()
+        yield dashboard
+        dashboard.is_well()
 
 
 @pytest.fixture
@@ -58,7 +51,7 @@ def start(gate, tmp_path):
 
 
 def test_ffmpeg_and_curl(dashboard, start):
-    ffmpeg = start("film-lover", UA, MASTER, "ffmpeg", "-nostdin", "-v", "error", "-user_agent", UA, "-re",
+    ffmpeg = start("film-lover", UA, MASTER, "ffmpeg", "-nostdin", "-v", "warning", "-user_agent", UA, "-re",
                    "-stream_loop", "-1", "-i", "{}", "-f", "null", "-")
     start("hoarder", CURL, BIG, "curl", "-sS", "-A", CURL, "--limit-rate", RATE, "-o", "/dev/null", "{}")
     until(lambda: dashboard.figure("viewers") == "2", "two viewers")
