@@ -9,6 +9,7 @@ from support.players import STREAM, UA, ffmpeg, frames, frames_of_file, through
 from support.signing import sign
 from support.wait import until
 
+pytestmark = pytest.mark.once
 HD = f"{STREAM}/hd/index.m3u8"
 PATIENT = {"connect_timeout": "1s", "first_byte_timeout": "500ms", "stall_timeout": "500ms", "retry_pause": "20ms",
            "retries": 10, "resumes": 20, "eject_time": "200ms", "eject_max": "500ms"}
