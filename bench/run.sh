@@ -24,7 +24,7 @@ case " $* " in
 *) ours=yes ;;
 esac
 if [ "$ours" = yes ]; then
-    ninja -C build bench_metered bench_unmetered >/dev/null
+    ninja -C build bench_switched >/dev/null
     compile splice_cost build/libhls.a build/libbase.a
     compile fill_store build/libstore.a build/libaccess.a build/libnet.a build/libbase.a
 fi

@@ -4,6 +4,7 @@ import dataclasses
 import http.client
 import os
 import socket
+import statistics
 import threading
 import urllib.parse
 
@@ -15,12 +16,8 @@ from servers import STORE_SIZE
 
 CONNECTIONS = 64
 DASHBOARDS = 20
+TOGETHER = 10  # pairs of slices that make a round
 ACCESS_LOG = 'log: {{ access: {{ path: "{}", queue: 8MiB }} }}\n'
-
-
-def _many_short_turns(settings):
-    """Two that are nearly equal are told apart so."""
-    return dataclasses.replace(settings, rounds=settings.rounds * settings.seconds, seconds=1)
 
 
 # ---- metering and the access log
@@ -36,37 +33,43 @@ def _gate_urls(server):
     return {"225-byte playlist": url, f"segment of {media.FIRST_BYTES} bytes": f"{server.plain(media.FIRST)}?{query}"}
 
 
-class _Subject:
-    def __init__(self, servers, name, log):
-        self._log, self._server = log, servers.hlsgate_of(name, ACCESS_LOG.format(log) if log else "")
-        self.urls = _gate_urls(self._server)
+def _on_and_off(server, url, seconds, log, found):
+    """What a request costs with and without, in turn (switched.c), as long as there is load: two lists."""
+    before, size = server.stats()["access_log"], os.path.getsize(found)
+    load.run_wrk(server, url, CONNECTIONS, seconds)
+    after = server.stats()["access_log"]
+    if after["lines"] == before["lines"] or after["dropped"] > before["dropped"]:
+        raise load.LoadError(f"of the access log {after['dropped'] - before['dropped']} lines are dropped")
+    os.truncate(log, 0)  # before the disk is full
+    with open(found) as f:
+        f.seek(size)
+        pairs = [tuple(map(float, line.split())) for line in f]
+    return [_means([pair[column] for pair in pairs]) for column in (0, 1)]
 
-    def cost(self, url, seconds):
-        before = self._server.stats()["access_log"]
-        cost = load.run_wrk(self._server, url, CONNECTIONS, seconds)
-        if self._log:
-            self._must_be_logged(cost.requests, before, self._server.stats()["access_log"])
-        return cost.usec_per_request
 
-    def _must_be_logged(self, requests, before, after):
-        """Then the file is emptied, before the disk is full."""
-        lines, dropped = after["lines"] - before["lines"], after["dropped"] - before["dropped"]
-        if lines < requests or dropped > 0:
-            raise load.LoadError(f"{requests} requests, but {lines} lines of the access log, {dropped} dropped")
-        os.truncate(self._log, 0)
+def _means(values):
+    """A tenth of a second says little by itself."""
+    whole = len(values) - len(values) % TOGETHER or len(values)
+    return [statistics.fmean(values[at:at + TOGETHER]) for at in range(0, whole, TOGETHER)]
 
 
 def metering(settings):
     if not settings.wants("hlsgate"):
         return []
-    settings, results = _many_short_turns(settings), []
-    with Servers(settings) as servers:
-        subjects = {"hlsgate, metering and access log": _Subject(servers, "bench_metered", f"{settings.folder}/access.log"),
-                    "without metering, without log": _Subject(servers, "bench_unmetered", "")}
-        for what in next(iter(subjects.values())).urls:
-            rounds = in_turn(settings, {name: lambda s=s: s.cost(s.urls[what], settings.seconds) for name, s in subjects.items()})
-            results.append(Result(f"Metering and access log: {what}, {CONNECTIONS} connections", USEC, rounds,
-                                  (Target(1.05, "without"),)))
+    log, found, results = f"{settings.folder}/access.log", f"{settings.folder}/switched", []
+    seconds = 4 * settings.rounds * settings.seconds
+    os.environ["BENCH_SWITCHED"] = found
+    try:
+        with Servers(settings) as servers:
+            server = servers.hlsgate_of("bench_switched", ACCESS_LOG.format(log))
+            del os.environ["BENCH_SWITCHED"]  # for it alone
+            for what, url in _gate_urls(server).items():
+                with_both, without = _on_and_off(server, url, seconds, log, found)
+                rounds = {"hlsgate, metering and access log": with_both, "both switched off": without}
+                results.append(Result(f"Metering and access log: {what}, {CONNECTIONS} connections", USEC, rounds,
+                                      (Target(1.05, "both"),)))
+    finally:
+        os.environ.pop("BENCH_SWITCHED", None)
     return results
 
 
