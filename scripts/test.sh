@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds what the tests need and runs every one. The last line is "N passed, N failed"; the exit code says the same.
 #
-#   build/        release: end to end over HTTP/1.1, and with several workers over HTTP/2 in the clear; what a browser shows
-#   build-asan/   ASan + UBSan: unit tests, corpus replays; end to end over HTTP/2 with TLS, over HTTP/1.1 with TLS, and what
-#                 names its protocol itself
+#   build/        release: end to end over HTTP/1.1, and with several workers over HTTP/2 with TLS; what a browser shows
+#   build-asan/   ASan + UBSan: unit tests, corpus replays; end to end over HTTP/2 in the clear, over HTTP/1.1 with TLS, and
+#                 what names its protocol itself
 #   build-tsan/   TSan: unit tests with threads; end to end with several workers, over HTTP/2 with TLS
 #
 # So each case runs optimized and under sanitizers, each in another protocol, in a time that one is ready to wait.
@@ -53,12 +53,12 @@ released() {
 released_more() {
     # shellcheck disable=SC2086  # a word for each file
     end_to_end release-shown build --proto h1 $shown
-    end_to_end release-h2c build --proto h2c -m "multiworker and not once and $short" tests
+    end_to_end release-h2+tls build --proto h2+tls -m "multiworker and not once and $short" tests
     end_to_end tsan-h2+tls build-tsan --proto h2+tls -m "multiworker and $short" tests
 }
 
 sanitized() {
-    end_to_end asan-h2+tls build-asan --proto h2+tls tests
+    end_to_end asan-h2c build-asan --proto h2c tests
     end_to_end asan-h1+tls build-asan --proto h1+tls -m "h1_only and $short" tests
 }
 
@@ -83,5 +83,5 @@ sanitized &
 sanitized_more
 wait
 
-/usr/bin/python3 scripts/tally.py build-asan.json build-tsan.json release-h1.xml release-shown.xml release-h2c.xml \
-    asan-h2+tls.xml asan-h1+tls.xml asan-once.xml tsan-h2+tls.xml tsan-once.xml --in "$results"
+/usr/bin/python3 scripts/tally.py build-asan.json build-tsan.json release-h1.xml release-shown.xml release-h2+tls.xml \
+    asan-h2c.xml asan-h1+tls.xml asan-once.xml tsan-h2+tls.xml tsan-once.xml --in "$results"
