@@ -218,7 +218,12 @@ static void drain(struct gate_worker *w)
 
 /* ---- the process's ---- */
 
-/* The table, and behind it the pages'. For the life of the process. */
+static int by_path(const void *a, const void *b)
+{
+    return str_cmp(((const struct endpoint *)a)->path, ((const struct endpoint *)b)->path);
+}
+
+/* The table, and with it the pages'. For the life of the process. */
 static void add_endpoints(struct api *api)
 {
     unsigned in_table = ARRAY_LEN(endpoints), count = in_table + pages_endpoint_count();
@@ -226,6 +231,7 @@ static void add_endpoints(struct api *api)
 
     memcpy(all, endpoints, sizeof endpoints);
     pages_endpoints(all + in_table);
+    qsort(all, count, sizeof *all, by_path);
     api->endpoints = all;
     api->count = count;
 }

@@ -43,7 +43,7 @@ struct endpoint {
 };
 
 struct api {
-    const struct endpoint *endpoints;
+    const struct endpoint *endpoints; /* by path, as str_cmp() orders them */
     unsigned count;
     /* Checks the key, before any content is taken: STEP(content), or a refusal. */
     const struct step *(*authorize)(struct req *r);
