@@ -86,22 +86,26 @@ static json_t *json_of_instance(const struct instances *i, const struct gate_wor
 
 /* ---- what others have said ---- */
 
-/* Null stands for what is not known yet. */
 static const struct {
     const char *name;
-    json_type type; /* JSON_REAL: any number */
+    json_type type;   /* JSON_REAL: any number */
+    bool is_measured; /* null: not yet */
 } fields[] = {
-    {"instance", JSON_STRING},          {"at", JSON_REAL},
-    {"version", JSON_STRING},           {"uptime_seconds", JSON_INTEGER},
-    {"workers", JSON_INTEGER},          {"status", JSON_STRING},
-    {"viewers", JSON_INTEGER},          {"bytes_per_second", JSON_REAL},
-    {"requests_per_second", JSON_REAL}, {"connections", JSON_INTEGER},
+    {"instance", JSON_STRING},
+    {"at", JSON_REAL},
+    {"version", JSON_STRING},
+    {"uptime_seconds", JSON_INTEGER},
+    {"workers", JSON_INTEGER},
+    {"status", JSON_STRING},
+    {"viewers", JSON_INTEGER, true},
+    {"bytes_per_second", JSON_REAL, true},
+    {"requests_per_second", JSON_REAL, true},
+    {"connections", JSON_INTEGER},
 };
 
 static bool is_of_type(const json_t *value, json_type type)
 {
-    return json_is_null(value) || json_typeof(value) == type ||
-           (type == JSON_REAL && json_is_integer(value));
+    return json_typeof(value) == type || (type == JSON_REAL && json_is_integer(value));
 }
 
 /* What is not ours to know is left out, so that a later version may say more. NULL: nothing of use.
@@ -113,7 +117,9 @@ static json_t *read_text(struct str text)
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         json_t *value = json_object_get(said, fields[i].name);
 
-        if (value == NULL || !is_of_type(value, fields[i].type)) {
+        bool is_unknown = json_is_null(value) && fields[i].is_measured;
+
+        if (value == NULL || !(is_unknown || is_of_type(value, fields[i].type))) {
             json_decref(TAKE(o));
             break;
         }

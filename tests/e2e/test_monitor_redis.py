@@ -16,7 +16,8 @@ SEEN = {"Authorization": f"Bearer {KEYS['viewer']}"}
 HELLO = {"instance": "aabbccdd", "at": 1.5, "version": "9", "uptime_seconds": 1, "workers": 1, "status": "healthy",
          "viewers": None, "bytes_per_second": 1, "requests_per_second": 0.5, "connections": 3}
 NONSENSE = ["", "x", "[]", "{}", "1", '"x"', "{" * 2000, json.dumps(HELLO)[:-1],
-            *(json.dumps(HELLO | {name: [1]}) for name in HELLO), json.dumps(HELLO | {"status": 1})]
+            *(json.dumps(HELLO | {name: [1]}) for name in HELLO), json.dumps(HELLO | {"status": 1}),
+            *(json.dumps(HELLO | {name: None}) for name in ("instance", "at", "status", "workers", "connections"))]
 
 
 @pytest.fixture
