@@ -5,8 +5,8 @@
  * thing costs a fifth more a minute later, two daemons side by side cannot show a few parts in a
  * hundred.
  *
- * BENCH_SWITCHED names a file; a line for each pair of slices: microseconds of CPU for each request,
- * with and without.
+ * BENCH_SWITCHED names a file; a line for each pair of slices: microseconds of CPU for each
+ * request, with and without.
  */
 #include <pthread.h>
 #include <stdatomic.h>
