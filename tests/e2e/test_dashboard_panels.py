@@ -32,10 +32,6 @@ def says(dashboard, chart):
     return dashboard.run(f"document.querySelector('[data-chart={chart}] .value').innerText")
 
 
-def number(text):
-    return float(re.sub(r"[^\d.]", "", text) or "nan")
-
-
 class TestOverview:
     def test_now(self, dashboard):
         """Two viewers, one refused: the tiles say so a second later."""
@@ -45,8 +41,8 @@ class TestOverview:
         gate.viewer(ip="127.0.9.1").get(sign(path))
         until(lambda: dashboard.figure("viewers") == "2", "two viewers")
         dashboard.sees("users 2", "sessions 2", "streams 1", where="[data-tile=viewers]")
-        until(lambda: number(dashboard.figure("connections")) >= 1, "the page's own connections")
-        until(lambda: number(dashboard.figure("memory")) > 1, "memory")
+        until(lambda: dashboard.number("connections") >= 1, "the page's own connections")
+        until(lambda: dashboard.number("memory") > 1, "memory")
         until(lambda: "sessions 2" in dashboard.text("[data-tile=viewers]"))
 
     def test_charts(self, dashboard):

@@ -31,7 +31,7 @@ def test_pictures(browser, gate):
     downloads = [gate.streams.write(f"/v/2026-01-02/{name}/hd/bonus.ts", b"x" * SIZE * (i + 2)) for i, name in enumerate(NAMES)]
     with browser.page(f"{gate.url}/monitor") as page, Crowd(gate, titles, CROWD, downloads):
         dashboard = Dashboard(page, gate).log_in().is_live()
-        until(lambda: int(dashboard.figure("viewers") or 0) > 5, "a crowd")
+        until(lambda: dashboard.number("viewers") > 5, "a crowd")
         until(lambda: gate.stats()["uptime_seconds"] >= SECONDS, "long enough", deadline=SECONDS + 30, every=1)
         for view, width, height, theme, language in PICTURES:
             for name, value in (("language", language), ("theme", theme)):
@@ -42,6 +42,6 @@ def test_pictures(browser, gate):
             until(lambda: dashboard.count("main .bone") == 0, f"{view} has loaded")
             if view == "overview":
                 until(lambda: dashboard.count(".chart:has(canvas)") == 9, "charts")
-                until(lambda: dashboard.figure("first_byte") != "–", "figures")
+                until(lambda: dashboard.number("first_byte") >= 0, "figures")
             page.screenshot(f"picture-{view}-{theme}-{width}.png")
         dashboard.is_well()

@@ -1,5 +1,6 @@
 """The dashboard in a browser, used as people use it: by what is written on it."""
 import json
+import re
 
 from .gate import KEYS
 from .wait import until
@@ -56,8 +57,12 @@ class Dashboard:
         return until(find, f"a row with {cells} in {where}")
 
     def figure(self, tile):
-        """A number of the overview."""
+        """A number of the overview, as it is written: a dash before it is known."""
         return self.text(f"[data-tile={tile}] .number")
+
+    def number(self, tile):
+        """The same to count with: nan, which no comparison holds for, before it is known."""
+        return float(re.sub(r"[^\d.]", "", self.figure(tile)) or "nan")
 
     # -- doing
 
