@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.gate import BINARY, ROOT, free_port, run
+from support.gate import BINARY, ROOT, run
+from support.ports import free_port
 from support.signing import mac, params_of, sign
 
 pytestmark = pytest.mark.once

@@ -5,7 +5,8 @@ import struct
 import pytest
 
 from support import h2, http, proto
-from support.gate import ELSEWHERE, HOME, Gate, free_port, running
+from support.gate import ELSEWHERE, HOME, Gate, running
+from support.ports import free_port
 from support.signing import sign
 from support.streams import Streams, bytes_of
 from support.wait import until

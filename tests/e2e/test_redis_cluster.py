@@ -10,8 +10,9 @@ from urllib.parse import urljoin
 import pytest
 
 from support.fleet import user_of_the_example
-from support.gate import BINARY, ROOT, SANITIZERS, free_port, uris_of
+from support.gate import BINARY, ROOT, SANITIZERS, uris_of
 from support.players import RATE, SECONDS, ffmpeg
+from support.ports import free_port
 from support.redis import RedisServer, Sentinel
 from support.resp import RedisError
 from support.wait import until

@@ -11,9 +11,10 @@ import pytest
 
 from support import frames as f
 from support import http, proto
-from support.gate import HOME, KEYS, TROUBLE, free_port, http_origin
+from support.gate import HOME, KEYS, TROUBLE, http_origin
 from support.http import Closed
 from support.origin import chunk, close, data, folder, head, raw, reset, stall, tx
+from support.ports import free_port
 from support.signing import sign
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))

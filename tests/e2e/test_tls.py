@@ -10,7 +10,8 @@ import pytest
 
 from support import frames as f
 from support import h2, http, proto
-from support.gate import HOME, Gate, free_port, run, running
+from support.gate import HOME, Gate, run, running
+from support.ports import free_port
 from support.signing import sign
 from support.streams import Streams, bytes_of
 from support.wait import until

@@ -3,15 +3,14 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from . import http, proto
+from .ports import free_port
 from .signing import OLD_SECRET, SECRET
 from .wait import DEADLINE, until
 
@@ -35,19 +34,6 @@ def outcomes():
 
 
 OUTCOMES = outcomes()
-
-
-def free_port():
-    """Below the range that the kernel takes client ports from, so none of those is in the way a moment later."""
-    for _ in range(1000):
-        port = random.randrange(20000, 32000)
-        with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as s:
-            try:
-                s.bind(("", port))
-                return port
-            except OSError:
-                continue
-    raise AssertionError("no free port")
 
 
 def merged(base, changes):

@@ -9,7 +9,7 @@ import time
 
 from .frames import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INTERNAL_ERROR, PING, PREFACE,
                      PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, block, frame)
-from .gate import free_port
+from .ports import free_port
 from .wait import DEADLINE, until
 
 # ---- steps: called with the connection and the number of the stream

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .gate import free_port
+from .ports import free_port
 from .program import Process
 from .wait import until
 

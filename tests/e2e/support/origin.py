@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
-from .gate import free_port
+from .ports import free_port
 from .wait import DEADLINE, until
 
 # All that a request to an origin may carry, and all that must not be in its query (specification, 3).

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .gate import free_port
+from .ports import free_port
 
 
 @dataclass

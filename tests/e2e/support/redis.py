@@ -2,7 +2,7 @@
 import re
 import subprocess
 
-from .gate import free_port
+from .ports import free_port
 from .program import Process
 from .resp import Redis, RedisError
 from .wait import DEADLINE, until

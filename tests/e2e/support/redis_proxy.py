@@ -5,7 +5,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from .gate import ROOT, free_port
+from .gate import ROOT
+from .ports import free_port
 from .resp import Reader, encode, open_redis
 
 PUSHING = (b"SUBSCRIBE", b"PSUBSCRIBE")
