@@ -18,8 +18,8 @@
 #include "gate/metering.h"
 
 enum {
-    SETTLE_MSEC = 60, /* what was logged before is written by then */
-    SLICE_MSEC = 100,
+    SETTLE_MSEC = 150, /* what was logged before is written by then */
+    SLICE_MSEC = 200,
     THREADS_MAX = 64,
     REQUESTS_MIN = 300, /* of a slice; fewer say nothing */
 };

@@ -48,7 +48,7 @@ def _on_and_off(server, url, seconds, log, found):
 
 
 def _means(values):
-    """A tenth of a second says little by itself."""
+    """A slice says little by itself."""
     whole = len(values) - len(values) % TOGETHER or len(values)
     return [statistics.fmean(values[at:at + TOGETHER]) for at in range(0, whole, TOGETHER)]
 

@@ -20,7 +20,7 @@
 
 enum {
     BATCH_BYTES = 8 * LINE_BYTES_MAX,
-    GATHER_MSEC = 25,
+    GATHER_MSEC = 100, /* a file takes one large piece for half of what many small ones cost */
     TELL_MSEC = 1000,
     TELL_MAX = 256,
 };

@@ -1,7 +1,8 @@
 /*
  * The thread that writes what the workers have put into their queues, so that no worker ever waits
- * for a disk, a pipe or a daemon. It gathers for a moment (25 ms) and writes what has come in one
- * piece; while nothing comes it sleeps, and the first line wakes it.
+ * for a disk, a pipe or a daemon. While nothing comes it sleeps, and the first line wakes it; then
+ * it gathers for a moment (100 ms, or until a queue is half full) and writes what has come in one
+ * piece.
  *
  * Nothing is lost silently: what found no room in a queue (`dropped`) and what the target refused
  * (`lost`) is counted, and said through `tell`, at most once a second.
