@@ -104,6 +104,49 @@ static void test_of_a_gate_token(void **state)
     world_close(&w);
 }
 
+/* What the session of world_grant()'s viewer was given, which began at T0. */
+static const char *gate_of_session(struct world *w, const char *path)
+{
+    return gate_scope(w, "u1", path, "/s/", T0 + w->rules->store.session_max, VIEWER_IP, VIEWER_UA);
+}
+
+/* Where a gate token is asked for, and where nobody asked for the one that came. */
+static void test_of_a_revoked_gate_token(void **state)
+{
+    struct world w;
+    const char *segment, *other;
+
+    world_open(&w, "access: { policy: { other: [grant] } }\n");
+    write_stream(&w);
+    world_grant(&w, "u1", VIEWER_IP, VIEWER_UA, "s");
+    assert_outcome(ask(&w, usual(&w, "/s/i.m3u8")), OUT_OK);
+    segment = gate_of_session(&w, "/s/1.ts");
+    other = gate_of_session(&w, "/s/x.bin");
+    world_revoke(&w, "u1");
+    assert_outcome(ask(&w, segment), OUT_REVOKED);
+    assert_told(&w, "token", "verifies; uid 'u1'", false);
+    assert_told(&w, "revocation", "revoked: session or grant", true);
+    assert_outcome(ask(&w, other), OUT_NO_GRANT);
+    assert_told(&w, "token", "verifies; uid 'u1'", false);
+    assert_told(&w, "revocation", "revoked", false);
+    assert_told(&w, "grant", "none; network ", true);
+    world_close(&w);
+}
+
+/* A key needs a token of its own. */
+static void test_of_a_folders_token_at_a_key(void **state)
+{
+    struct world w;
+
+    world_open(&w, "");
+    write_stream(&w);
+    assert_outcome(ask(&w, gate_scope(&w, "u1", "/s/k.key", "/s/", T0 + 60, VIEWER_IP, VIEWER_UA)),
+                   OUT_TOKEN_OUT_OF_SCOPE);
+    assert_told(&w, "token", "out of scope; uid 'u1', expires ", true);
+    assert_null(fact_of(&w, (struct facts[]){newest(&w)}, "revocation").text.p);
+    world_close(&w);
+}
+
 /* A name that is no gate token of ours is seen all the same. */
 static void test_of_what_nobody_asked_for(void **state)
 {
@@ -193,6 +236,8 @@ static void test_told_in_little_room(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_of_one_let_in), cmocka_unit_test(test_of_one_refused),
-          cmocka_unit_test(test_of_a_gate_token), cmocka_unit_test(test_of_what_nobody_asked_for),
-          cmocka_unit_test(test_before_the_gate), cmocka_unit_test(test_each_denial_has_its_check),
+          cmocka_unit_test(test_of_a_gate_token), cmocka_unit_test(test_of_a_revoked_gate_token),
+          cmocka_unit_test(test_of_a_folders_token_at_a_key),
+          cmocka_unit_test(test_of_what_nobody_asked_for), cmocka_unit_test(test_before_the_gate),
+          cmocka_unit_test(test_each_denial_has_its_check),
           cmocka_unit_test(test_told_in_little_room))
