@@ -122,6 +122,11 @@ export function ago(unixSeconds, now = Date.now() / 1000) {
   return t('ago', {time: duration(Math.max(0, now - unixSeconds))});
 }
 
+/** Of a moment in Unix seconds: "in 5m 3s", or "2h 1m ago". */
+export function fromNow(unixSeconds, now = Date.now() / 1000) {
+  return unixSeconds > now ? t('in', {time: duration(unixSeconds - now)}) : ago(unixSeconds, now);
+}
+
 export function clock(moment) {
   return format('DateTimeFormat', {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'}).format(
     moment,

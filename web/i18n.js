@@ -1,9 +1,11 @@
 // Languages: a dictionary each, with the same keys. The browser's choice, or the one made by hand.
+import checksEn from './checks_en.js';
+import checksZh from './checks_zh.js';
 import en from './en.js';
 import outcomes from './outcomes_zh.js';
 import zh from './zh.js';
 
-const DICTIONARIES = {en, zh: {...zh, ...outcomes}};
+const DICTIONARIES = {en: {...en, ...checksEn}, zh: {...zh, ...checksZh, ...outcomes}};
 const KEPT = 'hlsgate.language';
 export const LANGUAGES = {en: 'English', zh: '中文'};
 

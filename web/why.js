@@ -1,6 +1,7 @@
 // Why: each check of the gate with its inputs and its verdict, for a request of a log, or for any that one asks about.
 import * as f from './format.js';
 import {get} from './api.js';
+import {checksList} from './checks.js';
 import {h, setText, show, shown} from './dom.js';
 import {field, modal} from './dialogs.js';
 import {t, tOr} from './i18n.js';
@@ -17,30 +18,15 @@ export function reasonOf({outcome, reason}) {
   return tOr(`outcome.${outcome}`, reason);
 }
 
-function checksList(checks) {
-  return h(
-    'ol',
-    {class: 'checks'},
-    checks.map(({check, text, decisive}) =>
-      h(
-        'li',
-        {class: decisive ? 'check bad' : 'check'},
-        h('span', {class: 'check-name'}, tOr(`check.${check}`, check)),
-        decisive && h('span', {class: 'check-flag'}, t('why.here')),
-        h('p', {class: 'check-text'}, shown(text, 600)),
-      ),
-    ),
-  );
-}
-
 /** The verdict above, the checks below. */
 function verdict({outcome, status, reason, checks}) {
   const sign = badge(kindOf({status}), `${status} ${outcome}`);
+  const text = reasonOf({outcome, reason});
   return h(
     'div',
     {class: 'verdict'},
-    h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, reasonOf({outcome, reason}))),
-    checks.length > 0 ? checksList(checks) : h('p', {class: 'note'}, t('why.no_checks')),
+    h('div', {class: 'verdict-head'}, sign.element, h('p', {class: 'verdict-reason'}, text)),
+    checks.length > 0 ? checksList(checks, text) : h('p', {class: 'note'}, t('why.no_checks')),
   );
 }
 

@@ -5,12 +5,43 @@
 #include "access/browser.h"
 #include "admin/input.h"
 #include "admin/json.h"
+#include "base/panic.h"
 #include "gate/explain.h"
 
 struct question {
     struct explanation e;
     struct req *r;
 };
+
+static json_t *json_of_input(const struct fact_input *input)
+{
+    json_t *list;
+
+    switch (fact_input_type(input->name)) {
+    case FACT_TEXT:
+    case FACT_WORD:
+        return json_of_str(input->text);
+    case FACT_LIST:
+        list = json_array();
+        for (unsigned i = 0; i < input->list_n; i++)
+            json_array_append_new(list, json_of_str(input->list[i]));
+        return list;
+    case FACT_NUMBER:
+    case FACT_TIME:
+        return json_integer(input->number);
+    default:
+        WRONG("type of an input");
+    }
+}
+
+static json_t *json_of_inputs(const struct fact *f)
+{
+    json_t *o = json_object();
+
+    for (unsigned i = 0; i < f->input_count; i++)
+        json_put_at(o, fact_input_word(f->inputs[i].name), json_of_input(&f->inputs[i]));
+    return o;
+}
 
 json_t *json_of_checks(const struct facts *f, struct arena *a)
 {
@@ -21,7 +52,9 @@ json_t *json_of_checks(const struct facts *f, struct arena *a)
     for (unsigned i = 0; i < n; i++) {
         json_t *o = json_object();
 
-        json_put_str(o, "check", told[i].check);
+        json_put_str(o, "check", fact_check_word(told[i].check));
+        json_put_str(o, "verdict", fact_verdict_word(told[i].verdict));
+        json_put(o, "inputs", json_of_inputs(&told[i]));
         json_put_str(o, "text", told[i].text);
         json_put_bool(o, "decisive", told[i].is_decisive);
         json_array_append_new(list, o);

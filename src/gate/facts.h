@@ -1,8 +1,8 @@
 /*
  * Why a request was let in or not: what each check of the gate saw, and what came of it. Kept with
  * every request that is logged, so that a refusal can be understood when somebody asks, long after;
- * an explanation (explain.h) tells the same facts of a request that never was. One place makes
- * sentences of them, and only when somebody reads.
+ * an explanation (explain.h) tells the same facts of a request that never was. Verdicts and
+ * sentences (fact.h) are made of them in one place, and only when somebody reads.
  *
  * Taking facts copies what the request knows anyway: no allocation, no formatting. Nothing in them
  * is secret: no signature, no session's id, no query.
@@ -13,7 +13,7 @@
 #include "access/policy.h"
 #include "access/token.h"
 #include "access/viewer.h"
-#include "base/arena.h"
+#include "gate/fact.h"
 #include "gate/outcome.h"
 
 struct req;
@@ -35,18 +35,19 @@ enum store_answer {
 };
 
 struct facts {
-    uint8_t outcome;       /* enum outcome */
-    bool is_api;           /* not the gate's to decide */
-    bool is_classified;    /* else nothing below but `uid` says anything */
-    uint8_t class, checks; /* enum path_class, checks_t */
-    bool is_whitelisted;   /* the fixed whitelist */
-    bool is_token_judged;  /* else nothing of a token says anything */
-    uint8_t token_verdict; /* enum token_verdict */
-    uint8_t token_kind;    /* enum token_kind */
-    uint8_t store;         /* enum store_answer */
-    bool is_unchecked;     /* STORE_FAILED: let in by its signature */
-    uint8_t asked;         /* enum admit_check: what the store was asked for */
-    uint8_t admitted;      /* enum admit_verdict; STORE_ANSWERED, as all of the next lines */
+    uint8_t outcome;         /* enum outcome */
+    bool is_api;             /* not the gate's to decide */
+    bool is_classified;      /* else nothing below but `uid` says anything */
+    uint8_t class, checks;   /* enum path_class, checks_t */
+    bool is_whitelisted;     /* the fixed whitelist */
+    bool is_token_judged;    /* else nothing of a token says anything */
+    uint8_t token_verdict;   /* enum token_verdict */
+    bool is_token_set_aside; /* nobody asked for it, and it opens nothing here: as if none were */
+    uint8_t token_kind;      /* enum token_kind */
+    uint8_t store;           /* enum store_answer */
+    bool is_unchecked;       /* STORE_FAILED: let in by its signature */
+    uint8_t asked;           /* enum admit_check: what the store was asked for */
+    uint8_t admitted;        /* enum admit_verdict; STORE_ANSWERED, as all of the next lines */
     bool has_session, session_is_new, grant_matched;
     bool is_dry;         /* nothing was begun: an explanation, or HEAD */
     uint8_t refused_use; /* struct admission.uses */
@@ -71,17 +72,16 @@ struct facts {
 /* At the end of a request. */
 void facts_take(const struct req *r, struct facts *ret);
 
-struct fact {
-    struct str check; /* a word, the policy's where it has one; static */
-    struct str text;  /* in the arena */
-    bool is_decisive; /* the outcome is of its making: one of them, unless the request was served */
-};
 enum { FACTS_MAX = 12 };
 
-/* In the order in which the checks were made. Returns how many; fewer when the arena is full. */
+/* In the order in which the checks were made; texts are borrowed from `f`. Returns how many; fewer
+ * when the arena is full. */
 unsigned facts_tell(const struct facts *f, struct arena *a, struct fact ret[FACTS_MAX]);
 
-/* The check that decides so; "request": the request itself, or what comes after the checks. */
-struct str facts_check_of(enum outcome o);
+/* The check that decides so; FACT_CHECK_REQUEST: the request itself, or what comes after the
+ * checks. */
+enum fact_check facts_check_of(enum outcome o);
+/* And how. */
+enum fact_verdict facts_verdict_of(enum outcome o);
 
 #endif

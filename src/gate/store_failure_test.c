@@ -258,11 +258,12 @@ static void test_it_is_explained(void **state)
     open_away(&w, LET_IN);
     e = world_explain(&w, usual(&w, "/s/i.m3u8"), VIEWER_IP);
     assert_int_equal(e.outcome, OUT_OK);
-    assert_true(str_ends(fact_of(&w, &e.facts, "store").text, STR("let in by the signature")));
+    assert_true(str_starts(fact_of(&w, &e.facts, "store").text,
+                           STR("out of reach: let in by the signature")));
     assert_null(fact_of(&w, &e.facts, "grant").text.p); /* nobody has looked */
     e = world_explain(&w, "/s/1.ts", VIEWER_IP);
     assert_int_equal(e.outcome, OUT_STORE_DOWN);
-    assert_true(str_starts(fact_of(&w, &e.facts, "store").text, STR("did not answer (")));
+    assert_true(str_starts(fact_of(&w, &e.facts, "store").text, STR("out of reach: ")));
     assert_true(fact_of(&w, &e.facts, "store").is_decisive);
     world_close(&w);
 }

@@ -725,7 +725,7 @@ struct fact fact_of(struct world *w, const struct facts *f, const char *check)
     unsigned n = facts_tell(f, &w->arena, told);
 
     for (unsigned i = 0; i < n; i++)
-        if (str_eq(told[i].check, str_of(check)))
+        if (str_eq(fact_check_word(told[i].check), str_of(check)))
             return told[i];
-    return (struct fact){STR_NONE, STR_NONE, false};
+    return (struct fact){.text = STR_NONE};
 }

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from support import words
 from support.dashboard import Dashboard
 from support.gate import OUTCOMES, ROOT
 from support.proto import Protocol
@@ -123,8 +124,9 @@ class TestLanguages:
         dashboard.page.resize(1440, 900)
         dashboard.page.screenshot("dashboard-zh.png")
 
-    def test_dictionaries_have_the_same_keys(self):
-        en, zh = (keys_of(f"{name}.js") for name in ("en", "zh"))
+    @pytest.mark.parametrize("files", ["{}.js", "checks_{}.js"])
+    def test_dictionaries_have_the_same_keys(self, files):
+        en, zh = (keys_of(files.format(name)) for name in ("en", "zh"))
         assert len(en) == len(set(en)) and en == zh
 
     def test_every_key_that_is_used_is_there(self):
@@ -132,8 +134,22 @@ class TestLanguages:
         used = set(re.findall(r"\bt\('([\w.]+)'", source))
         assert len(used) > 100 and used <= set(keys_of("en.js"))
 
-    def test_outcomes_in_chinese_are_outcomes(self):
-        assert {key.removeprefix("outcome.") for key in keys_of("outcomes_zh.js")} <= set(OUTCOMES)
+    def test_every_word_of_a_check_is_there(self):
+        """What the daemon may say of one is translated, and nothing else."""
+        named = {"check": {*words.CHECKS, *words.POLICY_CHECKS}, "verdict": words.VERDICTS, "input": words.INPUTS,
+                 "word": words.WORDS}
+        assert set(keys_of("checks_zh.js")) == {f"{set_}.{word}" for set_, all_ in named.items() for word in all_}
+        assert {f"class.{word}" for word in words.CLASSES} <= set(keys_of("en.js"))
+
+    def test_verdicts_with_a_colour_are_verdicts(self):
+        source = (ROOT / "web/checks.js").read_text()
+        good, bad = (re.findall(r"'(\w+)'", re.search(rf"const {name} = \[(.*?)\];", source, re.S)[1])
+                     for name in ("GOOD", "BAD"))
+        assert len(good + bad) == len({*good, *bad}) and {*good, *bad} < set(words.VERDICTS)
+
+    def test_every_outcome_is_there_in_chinese(self):
+        keys = keys_of("outcomes_zh.js")
+        assert len(keys) == len(OUTCOMES) and set(keys) == {f"outcome.{word}" for word in OUTCOMES}
 
 
 def keys_of(file):

@@ -278,9 +278,37 @@ class TestRequests:
         row = dashboard.row(verdict="no_grant", path="master.m3u8")
         assert row["client"].startswith(HOME) and "no grant for this network" in row["verdict"]
         dashboard.run("document.querySelector('td.c-path').click()")
-        dashboard.sees("403 no_grant", "Class of the path", "playlist; stream key 'movie1'", "verifies", where="dialog")
-        assert dashboard.text(".check.bad").startswith("Grant")
+        dashboard.sees("403 no_grant", "Class of the path", where="dialog")
+        assert dashboard.check("class").inputs == {"Class": "playlist", "Stream": "movie1",
+                                                   "Asks for": "Token · Grant · Session · Use limit"}
+        token, grant = dashboard.check("token"), dashboard.check("grant")
+        assert token.head == "Token Valid" and token.kind == "good"
+        assert re.search(r"\d{4}.*\d\d:\d\d:\d\d.* · in (1h|59m \d+s)$", token.inputs["Expires"])
+        assert grant.head == "Grant None Here it was decided" and grant.kind == "bad"
+        assert grant.inputs["Network"] == "127.0.1.0/24" and grant.inputs["Stream"] == "movie1"
+        assert "no grant for this network and User-Agent" in dashboard.text("[data-check=grant]")
+        assert dashboard.count(".check.bad") == 1
         dashboard.page.screenshot("dashboard-why.png")
+
+    @pytest.mark.parametrize("width", [1440, 375])
+    def test_why_in_chinese(self, dashboard, width):
+        """Name, verdict and inputs of each check are: no English sentence is left."""
+        gate, path = dashboard.gate, dashboard.gate.streams.movie()
+        gate.viewer().get(sign(path, ttl=-5))
+        dashboard.run("localStorage.setItem('hlsgate.language', 'zh')")
+        dashboard.page.resize(width, 1000, is_phone=width < 500)
+        dashboard.page.reload()
+        dashboard.is_live().go("requests")
+        dashboard.act_on("原因", verdict="token_expired")
+        dashboard.sees("令牌已过期，也没有会话延续", where=".verdict-head")
+        token = dashboard.check("token")
+        assert token.head == "令牌 已过期 在此作出决定" and token.inputs["到期"].endswith("前")
+        assert token.inputs["类型"] == "后端令牌"
+        assert dashboard.check("grant").head == "授权 未检查到此处"
+        assert dashboard.check("class").inputs["要求"] == "令牌 · 授权 · 会话 · 使用次数"
+        assert not re.search(r"[A-Za-z]{2,} +[A-Za-z]{2,}", dashboard.text(".checks"))
+        dashboard.fits()
+        dashboard.page.screenshot(f"dashboard-why-zh-{width}.png")
 
     def test_and_if_it_came_now(self, dashboard):
         gate, path = dashboard.gate, dashboard.gate.streams.movie()
@@ -299,7 +327,8 @@ class TestRequests:
         for ip, word in ((HOME, "200 ok"), (ELSEWHERE, "403 no_grant")):
             dashboard.fill(url=sign(path), ip=ip, ua=viewer.ua)
             dashboard.click("Explain", where="[data-card=ask]")
-            dashboard.sees(word, "stream key 'movie1'", where="[data-card=ask] .ask-answer")
+            dashboard.sees(word, where="[data-card=ask] .ask-answer")
+            assert dashboard.check("class").inputs["Stream"] == "movie1"
         dashboard.fill(ip="no address")
         dashboard.click("Explain", where="[data-card=ask]")
         dashboard.sees("ip: ", where="[data-card=ask] .form-error")
@@ -354,6 +383,7 @@ def test_hostile_strings(dashboard):
             dashboard.fits()
         dashboard.act_on("Why?", verdict="no_grant")
         dashboard.sees(HOSTILE, where="dialog")
+        dashboard.sees("\\u202e", "<img src=x onerror=", where="dialog [data-check=token] .inputs")
         dashboard.page.press("Escape", 27)
         dashboard.go("access", tab="grants")
         dashboard.act_on("Revoke …", uid="<img src=x")

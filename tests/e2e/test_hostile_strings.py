@@ -17,6 +17,7 @@ from support.wait import until
 OPEN = {"policy": {"segment": ["token"], "playlist": ["token"], "other": []}}
 HERE = "127.0.9.9"
 LARGE = 30_000_000
+KEYS_KEPT = 300
 NOBODY_EXPIRES = 2_000_000_000
 TEXTS = {
     "markup": b"<script>alert(1)</script><img src=x onerror=y>",
@@ -148,11 +149,11 @@ def check_logs_of_the_api(gate, hostile):
     recent = until(lambda: len(logs := logs_of_api(gate, "access-logs/recent")) == hostile.asked and logs, "each once")
     for log in recent + logs_of_api(gate, "access-logs/denied") + logs_of_api(gate, "key-access-logs"):
         assert log["user_agent"][:50] == ua
-        assert log["checks"] and all(check["check"] and check["text"] for check in log["checks"])
+        assert log["checks"] and all(check["check"] and check["verdict"] and check["text"] for check in log["checks"])
     served = [log for log in recent if log["status"] == 200]
     assert served and all(log["uid"].startswith(uid) for log in served)
-    tokens = [check["text"] for log in served for check in log["checks"] if check["check"] == "token"]
-    assert tokens and all(f"uid '{uid}" in told for told in tokens)
+    tokens = [check for log in served for check in log["checks"] if check["check"] == "token"]
+    assert tokens and all(f"uid '{uid}" in check["text"] and check["inputs"]["uid"].startswith(uid) for check in tokens)
     api(gate, "/api/replay-logs")
     api(gate, "/api/access-logs/summary")
 
@@ -173,6 +174,19 @@ def test_logs(make_gate, text):
     check_access_log(gate, hostile)
     check_logs_of_the_api(gate, hostile)
     check_own_log(gate, hostile)
+
+
+def test_a_log_full_of_them(make_gate):
+    """Of the longest, each byte of which is five in JSON: with what each check judged by it is told whole."""
+    gate = make_gate(access={"policy": {"key": ["token", "grant", "session", "use_limit"]}})
+    viewer = gate.viewer(ip=HERE, ua="\xff" * 400)
+    for _ in range(KEYS_KEPT):
+        assert viewer.get(sign(b"/v/2026-01-02/" + b'"' * 200 + b"/x.key", b"\xff" * 128)).status == 403
+    logs = until(lambda: len(logs := logs_of_api(gate, "key-access-logs")) == KEYS_KEPT and logs, "all of them")
+    assert all([check["check"] for check in log["checks"]] == ["class", "viewer", "token", "grant", "session", "use_limit"]
+               for log in logs)
+    token, grant = (next(check for check in logs[0]["checks"] if check["check"] == name) for name in ("token", "grant"))
+    assert token["inputs"]["uid"] == grant["inputs"]["uid"] == "\\xff" * 64
 
 
 def test_access_log_in_the_combined_format(make_gate, text):

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from support import openapi
+from support import openapi, words
 from support.events import Events
 from support.gate import HOME, KEYS, ROOT, http_origin, running, Gate
 from support.openapi import DOCUMENT, operations
@@ -151,6 +151,15 @@ class TestDescription:
         for kind in ("schemas", "responses"):
             for name in DOCUMENT["components"][kind]:
                 assert f"#/components/{kind}/{name}" in text, f"{name} is used nowhere"
+
+    def test_words_of_checks(self):
+        """All that the daemon has, and no other."""
+        check, inputs = (openapi.resolve({"$ref": f"#/components/schemas/{name}"}) for name in ("Checks", "Inputs"))
+        check, inputs = check["items"]["properties"], inputs["properties"]
+        assert check["check"]["enum"] == words.CHECKS and check["verdict"]["enum"] == words.VERDICTS
+        assert list(inputs) == words.INPUTS
+        assert inputs["class"]["enum"] == words.CLASSES and inputs["checks"]["items"]["enum"] == words.POLICY_CHECKS
+        assert sorted(inputs["kind"]["enum"] + inputs["on_store_failure"]["enum"]) == sorted(words.WORDS)
 
     def test_it_is_what_the_daemon_hands_out(self, described_gate):
         assert described_gate.api("GET", "/api/openapi.json", key="viewer").json == DOCUMENT

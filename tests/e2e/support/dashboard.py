@@ -1,6 +1,7 @@
 """The dashboard in a browser, used as people use it: by what is written on it."""
 import json
 import re
+from types import SimpleNamespace
 
 from .gate import KEYS
 from .wait import until
@@ -63,6 +64,14 @@ class Dashboard:
     def number(self, tile):
         """The same to count with: nan, which no comparison holds for, before it is known."""
         return float(re.sub(r"[^\d.]", "", self.figure(tile)) or "nan")
+
+    def check(self, name):
+        """What is said of one check of the gate: head, as it is read; kind; and inputs by their names."""
+        found = until(lambda: self.run(f"""[...document.querySelectorAll({js(f"[data-check={name}]")})].slice(-1).map((li) => ({{
+            head: li.querySelector('.check-head').innerText, kind: li.className.replace('check ', ''),
+            inputs: Object.fromEntries([...li.querySelectorAll('dt')].map((dt) => [dt.innerText, dt.nextSibling.innerText])),
+            }}))[0]"""), f"the check {name}")
+        return SimpleNamespace(**found | {"head": " ".join(found["head"].split())})
 
     # -- doing
 
