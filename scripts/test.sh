@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+export HLSGATE_DEMO="$results/demo" # for all lanes
 
 scripts/packages.sh build test && scripts/browser.sh || exit 1
 scripts/build.sh build --buildtype=release -- hlsgate &&

@@ -1,5 +1,8 @@
 """Fixtures: a folder of streams, daemons over it that must give everything back, and origins for them to ask."""
+import fcntl
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +11,7 @@ from support.browser import Browser
 from support.gate import ROOT, Gate, running
 from support.nginx import Nginx
 from support.origin import Origin
-from support.players import SECONDS
+from support.players import SECONDS, STREAM
 from support.redis import RedisServer, Sentinel, Watched
 from support.redis_proxy import FaultyProxy
 from support.receiver import Receiver
@@ -183,7 +186,12 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """A stream that players play, SECONDS long."""
-    folder = tmp_path_factory.mktemp("demo")
-    subprocess.run([ROOT / "scripts/demo.sh", folder, str(SECONDS)], check=True)
+    """A stream that players play, SECONDS long. Runs side by side that name a folder in HLSGATE_DEMO share it: encoding takes more
+    CPU than most of what is played."""
+    folder = Path(os.environ.get("HLSGATE_DEMO") or tmp_path_factory.mktemp("demo"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / STREAM[1:] / "master.m3u8").exists():
+            subprocess.run([ROOT / "scripts/demo.sh", folder, str(SECONDS)], check=True)
     return Streams(folder)

