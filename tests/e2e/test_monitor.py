@@ -249,6 +249,16 @@ class TestEvents:
             assert events.has_ended()
         assert gate.fetch("GET", "/events", fields).status == 403
 
+    def test_it_ends_with_the_login(self, gate, page):
+        """Another window, or whoever has taken the cookie, sees no more either."""
+        page.log_in()
+        with Events(gate, page.fields) as events, Events(gate, Page(gate).log_in().fields) as others:
+            events.snapshot()
+            assert page.change("POST", "/monitor/logout", {}).status == 200
+            assert events.has_ended()
+            at = others.snapshot()["at"]
+            until(lambda: others.snapshot()["at"] > at + 1, "the others watch on")
+
     def test_it_does_not_hold_up_a_stop(self, gate):
         with Events(gate, SEEN) as events:
             events.snapshot()
