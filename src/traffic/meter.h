@@ -17,7 +17,9 @@
 #include "store/traffic.h"
 
 #define METER_WRITE (500 * USEC_PER_MSEC)
-#define METER_LAST_PATIENCE (3 * USEC_PER_SEC) /* with a store that does not answer, at a stop */
+#define METER_LAST_PATIENCE (3 * USEC_PER_SEC) /* with a store that does not take them, at a stop \
+                                                */
+#define METER_LAST_PAUSE (100 * USEC_PER_MSEC) /* ... before it is asked again */
 #define METER_UNKNOWN STR("unknown")           /* the uid of what has none */
 
 enum {
@@ -47,8 +49,8 @@ struct meter_hooks {
 struct meter;
 
 struct meter *meter_new(struct loop *l, struct store_worker *s, const struct meter_hooks *hooks);
-/* Writes what is left, which may take METER_LAST_PATIENCE. Collects nothing any more. The loop must
- * not be running, the worker of the store must still be there. */
+/* Writes what is left, again and again if it must, for METER_LAST_PATIENCE at most. Collects
+ * nothing any more. The loop must not be running, the worker of the store must still be there. */
 void meter_free(struct meter **m);
 
 /* A request, or more of one that was counted before. */
