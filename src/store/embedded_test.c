@@ -272,6 +272,30 @@ static void test_traffic_leaves_the_gate_its_room(void **state)
     size = 64 << 20;
 }
 
+static bool lead_at(struct world *w, char holder, unix_t at)
+{
+    struct traffic_lead l = {.now = at, .ttl = 10};
+
+    world_op(&l.op);
+    memset(l.holder, holder, sizeof l.holder);
+    assert_int_equal(world_wait(w, store_traffic_lead(w->worker, &l)), 0);
+    return l.is_leader;
+}
+
+/* A process was killed, and the clock was a day ahead until then: it must not lead for a day. */
+static void test_a_lead_from_the_future_is_over(void **state)
+{
+    struct world w;
+
+    world_open(&w, open_empty(&conformance_rules));
+    assert_true(lead_at(&w, 'a', T0 + 86400));
+    reopen(&w);
+    assert_true(lead_at(&w, 'b', T0));
+    assert_false(lead_at(&w, 'a', T0 + 1));
+    assert_true(lead_at(&w, 'a', T0 + 10));
+    world_close(&w);
+}
+
 /* ---- crashes ---- */
 
 struct claim {
@@ -519,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_unknown_format),
         cmocka_unit_test(test_full_map),
         cmocka_unit_test(test_traffic_leaves_the_gate_its_room),
+        cmocka_unit_test(test_a_lead_from_the_future_is_over),
         cmocka_unit_test(test_kill_9_loses_nothing),
         cmocka_unit_test(test_revocations_of_another_process),
         cmocka_unit_test(test_threads_take_exactly_max),

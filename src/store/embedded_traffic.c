@@ -300,13 +300,20 @@ int embedded_report_done(struct store_worker *w, struct report_done *d)
 
 /* ---- who reports ---- */
 
+/* What lasts for longer than anybody could have asked for was taken before the clock was put back,
+ * maybe by a process that is no more: it would keep all others from reporting for as long. */
+static bool lasts(unix_t until, const struct traffic_lead *l)
+{
+    return until > l->now && until <= l->now + TRAFFIC_LEAD_MAX;
+}
+
 static int write_lead(struct embedded_worker *w, struct db_tx *tx, struct op *op)
 {
     struct traffic_lead *l = container_of(op, struct traffic_lead, op);
     struct str key = STR("lead"), value;
     uint8_t room[LEAD_VALUE];
     bool is_taken = db_get(tx, DB_META, key, &value) && value.n == LEAD_VALUE &&
-                    (unix_t)number_unpack(str_first(value, NUMBER_LEN)) > l->now &&
+                    lasts((unix_t)number_unpack(str_first(value, NUMBER_LEN)), l) &&
                     memcmp(value.p + NUMBER_LEN, l->holder, sizeof l->holder) != 0;
 
     l->is_leader = !is_taken && l->ttl > 0;
