@@ -17,7 +17,8 @@
 #include "store/traffic.h"
 
 #define METER_WRITE (500 * USEC_PER_MSEC)
-#define METER_LAST_PATIENCE (3 * USEC_PER_SEC) /* with a store that does not take them, at a stop \
+#define METER_LAST_PATIENCE                                                                       \
+    (3 * USEC_PER_SEC)                         /* with a store that does not take them, at a stop \
                                                 */
 #define METER_LAST_PAUSE (100 * USEC_PER_MSEC) /* ... before it is asked again */
 #define METER_UNKNOWN STR("unknown")           /* the uid of what has none */
