@@ -63,16 +63,25 @@ function shift(columns) {
   for (const column of Object.values(columns)) column.shift();
 }
 
-/** One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. */
+/**
+ * One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. Where the server's clock was
+ * put back, what was drawn begins anew: the server tells all of it by the clock as it is now.
+ */
 export function append(snapshot) {
-  const columns = kept['5m'];
   const at = snapshot.at;
+  if (at < (kept['5m'].at.at(-1) ?? 0) - 2) beginAnew();
+  const columns = kept['5m'];
   const last = columns.at.at(-1) ?? 0;
   if (at - last < 0.5) return;
   if (last > 0 && at - last > 5) push(columns, {at: last + 1});
   push(columns, pointOf(snapshot));
   while (columns.at.length > MOST || columns.at[0] < at - RANGES['5m']) shift(columns);
   changed.tell('5m');
+}
+
+function beginAnew() {
+  kept['5m'] = emptyColumns();
+  load('5m').catch(() => {}); // then by the next asking
 }
 
 function push(columns, point) {
