@@ -120,6 +120,7 @@ const struct step *run_events(struct req *r)
     r->outcome = OUT_OK;
     r->response.status = outcome_row(OUT_OK)->status;
     r->response.content_length = HTTP_LENGTH_UNKNOWN;
+    r->is_endless = true;
     if (r->head.method != HTTP_HEAD) {
         watch(r, e, o);
         o->req = r;

@@ -259,6 +259,16 @@ class TestEvents:
             at = others.snapshot()["at"]
             until(lambda: others.snapshot()["at"] > at + 1, "the others watch on")
 
+    def test_who_leaves_has_not_failed(self, gate, page):
+        """It is how every look at the dashboard ends: nothing for the charts, the logs, or whoever is on call."""
+        page.log_in()
+        with Events(gate, page.fields) as events:
+            events.snapshot()
+        gate.wait_gauge("requests", 1)
+        assert gate.count_of("client_left") == 0
+        recent = gate.api("GET", "/api/access-logs/recent", key="viewer").json["logs"]
+        assert "/events" not in {log["path"] for log in recent}
+
     def test_it_does_not_hold_up_a_stop(self, gate):
         with Events(gate, SEEN) as events:
             events.snapshot()
