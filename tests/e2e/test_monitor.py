@@ -136,6 +136,14 @@ class TestLogin:
         response = page.ask("POST", "/monitor/login", {"key": KEYS["viewer"]})
         assert response["Set-Cookie"].endswith("Secure") == gate.url.startswith("https")
 
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_behind_a_proxy_that_ends_tls(self, gate, page, scheme):
+        """The browser says how it came to the proxy; the proxy need not."""
+        fields = {"Host": "gate.example", "Origin": f"{scheme}://gate.example"}
+        response = page.ask("POST", "/monitor/login", {"key": KEYS["viewer"]}, **fields)
+        is_secure = scheme == "https" or gate.url.startswith("https")
+        assert response.status == 200 and response["Set-Cookie"].endswith("Secure") == is_secure
+
     def test_without_a_cookie(self, shared_gate):
         page = Page(shared_gate)
         assert page.ask("GET", "/monitor/session").status == 401
