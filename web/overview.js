@@ -184,11 +184,11 @@ export function overview(root) {
     if (which === history.chosen()) board.update();
   }
 
-  /** What was missed while the connection was lost. */
-  let wasLost = false;
+  /** What was missed while the connection was lost, or nobody looked. */
+  let wasAway = false;
   function onState(state) {
-    if (state === 'live' && wasLost) asking.again();
-    wasLost = state === 'lost';
+    if (state === 'live' && wasAway) asking.again();
+    wasAway = state !== 'live';
   }
 
   const stops = [

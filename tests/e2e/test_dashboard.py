@@ -245,6 +245,23 @@ class TestConnection:
         dashboard.is_live().sees_not("Connection lost")
         assert not dashboard.run("document.body.classList.contains('stale')")
 
+    def test_out_of_sight_it_rests(self, dashboard):
+        """So that six windows over HTTP/1.1 do not take all the connections that a browser has for one server."""
+        gate = dashboard.gate
+        dashboard.log_in().is_live()
+        dashboard.page.be_seen(False)
+        gate.wait_gauge("requests", 1)
+        assert "Connection lost" not in dashboard.text()
+        dashboard.page.be_seen(True)
+        dashboard.is_live()
+        dashboard.page.be_seen(False)
+        gate.wait_gauge("requests", 1)
+        gate.kill()
+        dashboard.page.be_seen(True)
+        dashboard.sees("Connection lost. What you see is from")
+        gate.start()
+        dashboard.is_live()
+
     def test_a_list_that_cannot_be_loaded(self, dashboard):
         """Then it says so, and comes by itself."""
         gate = dashboard.gate
