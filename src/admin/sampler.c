@@ -11,7 +11,8 @@
 struct sampler {
     pthread_mutex_t lock;
     struct history *history; /* owned */
-    usec_t last;             /* when a sample was taken; 0: none yet */
+    struct warning_memory noticed;
+    usec_t last; /* when a sample was taken; 0: none yet */
 };
 
 struct sampler *sampler_new(void)
@@ -85,14 +86,11 @@ static double known(uint64_t value)
 }
 
 /* A store that does not answer has no figures, but those of before. */
-static void take_store(struct store *store, double to[HISTORY_GAUGES])
+static void take_store(const struct store_stats *s, double to[HISTORY_GAUGES])
 {
-    struct store_stats s;
-
-    store_stats(store, &s);
-    to[HISTORY_SESSIONS] = s.is_healthy ? (double)s.sessions : NAN;
-    to[HISTORY_GRANTS] = s.is_healthy ? (double)s.grants : NAN;
-    to[HISTORY_STORE_USEC] = s.is_healthy ? known(s.write_usec) : NAN;
+    to[HISTORY_SESSIONS] = s->is_healthy ? (double)s->sessions : NAN;
+    to[HISTORY_GRANTS] = s->is_healthy ? (double)s->grants : NAN;
+    to[HISTORY_STORE_USEC] = s->is_healthy ? known(s->write_usec) : NAN;
 }
 
 static void take_gauges(const struct gate *g, usec_t now, double to[HISTORY_GAUGES])
@@ -105,7 +103,6 @@ static void take_gauges(const struct gate *g, usec_t now, double to[HISTORY_GAUG
     to[HISTORY_STREAMS] = (double)c.keys[AUDIENCE_STREAMS];
     to[HISTORY_CONNECTIONS] = (double)counted(g, STAT_CONNECTIONS);
     to[HISTORY_MEMORY_BYTES] = known(process_resident_bytes());
-    take_store(g->store, to);
 }
 
 /* ---- sampler.h ---- */
@@ -113,6 +110,8 @@ static void take_gauges(const struct gate *g, usec_t now, double to[HISTORY_GAUG
 void sampler_take(struct sampler *s, const struct gate *g)
 {
     struct history_sample sample = {.at = clock_monotonic(), .at_unix = clock_unix_usec()};
+    struct store_stats store;
+    struct condition c = {.now = sample.at, .store = &store, .lines_lost = counted_lines_lost(g)};
 
     if (sample.at <= s->last) /* two in one microsecond have nothing between them */
         return;
@@ -120,8 +119,11 @@ void sampler_take(struct sampler *s, const struct gate *g)
     take_counters(g, sample.counters);
     take_first_bytes(g, sample.first_bytes);
     take_gauges(g, sample.at, sample.gauges);
+    store_stats(g->store, &store);
+    take_store(&store, sample.gauges);
     pthread_mutex_lock(&s->lock);
     history_add(s->history, &sample);
+    warnings_remember(&s->noticed, &c);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -144,4 +146,11 @@ bool sampler_now(struct sampler *s, struct history_point *ret)
     is_known = history_now(s->history, ret);
     pthread_mutex_unlock(&s->lock);
     return is_known;
+}
+
+void sampler_noticed(struct sampler *s, struct warning_memory *ret)
+{
+    pthread_mutex_lock(&s->lock);
+    *ret = s->noticed;
+    pthread_mutex_unlock(&s->lock);
 }
