@@ -111,10 +111,10 @@ export function choose(which) {
   range = which in RANGES ? which : '5m';
 }
 
-/** The requests of all classes together, for a line of its own. */
-export function allRequests(columns) {
+/** What viewers ask for, all classes together: without the API, which pages like this one ask many things at once. */
+export function viewersRequests(columns) {
   return columns.at.map((_, at) => {
-    const parts = CLASSES.map((name) => columns[`requests_per_second.${name}`][at]).filter(
+    const parts = CLASSES.filter((name) => name !== 'api').map((name) => columns[`requests_per_second.${name}`][at]).filter(
       (n) => n !== null && n !== undefined,
     );
     return parts.length === 0 ? null : parts.reduce((sum, n) => sum + n, 0);

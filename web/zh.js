@@ -83,7 +83,7 @@ export default {
   'tile.connections': '连接',
   'tile.memory': '内存',
   'below.viewers': '用户 {users} · 会话 {sessions} · 流 {streams}',
-  'below.requests': '分片 {segments} · 播放列表 {playlists}',
+  'below.requests': '分片 {segments} · 播放列表 {playlists} · 另有 API {api}',
   'below.first_byte': 'p50 {p50} · p99 {p99}',
   'below.cache': '节省 {saved} · {used} / {limit}',
   'below.denied': '失败 {failed}',

@@ -45,6 +45,18 @@ class TestOverview:
         until(lambda: dashboard.number("memory") > 1, "memory")
         until(lambda: "sessions 2" in dashboard.text("[data-tile=viewers]"))
 
+    def test_who_looks_is_not_what_is_served(self, dashboard):
+        """Loading the page is dozens of requests, and each snapshot kilobytes: they are of the API, and nobody is watching."""
+        dashboard.is_live()
+        figures = lambda: (dashboard.figure("requests"), dashboard.figure("throughput"))
+        until(lambda: "–" not in figures(), "figures")
+        dashboard.run("""Promise.all([...Array(40)].map(() => fetch('/stats')))""")
+        until(lambda: dashboard.run("""import('/monitor/history.js').then((h) => Math.max(
+            ...h.columnsOf('5m')['requests_per_second.api']) > 10)"""), "they are counted")
+        assert dashboard.run("""import('/monitor/history.js').then((h) => { const c = h.columnsOf('5m');
+            return Math.max(...h.viewersRequests(c), ...c.bytes_per_second); })""") == 0
+        assert (dashboard.number("requests"), dashboard.number("throughput")) == (0, 0)
+
     def test_charts(self, dashboard):
         """Of each range, drawn and said in words."""
         gate = dashboard.gate
