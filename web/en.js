@@ -43,6 +43,9 @@ export default {
   'login.note': 'The key is sent once, and kept neither here nor in a log.',
   'login.wrong': 'This key is not known here.',
   'login.slow': 'Too many wrong keys. Wait a little.',
+  'login.cookie':
+    'The key is right, but this browser does not keep the cookie. Allow it; and where this host is open over HTTPS, too, use that.',
+  'login.host': 'A proxy in front asks by another name than this page has: it must pass Host on.',
   'error.title': 'This could not be loaded',
   'error.nobody': 'Nobody answers. Is hlsgate running, and the network there?',
   'error.said': 'The server said {status}: {text}',

@@ -43,6 +43,8 @@ export default {
   'login.note': '密钥只发送一次，既不保存在此处，也不写入任何日志。',
   'login.wrong': '没有这个密钥。',
   'login.slow': '错误的密钥过多，请稍候再试。',
+  'login.cookie': '密钥正确，但浏览器没有保存 Cookie。请允许 Cookie；如果该主机也可通过 HTTPS 打开，请改用 HTTPS。',
+  'login.host': '前面的代理使用的主机名与本页面不同：代理必须原样传递 Host。',
   'error.title': '无法加载',
   'error.nobody': '没有响应。hlsgate 是否在运行，网络是否正常？',
   'error.said': '服务器返回 {status}：{text}',

@@ -75,7 +75,8 @@ const struct step *run_login(struct req *r)
     if (input_is_wrong(&in))
         return api_error(r, OUT_API_BAD_REQUEST, in.error);
     if (!caller_is_same_origin(r))
-        return req_fail(r, OUT_API_FORGED);
+        return api_error(r, OUT_API_FORGED,
+                         STR("asked by a page of another Host: a proxy in front must pass it on"));
     key = auth_find(r->rules->api, str_trim(presented));
     switch (auth_judge(key, SCOPE_VIEWER)) {
     case AUTH_OK:

@@ -31,6 +31,18 @@ class TestLogin:
         dashboard.log_in("viewer").is_live()
         assert dashboard.count("dialog") == 0
 
+    def test_a_right_key_that_helps_nobody(self, dashboard):
+        """It says what stands in the way, and not that the key is wrong, or that a session has ended."""
+        answer = "window.asked ??= fetch; window.fetch = (url, o) => url.pathname.endsWith({}) ? \
+            Promise.resolve(new Response({}, {{status: {}}})) : asked(url, o); 0"
+        dashboard.sees("API key")
+        dashboard.run(answer.format("'/session'", "'{}'", 401))
+        dashboard.log_in().sees("this browser does not keep the cookie", where="dialog")
+        dashboard.run(answer.format("'/login'", "'{\"error\": \"asked by a page of another Host\"}'", 403))
+        dashboard.log_in().sees("it must pass Host on", where="dialog")
+        dashboard.run("window.fetch = asked; 0")
+        dashboard.log_in().is_live()
+
     def test_the_key_is_nowhere(self, dashboard):
         dashboard.log_in("operator").is_live()
         kept = dashboard.run("""document.documentElement.outerHTML + JSON.stringify({...localStorage, ...sessionStorage})

@@ -121,6 +121,7 @@ class TestLogin:
     def test_not_from_another_site(self, gate, fields):
         response = gate.api("POST", "/monitor/login", {"key": KEYS["viewer"]}, key=None, fields=fields)
         assert response.status == 403 and not response.get("Set-Cookie")
+        assert "must pass it on" in response.json["error"]
         assert gate.count_of("api_forged") == 1
 
     def test_an_older_browser(self, gate):
