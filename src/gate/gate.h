@@ -72,6 +72,8 @@ struct gate {
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
     unsigned worker_count;
+    usec_t patient_until; /* of the stop: by then the last counts are written, or lost; 0: it has
+                             not come to that. Workers are freed one after the other */
     usec_t started;
     unix_t started_unix;
 };

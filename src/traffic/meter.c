@@ -227,13 +227,13 @@ static void try_again(void *arg)
 }
 
 /* Again, when the store does not take it: until patience ends. */
-static void write_the_rest(struct meter *m)
+static void write_the_rest(struct meter *m, usec_t patience)
 {
-    struct alarm *patience = alarm_new(m->loop, give_up, m);
+    struct alarm *over = alarm_new(m->loop, give_up, m);
     struct alarm *again = alarm_new(m->loop, try_again, m);
 
     m->is_ending = true;
-    alarm_set(patience, METER_LAST_PATIENCE);
+    alarm_set(over, patience);
     write_all(m);
     while (has_more(m) && !m->has_given_up) {
         if (!op_is_under_way(&m->batch.op))
@@ -241,10 +241,10 @@ static void write_the_rest(struct meter *m)
         loop_run(m->loop);
     }
     alarm_free(&again);
-    alarm_free(&patience);
+    alarm_free(&over);
 }
 
-void meter_free(struct meter **m)
+void meter_free(struct meter **m, usec_t patience)
 {
     struct meter *old = TAKE(*m);
     uint64_t lost;
@@ -252,7 +252,7 @@ void meter_free(struct meter **m)
     if (old == NULL)
         return;
     ticker_free(&old->ticker);
-    write_the_rest(old);
+    write_the_rest(old, patience);
     lost = old->batch_bytes;
     LIST_FOREACH_SAFE (link, &old->oldest_first) {
         struct tally *t = LIST_ENTRY(link, struct tally, link);
