@@ -2,6 +2,7 @@
 // and what to do where it has given up.
 import {resume, urlOf} from './api.js';
 import {Signal} from './dom.js';
+import {setClock} from './format.js';
 
 const OLD_AFTER = 4_000; // without a snapshot, the figures on the screen are called old
 const DEAD_AFTER = 20_000; // a connection that is silent for so long is not one
@@ -62,6 +63,7 @@ function whole(snapshot) {
 function onSnapshot(event) {
   last = whole(JSON.parse(event.data));
   lastAt = Date.now();
+  setClock(last.at);
   become('live');
   snapshots.tell(last);
 }

@@ -207,6 +207,14 @@ def test_reports(browser, make_gate, receiver):
 
 
 class TestAccess:
+    def test_times_are_the_servers(self, dashboard):
+        """Whatever the clock of the machine says that the browser runs on."""
+        gate = dashboard.gate
+        gate.admitted().gets(sign(gate.streams.movie()))
+        dashboard.run("window.own = Date.now; Date.now = () => own() + 36e5; 0")
+        dashboard.is_live().go("access")
+        dashboard.row(uid="u1", started="s ago", ends="in 11h 59m")
+
     def test_adding_a_grant(self, dashboard):
         """Then the viewer plays."""
         gate, path = dashboard.gate, dashboard.gate.streams.movie()
