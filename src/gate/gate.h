@@ -39,7 +39,8 @@ struct endpoint {
     unsigned methods; /* 1 << HTTP_GET | ... ; HEAD comes with GET, OPTIONS with all */
     int scope;        /* enum api_scope: what the key must at least allow */
     const struct step *(*run)(struct req *r);
-    bool asks_origin; /* it waits for an origin, where others wait for the store */
+    bool asks_origin;  /* it waits for an origin, where others wait for the store */
+    bool is_for_pages; /* other sites' pages ask it, with what their browsers keep */
 };
 
 struct api {
