@@ -13,6 +13,7 @@ static void fill_record(const struct req *r, const struct access_times *t,
     const struct http_head *h = &r->head;
 
     rec->at = t->at;
+    rec->ended = r->began + t->total;
     rec->duration = t->total;
     rec->bytes = r->sent;
     rec->client = r->client;
