@@ -93,7 +93,7 @@ export async function resume() {
   return account;
 }
 
-/** The key was right, but the cookie did not come back: it is not allowed, or one of HTTPS's of the same host stands in its way. */
+/** The key was right, but the cookie did not come back: not allowed, or one of HTTPS of the same host stands in its way. */
 export class CookieError extends Error {}
 
 export async function login(key) {

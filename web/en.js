@@ -44,7 +44,7 @@ export default {
   'login.wrong': 'This key is not known here.',
   'login.slow': 'Too many wrong keys. Wait a little.',
   'login.cookie':
-    'The key is right, but this browser does not keep the cookie. Allow it; and where this host is open over HTTPS, too, use that.',
+    'The key is right, but this browser does not keep the cookie. Allow it; or use HTTPS, if this host is open over that, too.',
   'login.host': 'A proxy in front asks by another name than this page has: it must pass Host on.',
   'error.title': 'This could not be loaded',
   'error.nobody': 'Nobody answers. Is hlsgate running, and the network there?',

@@ -64,8 +64,8 @@ function shift(columns) {
 }
 
 /**
- * One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. Where the server's clock was
- * put back, what was drawn begins anew: the server tells all of it by the clock as it is now.
+ * One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. Where the clock of the
+ * server was put back, what was drawn begins anew: the server tells all of it by the clock as it is now.
  */
 export function append(snapshot) {
   const at = snapshot.at;
