@@ -1,7 +1,7 @@
 /*
- * Who was delivered most, of up to LIST_SCAN_MAX uids: a heap of where they stand, with the least of
- * them at its root, which is the one to go when a better one comes. Nothing is read or copied but
- * for those that are left: whoever looks at the dashboard must not hold a worker up.
+ * Who was delivered most, of up to LIST_SCAN_MAX uids: a heap of where they stand, with the least
+ * of them at its root, which is the one to go when a better one comes. Nothing is read or copied
+ * but for those that are left: whoever looks at the dashboard must not hold a worker up.
  */
 #include <errno.h>
 #include <stdlib.h>
