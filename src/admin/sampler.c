@@ -37,7 +37,7 @@ void sampler_free(struct sampler **s)
 
 /* ---- counters ---- */
 
-/* Every request has a duration. */
+/* Every request has a duration, but for feeds, which begin once for each look. */
 static uint64_t count_api_requests(const struct gate *g)
 {
     struct measure_sums s;

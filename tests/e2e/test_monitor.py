@@ -278,6 +278,14 @@ class TestEvents:
         recent = gate.api("GET", "/api/access-logs/recent", key="viewer").json["logs"]
         assert "/events" not in {log["path"] for log in recent}
 
+    def test_how_long_somebody_looks_is_no_figure(self, gate):
+        with Events(gate, SEEN) as events:
+            at = events.snapshot()["at"]
+            until(lambda: events.snapshot()["at"] > at + 2, "two seconds")
+        gate.wait_gauge("requests", 1)
+        text = gate.api("GET", "/metrics", key="viewer").text
+        assert float(re.search(r'^hlsgate_request_duration_seconds_sum{class="api"} (\S+)$', text, re.M)[1]) < 2
+
     def test_it_does_not_hold_up_a_stop(self, gate):
         with Events(gate, SEEN) as events:
             events.snapshot()
