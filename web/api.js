@@ -93,8 +93,16 @@ export async function resume() {
   return account;
 }
 
+/** The key was right, but the cookie did not come back: not allowed, or one of HTTPS of the same host stands in its way. */
+export class CookieError extends Error {}
+
 export async function login(key) {
-  account = await ask('POST', 'monitor/login', {body: {key}});
+  await ask('POST', 'monitor/login', {body: {key}});
+  try {
+    account = await ask('GET', 'monitor/session');
+  } catch (error) {
+    throw error.status === 401 ? new CookieError() : error;
+  }
   return account;
 }
 

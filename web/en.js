@@ -43,6 +43,9 @@ export default {
   'login.note': 'The key is sent once, and kept neither here nor in a log.',
   'login.wrong': 'This key is not known here.',
   'login.slow': 'Too many wrong keys. Wait a little.',
+  'login.cookie':
+    'The key is right, but this browser does not keep the cookie. Allow it; or use HTTPS, if this host is open over that, too.',
+  'login.host': 'A proxy in front asks by another name than this page has: it must pass Host on.',
   'error.title': 'This could not be loaded',
   'error.nobody': 'Nobody answers. Is hlsgate running, and the network there?',
   'error.said': 'The server said {status}: {text}',
@@ -83,7 +86,7 @@ export default {
   'tile.connections': 'Connections',
   'tile.memory': 'Memory',
   'below.viewers': 'users {users} · sessions {sessions} · streams {streams}',
-  'below.requests': 'segments {segments} · playlists {playlists}',
+  'below.requests': 'segments {segments} · playlists {playlists} · besides, API {api}',
   'below.first_byte': 'p50 {p50} · p99 {p99}',
   'below.cache': 'saves {saved} · {used} of {limit}',
   'below.denied': 'failed {failed}',

@@ -116,10 +116,23 @@ export function duration(seconds) {
   return words.join(' ');
 }
 
+let ahead = 0;
+
+/** What time it is at the server, which tells all times by its own clock; this machine's may be another. */
+export function setClock(unixSeconds) {
+  const next = unixSeconds - Date.now() / 1000;
+  if (Math.abs(next - ahead) > 2) ahead = next; // what is less is the way here
+}
+
+/** Unix seconds, by the server's clock. */
+export function now() {
+  return Date.now() / 1000 + ahead;
+}
+
 /** Of a moment in Unix seconds; 0 and null: never. */
-export function ago(unixSeconds, now = Date.now() / 1000) {
+export function ago(unixSeconds) {
   if (!isKnown(unixSeconds) || unixSeconds === 0) return t('never');
-  return t('ago', {time: duration(Math.max(0, now - unixSeconds))});
+  return t('ago', {time: duration(Math.max(0, now() - unixSeconds))});
 }
 
 /** Of a moment in Unix seconds: "in 5m 3s", or "2h 1m ago". */

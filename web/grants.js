@@ -120,7 +120,7 @@ function columns(onRevoke) {
       label: t('grants.expires'),
       numeric: true,
       sort: (row) => row.expires_at,
-      text: (row) => t('in', {time: f.duration(row.expires_at - Date.now() / 1000)}),
+      text: (row) => t('in', {time: f.duration(row.expires_at - f.now())}),
     },
   ];
   if (mayAct()) {

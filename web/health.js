@@ -110,7 +110,7 @@ function originsCard() {
         ),
       },
       stateColumn(originState),
-      number('first_byte', (row) => (row.state === null ? f.DASH : f.milliseconds(row.first_byte_usec / 1000))),
+      number('first_byte', (row) => (row.first_byte_usec > 0 ? f.milliseconds(row.first_byte_usec / 1000) : f.DASH)),
       number('under_way', (row) => f.count(row.under_way)),
       number('requests', (row) => f.count(row.requests)),
       number('failures', (row) => f.count(row.failures)),

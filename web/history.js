@@ -63,16 +63,25 @@ function shift(columns) {
   for (const column of Object.values(columns)) column.shift();
 }
 
-/** One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. */
+/**
+ * One more second. A gap (a lost connection) stays one: a point of nothing parts what was from what is. Where the clock of the
+ * server was put back, what was drawn begins anew: the server tells all of it by the clock as it is now.
+ */
 export function append(snapshot) {
-  const columns = kept['5m'];
   const at = snapshot.at;
+  if (at < (kept['5m'].at.at(-1) ?? 0) - 2) beginAnew();
+  const columns = kept['5m'];
   const last = columns.at.at(-1) ?? 0;
   if (at - last < 0.5) return;
   if (last > 0 && at - last > 5) push(columns, {at: last + 1});
   push(columns, pointOf(snapshot));
   while (columns.at.length > MOST || columns.at[0] < at - RANGES['5m']) shift(columns);
   changed.tell('5m');
+}
+
+function beginAnew() {
+  kept['5m'] = emptyColumns();
+  load('5m').catch(() => {}); // then by the next asking
 }
 
 function push(columns, point) {
@@ -102,10 +111,10 @@ export function choose(which) {
   range = which in RANGES ? which : '5m';
 }
 
-/** The requests of all classes together, for a line of its own. */
-export function allRequests(columns) {
+/** What viewers ask for, all classes together: without the API, which pages like this one ask many things at once. */
+export function viewersRequests(columns) {
   return columns.at.map((_, at) => {
-    const parts = CLASSES.map((name) => columns[`requests_per_second.${name}`][at]).filter(
+    const parts = CLASSES.filter((name) => name !== 'api').map((name) => columns[`requests_per_second.${name}`][at]).filter(
       (n) => n !== null && n !== undefined,
     );
     return parts.length === 0 ? null : parts.reduce((sum, n) => sum + n, 0);

@@ -2,12 +2,14 @@
 // what was on the screen, and goes again.
 import {h, setText, show} from './dom.js';
 import {icon, sign} from './icons.js';
-import {login as enter} from './api.js';
+import {CookieError, login as enter} from './api.js';
 import {t} from './i18n.js';
 import {errorText, newId} from './pieces.js';
 
 function messageOf(error) {
+  if (error instanceof CookieError) return t('login.cookie');
   if (error.status === 429) return t('login.slow');
+  if (error.status === 403 && error.message.includes('Host')) return t('login.host');
   if (error.status === 401 || error.status === 403) return t('login.wrong');
   return errorText(error);
 }

@@ -74,7 +74,7 @@ function makeTiles() {
   return {
     viewers: tile('viewers', 'accent', only('viewers')),
     throughput: tile('throughput', 'accent', only('bytes_per_second')),
-    requests: tile('requests', 'cyan', history.allRequests),
+    requests: tile('requests', 'cyan', history.viewersRequests),
     first_byte: tile('first_byte', 'amber', only('first_byte_ms.p95')),
     hit_ratio: tile('hit_ratio', 'green', only('hit_ratio')),
     denied: tile('denied', 'red', only('denied_per_second')),
@@ -91,8 +91,12 @@ function fillTiles(tiles, {now, workers}) {
   );
   tiles.throughput.set(f.parts.rate(now.bytes_per_second), f.bits(now.bytes_per_second));
   tiles.requests.set(
-    f.parts.perSecond(requests ? sum(requests) : null),
-    t('below.requests', {segments: f.perSecond(requests?.segment), playlists: f.perSecond(requests?.playlist)}),
+    f.parts.perSecond(requests ? sum({...requests, api: 0}) : null),
+    t('below.requests', {
+      segments: f.perSecond(requests?.segment),
+      playlists: f.perSecond(requests?.playlist),
+      api: f.perSecond(requests?.api),
+    }),
   );
   tiles.first_byte.set(
     f.parts.milliseconds(first?.p95),
@@ -184,11 +188,11 @@ export function overview(root) {
     if (which === history.chosen()) board.update();
   }
 
-  /** What was missed while the connection was lost. */
-  let wasLost = false;
+  /** What was missed while the connection was lost, or nobody looked. */
+  let wasAway = false;
   function onState(state) {
-    if (state === 'live' && wasLost) asking.again();
-    wasLost = state === 'lost';
+    if (state === 'live' && wasAway) asking.again();
+    wasAway = state !== 'live';
   }
 
   const stops = [

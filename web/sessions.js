@@ -65,7 +65,7 @@ function columns(onEnd) {
     ),
     number(
       'ends',
-      (row) => t('in', {time: f.duration(row.ends_at - Date.now() / 1000)}),
+      (row) => t('in', {time: f.duration(row.ends_at - f.now())}),
       (row) => row.ends_at,
       {hide: 'narrow'},
     ),

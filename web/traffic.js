@@ -89,7 +89,7 @@ function columns() {
 function reportsState(reports) {
   if (!reports.is_sending) return ['quiet', t('reports.off')];
   if (reports.is_held) return ['bad', t('reports.held')];
-  if (reports.last_failed > reports.last_sent) return ['bad', t('reports.failing')];
+  if (reports.last_error !== '') return ['bad', t('reports.failing')];
   return reports.is_leader ? ['good', t('reports.leading')] : ['good', t('reports.other')];
 }
 

@@ -70,3 +70,23 @@ enum auth_verdict caller_check(struct req *r, enum api_scope needed)
         return auth_check(r->rules->api, field, needed);
     return judge_badge(r, &b, needed);
 }
+
+static struct str name_of_key(const struct req *r)
+{
+    const struct api_key_setting *key =
+        auth_find(r->rules->api, api_key_presented(r->head.known[FIELD_AUTHORIZATION]));
+    struct badge b;
+
+    if (key == NULL && caller_badge(r, &b))
+        key = b.key;
+    return key != NULL ? key->name : STR("");
+}
+
+struct str caller_words(struct req *r)
+{
+    struct str name = name_of_key(r);
+    char ip[IP_TEXT_MAX];
+
+    return arena_printf(&r->arena, "key %.*s, client %.*s", STR_FMT(name),
+                        STR_FMT(ip_format(&r->client, ip)));
+}

@@ -22,6 +22,9 @@
  * (req.h). */
 enum auth_verdict caller_check(struct req *r, enum api_scope needed);
 
+/* For the log, of a request that may do what it does: "key NAME, client IP". */
+struct str caller_words(struct req *r);
+
 /* The badge that counts for this request, whatever it asks for. False: none. */
 bool caller_badge(const struct req *r, struct badge *ret);
 

@@ -1,5 +1,7 @@
 #include "admin/counted.h"
 
+#include "logs/writer.h"
+
 int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o))
 {
     int64_t sum = 0;
@@ -8,4 +10,12 @@ int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o))
         if (counts((enum outcome)i))
             sum += counted(g, STAT_FIRST_OUTCOME + i);
     return sum;
+}
+
+uint64_t counted_lines_lost(const struct gate *g)
+{
+    struct line_writer_stats s;
+
+    line_writer_stats(g->lines, &s);
+    return s.dropped + s.lost;
 }

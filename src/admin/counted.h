@@ -12,4 +12,7 @@ static inline int64_t counted(const struct gate *g, int stat)
 /* Requests that ended so that `counts` says yes. */
 int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o));
 
+/* Lines of the access log that nobody will read. */
+uint64_t counted_lines_lost(const struct gate *g);
+
 #endif

@@ -17,7 +17,8 @@ struct events {
 struct onlooker {
     struct watcher watcher;
     struct req *req;
-    unix_t until; /* of the badge; 0: came with a key */
+    bool has_badge; /* else it came with a key */
+    struct badge badge;
 };
 
 static struct events *events_of(const struct req *r)
@@ -48,12 +49,18 @@ void events_free(struct events **e)
     free(old);
 }
 
+/* Whoever has the cookie too, in another window or by theft, watches no longer than it is good. */
+static bool is_good(const struct onlooker *o)
+{
+    return loop_unix(o->req->worker->loop) < o->badge.expires &&
+           !returned_badges_has(admin_of(o->req)->returned, &o->badge);
+}
+
 static bool goes_on(const struct watcher *watcher)
 {
     const struct onlooker *o = container_of(watcher, struct onlooker, watcher);
-    struct gate_worker *w = o->req->worker;
 
-    return o->req->era == w->era && (o->until == 0 || loop_unix(w->loop) < o->until);
+    return o->req->era == o->req->worker->era && (!o->has_badge || is_good(o));
 }
 
 void events_tick(struct events *e)
@@ -104,7 +111,6 @@ const struct step *run_events(struct req *r)
 {
     struct events *e = events_of(r);
     struct onlooker *o = ARENA_NEW(&r->arena, struct onlooker);
-    struct badge b;
 
     if (o == NULL)
         return req_fail(r, OUT_INTERNAL);
@@ -114,10 +120,11 @@ const struct step *run_events(struct req *r)
     r->outcome = OUT_OK;
     r->response.status = outcome_row(OUT_OK)->status;
     r->response.content_length = HTTP_LENGTH_UNKNOWN;
+    r->is_endless = true;
     if (r->head.method != HTTP_HEAD) {
         watch(r, e, o);
         o->req = r;
-        o->until = r->head.known[FIELD_AUTHORIZATION].n == 0 && caller_badge(r, &b) ? b.expires : 0;
+        o->has_badge = r->head.known[FIELD_AUTHORIZATION].n == 0 && caller_badge(r, &o->badge);
     }
     return STEP(send);
 }

@@ -1,7 +1,8 @@
 /*
  * /events: what feeds the dashboard, as server-sent events (HTML Living Standard 9.2): a snapshot
- * a second, the same bytes for all (snapshot.h). A stream ends when its badge does, when the rules
- * change (the browser comes again by itself, under the new ones), and when the worker is to end.
+ * a second, the same bytes for all (snapshot.h). A stream ends when its badge does, by its time or
+ * by a logout, when the rules change (the browser comes again by itself, under the new ones), and
+ * when the worker is to end.
  */
 #ifndef ADMIN_EVENTS_H
 #define ADMIN_EVENTS_H

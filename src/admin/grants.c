@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "admin/caller.h"
 #include "admin/json.h"
 #include "admin/question.h"
 #include "base/log.h"
@@ -157,6 +158,14 @@ const struct step *run_static_whitelist(struct req *r)
 
 /* ---- revoking ---- */
 
+static void log_revocation(const struct revoke *v)
+{
+    struct str uid = log_quote(&v->r->arena, v->g.uid), who = caller_words(v->r);
+
+    log_info("uid %.*s revoked by %.*s: %u grants, %u sessions", STR_FMT(uid), STR_FMT(who),
+             v->g.grants_removed, v->g.sessions_ended);
+}
+
 static const struct step *after_revoke(struct revoke *v, int err)
 {
     const struct grant_revoke *g = &v->g;
@@ -164,8 +173,7 @@ static const struct step *after_revoke(struct revoke *v, int err)
 
     if (err < 0)
         return api_store_failed(v->r, err);
-    log_info("uid \"%.*s\" revoked by the API: %u grants, %u sessions", STR_FMT(g->uid),
-             g->grants_removed, g->sessions_ended);
+    log_revocation(v);
     answer = json_object();
     json_put_bool(answer, "success", true);
     json_put_int(answer, "grants_removed", g->grants_removed);

@@ -124,9 +124,17 @@ static double mean(const struct kept *from, const struct kept *to, int g)
     return n > 0 ? (to->sums[g] - from->sums[g]) / (double)n : NAN;
 }
 
-static void subtract(const struct kept *from, const struct kept *to, struct history_point *ret)
+static usec_t as_unix(const struct history *h, usec_t at)
 {
-    ret->at_unix = to->at_unix;
+    usec_t ago = h->last.at - at;
+
+    return h->last.at_unix > ago ? h->last.at_unix - ago : 0;
+}
+
+static void subtract(const struct history *h, const struct kept *from, const struct kept *to,
+                     struct history_point *ret)
+{
+    ret->at_unix = as_unix(h, to->at);
     ret->seconds = (double)(to->at - from->at) / (double)USEC_PER_SEC;
     for (int c = 0; c < HISTORY_COUNTERS; c++)
         ret->counters[c] = to->counters[c] - from->counters[c];
@@ -154,7 +162,7 @@ unsigned history_points(const struct history *h, enum history_range range,
     while (n + 1 < r->count && n < ranges[range].points && is_in_range(h, range, kept_of(r, n)))
         n++;
     for (unsigned i = 0; i < n; i++)
-        subtract(kept_of(r, n - i), kept_of(r, n - i - 1), &ret[i]);
+        subtract(h, kept_of(r, n - i), kept_of(r, n - i - 1), &ret[i]);
     return n;
 }
 
@@ -162,7 +170,7 @@ bool history_now(const struct history *h, struct history_point *ret)
 {
     if (h->before.at == 0)
         return false;
-    subtract(&h->before, &h->last, ret);
+    subtract(h, &h->before, &h->last, ret);
     return true;
 }
 

@@ -35,7 +35,7 @@ enum history_counter {
     HISTORY_API_REQUESTS = HISTORY_REQUESTS + CLASS_COUNT,
     HISTORY_DENIED,
     HISTORY_FAILED,
-    HISTORY_BYTES,
+    HISTORY_BYTES,        /* to viewers */
     HISTORY_BYTES_SAVED,  /* that came from memory */
     HISTORY_CACHE_HITS,   /* hit, joined, stale: no request to an origin of their own */
     HISTORY_CACHE_MISSES, /* missed, bypassed */
@@ -66,8 +66,9 @@ struct history_sample {
 };
 
 struct history_point {
-    usec_t at_unix;                      /* its end */
-    double seconds;                      /* its length; more than 0 */
+    usec_t at_unix; /* its end, by the wall clock as it is now: points stay in order and a step
+                       apart when that was put back or forward */
+    double seconds; /* its length; more than 0 */
     uint64_t counters[HISTORY_COUNTERS]; /* in that time */
     uint64_t first_bytes[MEASURE_BUCKETS];
     double gauges[HISTORY_GAUGES]; /* means; NAN: unknown all the time */

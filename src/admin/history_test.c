@@ -81,6 +81,28 @@ static void test_how_many(void **state)
     }
 }
 
+/* Nothing is drawn back over what is there, and nothing an hour away from it. */
+static void test_a_clock_that_is_put(void **state)
+{
+    static const int jumps[] = {-3600, 3600, -T0_UNIX};
+
+    for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+        AUTO(history_free) struct history *h = history_new();
+        struct history_sample last = sample_at(20);
+        unsigned n;
+
+        for (unsigned s = 0; s < 20; s++)
+            add_at(h, s);
+        last.at_unix += (usec_t)jumps[i] * USEC_PER_SEC;
+        history_add(h, &last);
+        n = history_points(h, HISTORY_MINUTES_5, points);
+        assert_int_equal(n, 20);
+        assert_int_equal(points[n - 1].at_unix, last.at_unix);
+        for (unsigned p = 1; p < n; p++)
+            assert_int_equal(points[p].at_unix - points[p - 1].at_unix, USEC_PER_SEC);
+    }
+}
+
 /* Who samples comes late and early, and once not at all: nothing is lost, nothing counted twice. */
 static void test_untimely_samples(void **state)
 {
@@ -216,7 +238,8 @@ static void test_no_first_byte(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_words), cmocka_unit_test(test_how_many),
-          cmocka_unit_test(test_untimely_samples), cmocka_unit_test(test_steps_do_not_drift),
-          cmocka_unit_test(test_after_a_long_pause), cmocka_unit_test(test_gauges_are_means),
-          cmocka_unit_test(test_now), cmocka_unit_test(test_hit_ratio),
-          cmocka_unit_test(test_first_byte), cmocka_unit_test(test_no_first_byte))
+          cmocka_unit_test(test_a_clock_that_is_put), cmocka_unit_test(test_untimely_samples),
+          cmocka_unit_test(test_steps_do_not_drift), cmocka_unit_test(test_after_a_long_pause),
+          cmocka_unit_test(test_gauges_are_means), cmocka_unit_test(test_now),
+          cmocka_unit_test(test_hit_ratio), cmocka_unit_test(test_first_byte),
+          cmocka_unit_test(test_no_first_byte))

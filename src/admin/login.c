@@ -11,12 +11,19 @@
 #include "base/log.h"
 #include "http/cookie.h"
 
+/* Where a proxy ends TLS, the browser itself says how it came: with each POST it names its page's
+ * origin, which is ours (caller_is_same_origin()). */
+static bool is_over_tls(const struct req *r)
+{
+    return r->is_tls || str_starts(r->head.known[FIELD_ORIGIN], STR("https://"));
+}
+
 static void set_cookie(struct req *r, struct str value, uint64_t max_age)
 {
     struct cookie c = {.name = CALLER_COOKIE,
                        .value = value,
                        .max_age = max_age,
-                       .is_secure = r->is_tls,
+                       .is_secure = is_over_tls(r),
                        .is_strict = true};
 
     req_add_field(r, STR("Set-Cookie"), cookie_write(&r->arena, &c));
@@ -68,7 +75,8 @@ const struct step *run_login(struct req *r)
     if (input_is_wrong(&in))
         return api_error(r, OUT_API_BAD_REQUEST, in.error);
     if (!caller_is_same_origin(r))
-        return req_fail(r, OUT_API_FORGED);
+        return api_error(r, OUT_API_FORGED,
+                         STR("asked by a page of another Host: a proxy in front must pass it on"));
     key = auth_find(r->rules->api, str_trim(presented));
     switch (auth_judge(key, SCOPE_VIEWER)) {
     case AUTH_OK:

@@ -269,6 +269,26 @@ static void put_origins(struct metrics *m, const struct rules *rules)
     }
 }
 
+/* ---- reports ---- */
+
+/* What is not reported is not paid for: somebody must be told. */
+static void put_reports(struct metrics *m, struct reports *reports)
+{
+    struct reports_status s;
+
+    if (reports == NULL)
+        return;
+    reports_status(reports, &s);
+    metrics_one(m, METRIC_COUNTER, STR("reports_sent"),
+                STR("reports of traffic that their receiver acknowledged"), s.sent);
+    metrics_one(m, METRIC_COUNTER, STR("reports_failed"),
+                STR("tries to send a report that were not acknowledged"), s.failed);
+    metrics_one(m, METRIC_GAUGE, STR("reports_leader"),
+                STR("1: this instance reports, for all that share the store"), s.is_leader);
+    metrics_one(m, METRIC_GAUGE, STR("reports_held"),
+                STR("1: so many reports wait that no new ones are made"), s.is_held);
+}
+
 /* ---- logs, the process ---- */
 
 static void put_logs(struct metrics *m, const struct gate *g)
@@ -329,6 +349,7 @@ static void put_all(struct metrics *m, const struct req *r)
     put_disk(m, g->disk);
     put_store(m, g->store);
     put_origins(m, r->rules);
+    put_reports(m, g->reports);
     put_logs(m, g);
 }
 
@@ -347,5 +368,6 @@ const struct step *run_metrics(struct req *r)
     if (kept.p == NULL)
         return req_fail(r, OUT_INTERNAL);
     req_add_field(r, STR("Cache-Control"), STR("no-store"));
+    req_add_field(r, STR("X-Content-Type-Options"), STR("nosniff"));
     return compress_reply(r, OUT_OK, STR("text/plain; version=0.0.4; charset=utf-8"), kept);
 }

@@ -7,6 +7,7 @@
 #define ADMIN_SAMPLER_H
 
 #include "admin/history.h"
+#include "admin/warnings.h"
 #include "gate/gate.h"
 
 struct sampler;
@@ -20,5 +21,8 @@ void sampler_take(struct sampler *s, const struct gate *g);
 unsigned sampler_points(struct sampler *s, enum history_range range,
                         struct history_point ret[HISTORY_POINTS_MAX]);
 bool sampler_now(struct sampler *s, struct history_point *ret);
+
+/* What warnings remember, as of the last sample (warnings.h). */
+void sampler_noticed(struct sampler *s, struct warning_memory *ret);
 
 #endif

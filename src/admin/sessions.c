@@ -6,6 +6,7 @@
 #include "admin/endpoints.h"
 
 #include "access/token.h"
+#include "admin/caller.h"
 #include "admin/input.h"
 #include "admin/json.h"
 #include "admin/session_name.h"
@@ -102,13 +103,23 @@ struct ending {
     struct req *r;
 };
 
+static void log_ending(const struct ending *e)
+{
+    bool is_one = e->name.p != NULL;
+    struct str which = log_quote(&e->r->arena, is_one ? e->name : e->end.uid);
+    struct str who = caller_words(e->r);
+
+    log_info("%s %.*s: %u sessions ended by %.*s", is_one ? "session" : "uid", STR_FMT(which),
+             e->end.ended, STR_FMT(who));
+}
+
 static const struct step *after_end(struct ending *e, int err)
 {
     json_t *answer;
 
     if (err < 0)
         return api_store_failed(e->r, err);
-    log_info("%u sessions ended by the API", e->end.ended);
+    log_ending(e);
     answer = json_object();
     json_put_bool(answer, "success", true);
     json_put_int(answer, "sessions_ended", e->end.ended);

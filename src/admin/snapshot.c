@@ -10,7 +10,6 @@
 #include "admin/json.h"
 #include "admin/store_json.h"
 #include "admin/warnings.h"
-#include "logs/writer.h"
 
 #define RETRY "retry: 2000\n" /* milliseconds, after which a browser comes again */
 
@@ -66,27 +65,21 @@ static struct str server_out(struct view *v)
     return STR("");
 }
 
-static uint64_t lines_lost(const struct gate *g)
-{
-    struct line_writer_stats s;
-
-    line_writer_stats(g->lines, &s);
-    return s.dropped + s.lost;
-}
-
-static json_t *warnings_of(struct view *v, struct warning_memory *memory)
+static json_t *warnings_of(struct view *v)
 {
     struct condition c = {.now = clock_monotonic(),
                           .store = &v->store,
                           .server_out = server_out(v),
                           .reports = v->gate->reports != NULL ? &v->reports : NULL,
-                          .lines_lost = lines_lost(v->gate),
                           .connections = counted(v->gate, STAT_CONNECTIONS),
                           .max_connections = v->gate->max_connections};
     struct warning found[WARNING_COUNT];
-    unsigned n = warnings_find(memory, &c, found);
+    struct warning_memory memory;
     json_t *list = json_array();
+    unsigned n;
 
+    sampler_noticed(v->admin->sampler, &memory);
+    n = warnings_find(&memory, &c, found);
     for (unsigned i = 0; i < n; i++) {
         json_t *o = json_object();
 
@@ -133,12 +126,12 @@ static void put_process(const struct view *v, json_t *o)
     json_put_int(o, "workers", v->gate->worker_count);
 }
 
-static json_t *json_of_snapshot(struct view *v, struct warning_memory *memory)
+static json_t *json_of_snapshot(struct view *v)
 {
     json_t *o = json_object();
 
     put_process(v, o);
-    json_put(o, "warnings", warnings_of(v, memory));
+    json_put(o, "warnings", warnings_of(v));
     json_put(o, "store", json_of_store_health(&v->store));
     json_put(o, "origins", json_of_origins(v->rules));
     json_put(o, "now", json_of_now(v->gate, v->admin->sampler));
@@ -154,13 +147,12 @@ static json_t *json_of_snapshot(struct view *v, struct warning_memory *memory)
 /* ---- the board ---- */
 
 struct board {
-    pthread_mutex_t lock;   /* of all but `memory`; held for a look */
+    pthread_mutex_t lock;   /* held for a look */
     struct message *latest; /* a reference; NULL: none */
     usec_t made;            /* when it was */
     uint64_t number;        /* so far */
     unsigned open;          /* workers with onlookers */
     bool is_being_made;
-    struct warning_memory memory; /* of whoever makes one */
 };
 
 struct board *board_new(void)
@@ -182,7 +174,7 @@ static struct message *message_of(struct view *v, uint64_t number, struct str js
     return text.p != NULL ? message_new(text) : NULL;
 }
 
-static struct message *make(struct gate_worker *w, struct warning_memory *memory, uint64_t number)
+static struct message *make(struct gate_worker *w, uint64_t number)
 {
     struct message *m = NULL;
     struct view v;
@@ -190,7 +182,7 @@ static struct message *make(struct gate_worker *w, struct warning_memory *memory
     json_t *o;
 
     view_init(&v, w);
-    o = json_of_snapshot(&v, memory);
+    o = json_of_snapshot(&v);
     json = json_text(&v.arena, o);
     if (json.p != NULL)
         m = message_of(&v, number, json);
@@ -236,7 +228,7 @@ struct message *board_latest(struct board *b, struct gate_worker *w)
     number = b->number;
     pthread_mutex_unlock(&b->lock);
     if (is_mine)
-        hang_up(b, make(w, &b->memory, number));
+        hang_up(b, make(w, number));
     pthread_mutex_lock(&b->lock);
     latest = b->latest != NULL ? message_ref(b->latest) : NULL;
     pthread_mutex_unlock(&b->lock);

@@ -44,7 +44,9 @@ json_t *json_of_store_health(const struct store_stats *s)
 
     json_put_str(o, "kind", str_of(s->kind));
     json_put_bool(o, "healthy", s->is_healthy);
-    json_put(o, "latency_ms", json_real((double)s->write_usec / (double)USEC_PER_MSEC));
+    json_put(o, "latency_ms",
+             s->write_usec > 0 ? json_real((double)s->write_usec / (double)USEC_PER_MSEC)
+                               : json_null()); /* nothing was written yet */
     if (is_redis(s))
         put_way(o, s);
     return o;

@@ -57,6 +57,15 @@ static void test_embedded(void **state)
                 "{\"healthy\":true,\"kind\":\"embedded\",\"latency_ms\":0.25}");
 }
 
+static void test_before_the_first_write(void **state)
+{
+    struct store_stats s = embedded;
+
+    s.write_usec = 0;
+    assert_json(json_of_store_health(&s),
+                "{\"healthy\":true,\"kind\":\"embedded\",\"latency_ms\":null}");
+}
+
 static void test_redis(void **state)
 {
     assert_json(json_of_store(&redis),
@@ -74,4 +83,5 @@ static void test_redis(void **state)
                 "\"trouble\":\"LOADING Redis is loading the dataset in memory\"}");
 }
 
-TEST_MAIN(cmocka_unit_test(test_embedded), cmocka_unit_test(test_redis))
+TEST_MAIN(cmocka_unit_test(test_embedded), cmocka_unit_test(test_before_the_first_write),
+          cmocka_unit_test(test_redis))

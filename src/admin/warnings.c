@@ -70,7 +70,7 @@ struct str warning_word(enum warning_kind kind)
     return rows[kind].word;
 }
 
-static void remember(struct warning_memory *m, const struct condition *c)
+void warnings_remember(struct warning_memory *m, const struct condition *c)
 {
     m->had_replicas |= c->store->replicas > 0;
     if (c->lines_lost > m->lines_lost)
@@ -78,12 +78,11 @@ static void remember(struct warning_memory *m, const struct condition *c)
     m->lines_lost = c->lines_lost;
 }
 
-unsigned warnings_find(struct warning_memory *m, const struct condition *c,
+unsigned warnings_find(const struct warning_memory *m, const struct condition *c,
                        struct warning ret[WARNING_COUNT])
 {
     unsigned n = 0;
 
-    remember(m, c);
     for (int i = 0; i < WARNING_COUNT; i++) {
         struct look l = {.c = c, .m = m, .detail = STR("")};
 

@@ -36,6 +36,7 @@ struct condition {
     int64_t connections, max_connections;
 };
 
+/* What was noticed before, of things that are news only when they change. */
 struct warning_memory {
     bool had_replicas;
     uint64_t lines_lost;
@@ -48,8 +49,12 @@ struct warning {
 };
 
 struct str warning_word(enum warning_kind kind);
+/* Once a second, also while nobody looks: else who looks in the morning would not be told that the
+ * replica went in the night, but that lines were lost just now which were lost days ago. Asks of
+ * the condition `now`, `store` and `lines_lost`. */
+void warnings_remember(struct warning_memory *m, const struct condition *c);
 /* How many hold; `ret` in the order of the table. */
-unsigned warnings_find(struct warning_memory *m, const struct condition *c,
+unsigned warnings_find(const struct warning_memory *m, const struct condition *c,
                        struct warning ret[WARNING_COUNT]);
 
 #endif

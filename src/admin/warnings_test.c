@@ -26,6 +26,7 @@ static void world_init(struct world *w)
 
 static unsigned look(struct world *w)
 {
+    warnings_remember(&w->m, &w->c);
     return warnings_find(&w->m, &w->c, w->found);
 }
 

@@ -13,6 +13,7 @@ static void fill_record(const struct req *r, const struct access_times *t,
     const struct http_head *h = &r->head;
 
     rec->at = t->at;
+    rec->ended = r->began + t->total;
     rec->duration = t->total;
     rec->bytes = r->sent;
     rec->client = r->client;
@@ -65,6 +66,7 @@ static struct access_times times_of(const struct req *r)
     return t;
 }
 
+/* How long somebody looked on says nothing of how long anything takes. */
 static void measure(struct req *r, const struct access_times *t)
 {
     struct counters *c = r->worker->counters;
@@ -72,6 +74,8 @@ static void measure(struct req *r, const struct access_times *t)
 
     if (t->first_byte != ACCESS_NEVER)
         measure_take(c, STAT_FIRST_MEASURE, MEASURE_FIRST_BYTE, kind, t->first_byte);
+    if (r->is_endless)
+        return;
     measure_take(c, STAT_FIRST_MEASURE, MEASURE_DURATION, kind, t->total);
     measure_take(c, STAT_FIRST_MEASURE, MEASURE_SIZE, kind, r->sent);
 }

@@ -148,6 +148,17 @@ void gate_worker_change_rules(struct gate_worker *w, struct rules_era *era)
     end_era(past);
 }
 
+/* For the last counts. A store that is away must not hold a stop up once for each worker. */
+static usec_t patience_left(struct gate *g)
+{
+    usec_t now = clock_monotonic();
+
+    if (g->patient_until == 0)
+        g->patient_until = now + METER_LAST_PATIENCE;
+    return g->patient_until > now + METER_LEAST_PATIENCE ? g->patient_until - now
+                                                         : METER_LEAST_PATIENCE;
+}
+
 void gate_worker_free(struct gate_worker **w)
 {
     struct gate_worker *old = TAKE(*w);
@@ -157,7 +168,7 @@ void gate_worker_free(struct gate_worker **w)
     assert(list_is_empty(&old->requests) && list_is_empty(&old->fills));
     assert(list_is_empty(&old->fetches));
     end_api(old);
-    meter_free(&old->meter);
+    meter_free(&old->meter, patience_left(old->gate));
     stop_checks(old, old->era->rules);
     end_era(old->era);
     token_scratch_free(&old->scratch);

@@ -39,7 +39,8 @@ struct endpoint {
     unsigned methods; /* 1 << HTTP_GET | ... ; HEAD comes with GET, OPTIONS with all */
     int scope;        /* enum api_scope: what the key must at least allow */
     const struct step *(*run)(struct req *r);
-    bool asks_origin; /* it waits for an origin, where others wait for the store */
+    bool asks_origin;  /* it waits for an origin, where others wait for the store */
+    bool is_for_pages; /* other sites' pages ask it, with what their browsers keep */
 };
 
 struct api {
@@ -72,6 +73,8 @@ struct gate {
     struct gate_worker *
         *workers; /* all of them: set before the first request, for the logs of the API */
     unsigned worker_count;
+    usec_t patient_until; /* of the stop: by then the last counts are written, or lost; 0: it has
+                             not come to that. Workers are freed one after the other */
     usec_t started;
     unix_t started_unix;
 };

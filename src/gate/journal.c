@@ -80,7 +80,8 @@ static unsigned copy_ring(struct journal *j, enum journal_ring which, struct jou
 
 static int newest_first(const void *a, const void *b)
 {
-    usec_t x = ((const struct journal_record *)a)->at, y = ((const struct journal_record *)b)->at;
+    usec_t x = ((const struct journal_record *)a)->ended,
+           y = ((const struct journal_record *)b)->ended;
 
     return (x < y) - (x > y);
 }

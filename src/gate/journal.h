@@ -30,7 +30,8 @@ enum journal_ring {
 enum { JOURNAL_PATH_MAX = 200, JOURNAL_UA_MAX = 120 }; /* longer texts are cut */
 
 struct journal_record {
-    usec_t at; /* wall clock, microseconds */
+    usec_t at;    /* wall clock, microseconds */
+    usec_t ended; /* monotonic: which is the newest, whatever is done to the wall clock */
     usec_t duration;
     uint64_t bytes;
     struct ip client;

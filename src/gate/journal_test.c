@@ -6,7 +6,7 @@ enum { MANY = 4 };
 
 static void add(struct journal *j, enum journal_ring ring, usec_t at)
 {
-    struct journal_record r = {.at = at, .status = (uint16_t)(at % 1000)};
+    struct journal_record r = {.at = at, .ended = at, .status = (uint16_t)(at % 1000)};
 
     journal_add(j, ring, &r);
 }
@@ -74,6 +74,23 @@ static void test_rings_are_apart(void **state)
     assert_int_equal(at[0], 2);
 }
 
+/* Of two workers one has nothing new to say: that must not hide what the other has seen since. */
+static void test_a_clock_that_was_put_back(void **state)
+{
+    struct journal *js[] = {journal_new(), journal_new()};
+    struct journal_record before = {.at = 1000000, .ended = 1}, after = {.at = 5, .ended = 2};
+    usec_t at[300];
+
+    for (unsigned i = 0; i < journal_kept(JOURNAL_RECENT); i++)
+        journal_add(js[0], JOURNAL_RECENT, &before);
+    after.status = 5;
+    journal_add(js[1], JOURNAL_RECENT, &after);
+    assert_int_equal(read_all(js, 2, JOURNAL_RECENT, 1, at), 1);
+    assert_int_equal(at[0], 5);
+    journal_free(&js[0]);
+    journal_free(&js[1]);
+}
+
 static void test_limit(void **state)
 {
     AUTO(journal_free) struct journal *j = journal_new();
@@ -127,6 +144,6 @@ static void test_full_arena_gives_nothing(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_empty), cmocka_unit_test(test_ring_keeps_the_newest),
-          cmocka_unit_test(test_rings_are_apart), cmocka_unit_test(test_limit),
-          cmocka_unit_test(test_workers_are_merged_by_time),
+          cmocka_unit_test(test_rings_are_apart), cmocka_unit_test(test_a_clock_that_was_put_back),
+          cmocka_unit_test(test_limit), cmocka_unit_test(test_workers_are_merged_by_time),
           cmocka_unit_test(test_full_arena_gives_nothing))

@@ -33,7 +33,7 @@ static struct traffic_counts stored(struct world *w, const char *uid)
     struct traffic_list l = {.arena = &w->arena, .limit = 1};
     struct traffic_counts c;
 
-    meter_free(&w->worker->meter); /* writes it */
+    meter_free(&w->worker->meter, METER_LAST_PATIENCE); /* writes it */
     op_init(&l.op, on_listed);
     assert_int_equal(store_traffic_list(w->store_worker, &l), 1);
     assert_int_equal(l.uids, 1);

@@ -227,9 +227,16 @@ void req_expire(struct req *r)
         req_run(r, req_do_without_origin(r, OUT_ORIGIN_TIMEOUT));
 }
 
+/* Whoever leaves what has no end has had all there was of it. */
+static bool is_its_end(const struct req *r, enum outcome o)
+{
+    return o == OUT_CLIENT_LEFT && r->is_endless && r->answered > 0;
+}
+
 const struct step *req_end(struct req *r, enum outcome o)
 {
-    r->outcome = o;
+    if (!is_its_end(r, o))
+        r->outcome = o;
     r->must_close = true;
     return STEP(account);
 }

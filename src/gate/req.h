@@ -201,8 +201,9 @@ struct req {
 
     /* the response */
     enum outcome outcome;
-    bool is_quiet; /* what the dashboard asks for itself: served, it is not among the recent
-                      requests, where it would push out what it is there to show */
+    bool is_quiet;   /* what the dashboard asks for itself: served, it is not among the recent
+                        requests, where it would push out what it is there to show */
+    bool is_endless; /* its body goes on until the viewer leaves, which is no failure then */
     struct http_response response;
     struct http_validators validators;
     uint64_t length; /* of the whole representation; BODY_LENGTH_UNKNOWN while it arrives */

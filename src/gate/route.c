@@ -119,6 +119,16 @@ static struct str host_of(struct str authority)
     return colon > bracket ? str_first(authority, (size_t)colon) : authority;
 }
 
+/* What browsers keep for the rest of the API is the dashboard's cookie: no other page has a use for
+ * it that we would want to help. */
+static struct cors_policy cors_of(const struct req *r)
+{
+    struct cors_policy p = r->rules->cors;
+
+    p.credentials &= r->endpoint == NULL || r->endpoint->is_for_pages;
+    return p;
+}
+
 /* RFC 9110 15.4.2, 15.4.9: a 301 may turn a POST into a GET, a 308 does not. */
 static const struct step *answer_redirect(struct req *r)
 {
@@ -141,6 +151,7 @@ static const struct step *answer_redirect(struct req *r)
 
 const struct step *step_route(struct req *r)
 {
+    struct cors_policy cors;
     enum url_error e;
 
     req_find_client(r);
@@ -155,7 +166,8 @@ const struct step *step_route(struct req *r)
         return req_fail(r, outcome_of_url(e));
     }
     r->endpoint = find_endpoint(r->worker->gate->api, r->url.path);
-    cors_apply(&r->rules->cors, &r->arena, &r->head, r->endpoint != NULL, &r->response);
+    cors = cors_of(r);
+    cors_apply(&cors, &r->arena, &r->head, r->endpoint != NULL, &r->response);
     if (!(allowed_methods(r) & 1u << r->head.method)) {
         add_allow(r);
         return req_fail(r, OUT_METHOD_NOT_ALLOWED);

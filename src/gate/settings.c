@@ -387,7 +387,8 @@ const struct conf_field cors_fields[] = {
                  .doc = "Web origins whose pages may use the streams, such as "
                         "https://www.example.com; `*` = any."),
     CONF_F(struct cors_settings, credentials, conf_bool, .def = "on", .reload = true,
-           .doc = "Let pages send cookies. The page's origin is then echoed instead of `*`."),
+           .doc = "Let pages send cookies to streams and `/api/js-whitelist`. The page's origin is "
+                  "then echoed instead of `*`."),
     CONF_F(struct cors_settings, max_age, conf_duration, .def = "1h", .min = "0", .max = "24h",
            .reload = true, .doc = "How long a browser may keep the answer to a preflight."),
     CONF_END,

@@ -42,6 +42,21 @@ static int open_fd(const struct line_target_options *o)
     return fd < 0 ? -errno : fd;
 }
 
+/* Who wrote to it before may have died, or found the disk full, within a line. A file that may not
+ * be read is taken to be in order. */
+static bool ends_within_line(const char *path, off_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool is_torn;
+    char last;
+
+    if (fd < 0)
+        return false;
+    is_torn = pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+    close(fd);
+    return is_torn;
+}
+
 static int open_stream(struct line_target *t, const struct line_target_options *o)
 {
     struct stat st;
@@ -53,6 +68,8 @@ static int open_stream(struct line_target *t, const struct line_target_options *
         return -errno;
     t->is_regular = S_ISREG(st.st_mode);
     t->is_socket = S_ISSOCK(st.st_mode);
+    t->must_end_line = o->kind == LINES_TO_FILE && t->is_regular && st.st_size > 0 &&
+                       ends_within_line(o->path.p, st.st_size);
     return 0;
 }
 

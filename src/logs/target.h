@@ -21,7 +21,8 @@ struct line_target_options {
 
 struct line_target;
 
-/* -errno, with a sentence in `error`. A file is made when missing (0640), and appended to. */
+/* -errno, with a sentence in `error`. A file is made when missing (0640), and appended to; a
+ * line that somebody has left half done there is ended first. */
 int line_target_open(const struct line_target_options *o, struct line_target **ret,
                      struct buf *error) MUST_CHECK;
 void line_target_close(struct line_target **t);

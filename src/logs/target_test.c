@@ -106,6 +106,28 @@ static void test_torn_line_is_ended(void **state)
     place_remove(&p);
 }
 
+/* Also when it is another process that goes on, or the same one after SIGUSR1. */
+static void test_torn_line_of_another_is_ended(void **state)
+{
+    struct test_place p;
+    struct line_target *t;
+    struct str text;
+
+    place_make(&p, "access.log");
+    t = target_at(LINES_TO_FILE, p.path);
+    assert_int_equal(line_target_write(t, STR("half of a li")), 12);
+    line_target_close(&t);
+    for (int i = 0; i < 2; i++) {
+        t = target_at(LINES_TO_FILE, p.path);
+        assert_int_equal(line_target_write(t, LINES), LINES.n);
+        line_target_close(&t);
+    }
+    text = text_of_file(p.path);
+    assert_str(text, "half of a li\none\ntwo\none\ntwo\n");
+    free((void *)(uintptr_t)text.p);
+    place_remove(&p);
+}
+
 static void test_full_disk_is_an_error(void **state)
 {
     struct line_target *t = target_at(LINES_TO_FILE, "/dev/full");
@@ -187,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_opened_says_why),
         cmocka_unit_test(test_full_pipe_is_waited_for),
         cmocka_unit_test(test_torn_line_is_ended),
+        cmocka_unit_test(test_torn_line_of_another_is_ended),
         cmocka_unit_test(test_full_disk_is_an_error),
         cmocka_unit_test(test_journald_gets_a_datagram_a_line),
         cmocka_unit_test(test_syslog_and_its_restart),

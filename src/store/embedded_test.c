@@ -272,6 +272,92 @@ static void test_traffic_leaves_the_gate_its_room(void **state)
     size = 64 << 20;
 }
 
+enum { COUNTED = 1000, LISTED = 60 };
+
+static uint64_t bytes_of_nth(unsigned n)
+{
+    return n * 7919 % 97; /* many have the same */
+}
+
+static void count_many(struct world *w)
+{
+    struct traffic_add a = {.now = T0};
+    struct buf lines;
+
+    buf_init(&lines, TRAFFIC_LINE_MAX);
+    world_op(&a.op);
+    for (unsigned n = 0; n < COUNTED; n++) {
+        struct traffic_counts c = {.first = T0, .last = T0, .bytes = {bytes_of_nth(n)}};
+        char uid[16];
+
+        snprintf(uid, sizeof uid, "u%04u", n);
+        buf_clear(&lines);
+        traffic_add_line(&lines, str_of(uid), &c);
+        a.number++;
+        a.lines = buf_str(&lines);
+        assert_int_equal(world_wait(w, store_traffic_add(w->worker, &a)), 0);
+    }
+    buf_done(&lines);
+}
+
+/* How many come before it: those with more bytes, and those with as many whose uid is smaller. */
+static unsigned place_of(unsigned n)
+{
+    unsigned before = 0;
+
+    for (unsigned i = 0; i < COUNTED; i++)
+        before +=
+            bytes_of_nth(i) > bytes_of_nth(n) || (bytes_of_nth(i) == bytes_of_nth(n) && i < n);
+    return before;
+}
+
+static void test_a_list_has_those_with_most(void **state)
+{
+    struct traffic_list l = {.limit = LISTED};
+    struct world w;
+
+    world_open(&w, open_empty(&conformance_rules));
+    l.arena = &w.arena;
+    count_many(&w);
+    world_op(&l.op);
+    assert_int_equal(world_wait(&w, store_traffic_list(w.worker, &l)), 0);
+    assert_int_equal(l.uids, COUNTED);
+    assert_int_equal(l.count, LISTED);
+    for (unsigned i = 0; i < l.count; i++) {
+        uint64_t n = 0;
+
+        assert_int_equal(str_parse_u64(str_skip(l.lines[i].uid, 1), COUNTED, &n), 0);
+        assert_int_equal(place_of((unsigned)n), i);
+        assert_int_equal(traffic_total(&l.lines[i].counts), bytes_of_nth((unsigned)n));
+    }
+    traffic_lines_done(l.lines, l.count);
+    world_close(&w);
+}
+
+static bool lead_at(struct world *w, char holder, unix_t at)
+{
+    struct traffic_lead l = {.now = at, .ttl = 10};
+
+    world_op(&l.op);
+    memset(l.holder, holder, sizeof l.holder);
+    assert_int_equal(world_wait(w, store_traffic_lead(w->worker, &l)), 0);
+    return l.is_leader;
+}
+
+/* A process was killed, and the clock was a day ahead until then: it must not lead for a day. */
+static void test_a_lead_from_the_future_is_over(void **state)
+{
+    struct world w;
+
+    world_open(&w, open_empty(&conformance_rules));
+    assert_true(lead_at(&w, 'a', T0 + 86400));
+    reopen(&w);
+    assert_true(lead_at(&w, 'b', T0));
+    assert_false(lead_at(&w, 'a', T0 + 1));
+    assert_true(lead_at(&w, 'a', T0 + 10));
+    world_close(&w);
+}
+
 /* ---- crashes ---- */
 
 struct claim {
@@ -519,6 +605,8 @@ int main(void)
         cmocka_unit_test(test_unknown_format),
         cmocka_unit_test(test_full_map),
         cmocka_unit_test(test_traffic_leaves_the_gate_its_room),
+        cmocka_unit_test(test_a_list_has_those_with_most),
+        cmocka_unit_test(test_a_lead_from_the_future_is_over),
         cmocka_unit_test(test_kill_9_loses_nothing),
         cmocka_unit_test(test_revocations_of_another_process),
         cmocka_unit_test(test_threads_take_exactly_max),

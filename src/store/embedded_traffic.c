@@ -4,7 +4,6 @@
  * one transaction.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/panic.h"
 #include "store/embedded.h"
@@ -300,13 +299,20 @@ int embedded_report_done(struct store_worker *w, struct report_done *d)
 
 /* ---- who reports ---- */
 
+/* What lasts for longer than anybody could have asked for was taken before the clock was put back,
+ * maybe by a process that is no more: it would keep all others from reporting for as long. */
+static bool lasts(unix_t until, const struct traffic_lead *l)
+{
+    return until > l->now && until <= l->now + TRAFFIC_LEAD_MAX;
+}
+
 static int write_lead(struct embedded_worker *w, struct db_tx *tx, struct op *op)
 {
     struct traffic_lead *l = container_of(op, struct traffic_lead, op);
     struct str key = STR("lead"), value;
     uint8_t room[LEAD_VALUE];
     bool is_taken = db_get(tx, DB_META, key, &value) && value.n == LEAD_VALUE &&
-                    (unix_t)number_unpack(str_first(value, NUMBER_LEN)) > l->now &&
+                    lasts((unix_t)number_unpack(str_first(value, NUMBER_LEN)), l) &&
                     memcmp(value.p + NUMBER_LEN, l->holder, sizeof l->holder) != 0;
 
     l->is_leader = !is_taken && l->ttl > 0;
@@ -321,89 +327,4 @@ static int write_lead(struct embedded_worker *w, struct db_tx *tx, struct op *op
 int embedded_traffic_lead(struct store_worker *w, struct traffic_lead *l)
 {
     return embedded_write_aside(embedded_worker(w), &l->op, write_lead);
-}
-
-/* ---- listing ---- */
-
-/* Where it belongs among those that have most. */
-static unsigned place_of(const struct traffic_list *l, struct str uid, uint64_t bytes)
-{
-    unsigned at = l->count;
-
-    while (at > 0) {
-        const struct traffic_line *before = &l->lines[at - 1];
-        uint64_t more = traffic_total(&before->counts);
-
-        if (more > bytes || (more == bytes && str_cmp(before->uid, uid) < 0))
-            break;
-        at--;
-    }
-    return at;
-}
-
-/* Into its place, if it has one; the last one goes when there are too many. */
-static int keep_if_most(struct traffic_list *l, struct str key, struct str value)
-{
-    struct traffic_line line = {.uid = str_skip(key, 1)};
-    uint64_t bytes;
-    unix_t first;
-    unsigned at;
-
-    if (!traffic_peek(value, &first, &bytes) || (at = place_of(l, line.uid, bytes)) == l->limit ||
-        !traffic_unpack(value, &line.counts))
-        return 0;
-    line.uid = arena_copy(l->arena, line.uid);
-    if (line.uid.p == NULL) {
-        traffic_counts_done(&line.counts);
-        return -ENOMEM;
-    }
-    if (l->count == l->limit)
-        traffic_counts_done(&l->lines[--l->count].counts);
-    memmove(&l->lines[at + 1], &l->lines[at], (l->count - at) * sizeof line);
-    l->lines[at] = line;
-    l->count++;
-    return 0;
-}
-
-static int list_lines(struct db_tx *tx, struct traffic_list *l)
-{
-    struct str key, value;
-    bool more;
-    int looked = 0, r = 0;
-
-    l->lines = arena_alloc(l->arena, MAX(l->limit, 1u) * sizeof *l->lines);
-    if (l->lines == NULL)
-        return -ENOMEM;
-    more = l->limit > 0 && db_seek(tx, DB_TRAFFIC, STR_NONE, &key, &value);
-    for (; r == 0 && more && looked < LIST_SCAN_MAX; looked++) {
-        r = keep_if_most(l, key, value);
-        more = db_next(tx, DB_TRAFFIC, &key, &value);
-    }
-    l->is_partial = more;
-    return r;
-}
-
-int embedded_traffic_list(struct store_worker *worker, struct traffic_list *l)
-{
-    struct embedded_worker *w = embedded_worker(worker);
-    struct db_tx *tx = &w->reader;
-    int end, r = db_begin_read(tx);
-
-    if (r < 0)
-        return r;
-    l->count = 0;
-    l->uids = db_count(tx, DB_TRAFFIC);
-    l->limit = (unsigned)MIN((uint64_t)l->limit, l->uids);
-    l->waiting = db_count(tx, DB_REPORTS);
-    l->bytes = meta_get(tx, STR("traffic_bytes"));
-    l->requests = meta_get(tx, STR("traffic_requests"));
-    l->acknowledged = meta_get(tx, STR("traffic_acknowledged"));
-    r = list_lines(tx, l);
-    end = db_end_read(tx);
-    r = end < 0 ? end : r;
-    if (r == 0)
-        return 1;
-    traffic_lines_done(l->lines, l->count);
-    l->count = 0;
-    return r;
 }

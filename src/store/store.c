@@ -223,6 +223,7 @@ int store_report_done(struct store_worker *s, struct report_done *d)
 
 int store_traffic_lead(struct store_worker *s, struct traffic_lead *l)
 {
+    assert(l->ttl <= TRAFFIC_LEAD_MAX);
     return s->store->ops->traffic_lead(s, l);
 }
 

@@ -36,6 +36,7 @@ enum {
                                    on adding up by uid: a receiver that is away for days costs no
                                    more than its users are */
     REPORT_ID_LEN = 32,
+    TRAFFIC_LEAD_MAX = 100,
     TRAFFIC_KEEP_SEC = 30 * 86400, /* in Redis: what nobody counted to or took for so long goes */
 };
 
@@ -156,7 +157,7 @@ struct traffic_lead {
     struct op op;
     unix_t now;
     uint8_t holder[TRAFFIC_SOURCE_LEN];
-    unsigned ttl; /* seconds; 0: gives it back */
+    unsigned ttl; /* seconds, TRAFFIC_LEAD_MAX at most; 0: gives it back */
     /* answered */
     bool is_leader;
 };

@@ -37,7 +37,7 @@ struct meter {
     struct buf lines; /* of the batch; empty: there is none */
     uint64_t batch_bytes;
     size_t due; /* tallies that this writing takes still */
-    bool is_ending;
+    bool is_ending, has_given_up;
 };
 
 static void tell(struct meter *m, enum meter_event e, uint64_t n)
@@ -142,6 +142,18 @@ static void after_batch(struct meter *m, int err)
     }
 }
 
+static bool has_more(const struct meter *m)
+{
+    return m->lines.n > 0 || m->due > 0;
+}
+
+/* At the end somebody waits for it. */
+static void say_if_idle(struct meter *m)
+{
+    if (m->is_ending && !op_is_under_way(&m->batch.op))
+        loop_stop(m->loop);
+}
+
 static void on_added(struct op *op, int err)
 {
     struct meter *m = container_of(op, struct meter, batch.op);
@@ -149,8 +161,7 @@ static void on_added(struct op *op, int err)
     after_batch(m, err);
     if (err == 0)
         write_due(m);
-    if (m->is_ending && !op_is_under_way(&m->batch.op))
-        loop_stop(m->loop);
+    say_if_idle(m);
 }
 
 /* One batch after the other, until none is due, or the store does not take one. */
@@ -158,7 +169,7 @@ static void write_due(struct meter *m)
 {
     int r = 1;
 
-    while (r > 0 && !op_is_under_way(&m->batch.op) && (m->lines.n > 0 || m->due > 0)) {
+    while (r > 0 && !op_is_under_way(&m->batch.op) && has_more(m)) {
         if (m->lines.n == 0)
             fill_batch(m);
         m->batch.now = loop_unix(m->loop);
@@ -205,23 +216,35 @@ static void give_up(void *arg)
     struct meter *m = arg;
 
     op_cancel(&m->batch.op);
+    m->has_given_up = true;
     loop_stop(m->loop);
 }
 
-/* Again, when the store does not take it: until patience ends. */
-static void write_the_rest(struct meter *m)
+static void try_again(void *arg)
 {
-    struct alarm *patience = alarm_new(m->loop, give_up, m);
-
-    m->is_ending = true;
-    alarm_set(patience, METER_LAST_PATIENCE);
-    write_all(m);
-    while (op_is_under_way(&m->batch.op))
-        loop_run(m->loop);
-    alarm_free(&patience);
+    write_due(arg);
+    say_if_idle(arg);
 }
 
-void meter_free(struct meter **m)
+/* Again, when the store does not take it: until patience ends. */
+static void write_the_rest(struct meter *m, usec_t patience)
+{
+    struct alarm *over = alarm_new(m->loop, give_up, m);
+    struct alarm *again = alarm_new(m->loop, try_again, m);
+
+    m->is_ending = true;
+    alarm_set(over, patience);
+    write_all(m);
+    while (has_more(m) && !m->has_given_up) {
+        if (!op_is_under_way(&m->batch.op))
+            alarm_set(again, METER_LAST_PAUSE);
+        loop_run(m->loop);
+    }
+    alarm_free(&again);
+    alarm_free(&over);
+}
+
+void meter_free(struct meter **m, usec_t patience)
 {
     struct meter *old = TAKE(*m);
     uint64_t lost;
@@ -229,7 +252,7 @@ void meter_free(struct meter **m)
     if (old == NULL)
         return;
     ticker_free(&old->ticker);
-    write_the_rest(old);
+    write_the_rest(old, patience);
     lost = old->batch_bytes;
     LIST_FOREACH_SAFE (link, &old->oldest_first) {
         struct tally *t = LIST_ENTRY(link, struct tally, link);

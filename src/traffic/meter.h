@@ -17,8 +17,12 @@
 #include "store/traffic.h"
 
 #define METER_WRITE (500 * USEC_PER_MSEC)
-#define METER_LAST_PATIENCE (3 * USEC_PER_SEC) /* with a store that does not answer, at a stop */
-#define METER_UNKNOWN STR("unknown")           /* the uid of what has none */
+/* With a store that does not take them, at a stop: of all meters together, of one at least, and
+ * before it is asked again. */
+#define METER_LAST_PATIENCE (3 * USEC_PER_SEC)
+#define METER_LEAST_PATIENCE (200 * USEC_PER_MSEC)
+#define METER_LAST_PAUSE (100 * USEC_PER_MSEC)
+#define METER_UNKNOWN STR("unknown") /* the uid of what has none */
 
 enum {
     METER_UIDS_EARLY = 1000, /* with so many, they are written at once */
@@ -47,9 +51,9 @@ struct meter_hooks {
 struct meter;
 
 struct meter *meter_new(struct loop *l, struct store_worker *s, const struct meter_hooks *hooks);
-/* Writes what is left, which may take METER_LAST_PATIENCE. Collects nothing any more. The loop must
- * not be running, the worker of the store must still be there. */
-void meter_free(struct meter **m);
+/* Writes what is left, again and again if it must, for so long at most. Collects nothing any more.
+ * The loop must not be running, the worker of the store must still be there. */
+void meter_free(struct meter **m, usec_t patience);
 
 /* A request, or more of one that was counted before. */
 struct meter_sample {

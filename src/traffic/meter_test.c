@@ -10,13 +10,14 @@
 
 /* ---- a store that keeps what it is told ---- */
 
-enum mood { TAKES, TAKES_LATER, REFUSES, IS_SILENT };
+enum mood { TAKES, TAKES_LATER, TAKES_AGAIN, REFUSES, IS_SILENT };
 
 static struct {
     struct store base;
     struct store_worker worker;
     enum mood mood;
-    struct op *op; /* that waits for an answer */
+    unsigned refusals; /* TAKES_AGAIN: how many are left */
+    struct op *op;     /* that waits for an answer */
     uint64_t batches, number, bytes, requests, unknown_bytes, last_ips, last_sessions;
     uint64_t types[TRAFFIC_TYPES];
     unsigned uids;
@@ -55,7 +56,9 @@ static void forget(struct op *op)
 
 static int add(struct store_worker *w, struct traffic_add *a)
 {
-    if (store.mood == REFUSES)
+    if (store.mood == TAKES_AGAIN && store.refusals-- == 0)
+        store.mood = TAKES;
+    if (store.mood == REFUSES || store.mood == TAKES_AGAIN)
         return -EAGAIN;
     if (store.mood != IS_SILENT)
         take_lines(a);
@@ -108,7 +111,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    meter_free(&meter);
+    meter_free(&meter, METER_LEAST_PATIENCE);
     loop_free(&loop);
     return 0;
 }
@@ -255,8 +258,20 @@ static void test_too_many_uids_are_counted_together(void **state)
 static void test_the_end_writes_the_rest(void **state)
 {
     count("u1", 100, 1);
-    meter_free(&meter);
+    meter_free(&meter, METER_LEAST_PATIENCE);
     assert_int_equal(store.bytes, 100);
+    assert_int_equal(happened[METER_LOST], 0);
+}
+
+/* Redis changes its primary just now: that is no reason to lose what was delivered. */
+static void test_the_end_tries_again(void **state)
+{
+    store.mood = TAKES_AGAIN;
+    store.refusals = 1;
+    count("u1", 100, 1);
+    meter_free(&meter, METER_LEAST_PATIENCE);
+    assert_int_equal(store.bytes, 100);
+    assert_int_equal(happened[METER_FAILED], 1);
     assert_int_equal(happened[METER_LOST], 0);
 }
 
@@ -266,7 +281,7 @@ static void test_the_end_says_what_is_lost(void **state)
     count("u1", 100, 1);
     tick();
     count("u2", 20, 1);
-    meter_free(&meter);
+    meter_free(&meter, METER_LEAST_PATIENCE);
     assert_int_equal(happened[METER_LOST], 120);
 }
 
@@ -274,7 +289,7 @@ static void test_the_end_is_not_waited_for_for_ever(void **state)
 {
     store.mood = IS_SILENT;
     count("u1", 100, 1);
-    meter_free(&meter);
+    meter_free(&meter, METER_LEAST_PATIENCE);
     assert_int_equal(happened[METER_LOST], 100);
     assert_null(store.op);
 }
@@ -284,5 +299,5 @@ static void test_the_end_is_not_waited_for_for_ever(void **state)
 TEST_MAIN(T(test_counts_are_written), T(test_more_than_one_batch), T(test_no_uid_is_unknown),
           T(test_a_refusal_loses_nothing), T(test_a_lost_answer_doubles_nothing),
           T(test_many_uids_are_written_early), T(test_too_many_uids_are_counted_together),
-          T(test_the_end_writes_the_rest), T(test_the_end_says_what_is_lost),
-          T(test_the_end_is_not_waited_for_for_ever))
+          T(test_the_end_writes_the_rest), T(test_the_end_tries_again),
+          T(test_the_end_says_what_is_lost), T(test_the_end_is_not_waited_for_for_ever))

@@ -5,7 +5,7 @@
 #include "net/loop_testing.h"
 #include "origin/fake_client_testing.h"
 #include "origin/folder_testing.h"
-#include "traffic/reports.h"
+#include "traffic/reports_internal.h"
 
 #define INTERVAL (300 * USEC_PER_SEC)
 #define TAKEN "HTTP/1.1 200 OK\nContent-Length: 0\n\n"
@@ -335,6 +335,21 @@ static void test_another_takes_over(void **state)
     assert_int_equal(list().acknowledged, 1);
 }
 
+/* Or the instance that led once would warn for ever. */
+static void test_who_leads_no_more_has_no_trouble(void **state)
+{
+    reports_set_leader(reports, true);
+    reports_set_held(reports, true);
+    reports_say_failed(reports, 1000, "nobody is there");
+    reports_set_leader(reports, true);
+    assert_true(status_of(reports).is_held);
+    assert_string_equal(status_of(reports).last_error, "nobody is there");
+    reports_set_leader(reports, false);
+    assert_false(status_of(reports).is_held);
+    assert_string_equal(status_of(reports).last_error, "");
+    assert_int_equal(status_of(reports).failed, 1);
+}
+
 /* ---- the end ---- */
 
 static void test_the_last_one_sends_what_is_left(void **state)
@@ -401,5 +416,6 @@ TEST_MAIN(T(test_a_report_is_sent), T(test_each_interval), T(test_who_waits_long
           T(test_the_same_report_until_it_is_taken), T(test_trouble_is_said_once),
           T(test_pauses_grow_and_have_an_end), T(test_reports_wait_in_line),
           T(test_one_of_two_sends), T(test_another_takes_over),
-          T(test_the_last_one_sends_what_is_left), T(test_the_last_one_tries_once),
-          T(test_the_last_one_leaves_it_to_who_leads), T(test_without_a_url_old_counts_go))
+          T(test_who_leads_no_more_has_no_trouble), T(test_the_last_one_sends_what_is_left),
+          T(test_the_last_one_tries_once), T(test_the_last_one_leaves_it_to_who_leads),
+          T(test_without_a_url_old_counts_go))

@@ -102,6 +102,10 @@ void reports_set_leader(struct reports *r, bool is_leader)
 {
     pthread_mutex_lock(&r->lock);
     r->status.is_leader = is_leader;
+    if (!is_leader) { /* how it goes on is another's to say */
+        r->status.is_held = false;
+        r->status.last_error[0] = '\0';
+    }
     pthread_mutex_unlock(&r->lock);
 }
 

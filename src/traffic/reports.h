@@ -41,12 +41,12 @@ void reports_free(struct reports **r); /* after its reporters */
 struct reports_status {
     bool is_sending;  /* there is a URL */
     bool is_leader;   /* this process reports, for all that share the store */
-    bool is_held;     /* TRAFFIC_REPORTS_MAX wait: no new one is made */
+    bool is_held;     /* the leader's: TRAFFIC_REPORTS_MAX wait, no new one is made */
     uint64_t sent;    /* acknowledged */
     uint64_t failed;  /* tries */
     unix_t last_sent; /* 0: none yet */
     unix_t last_failed;
-    char last_error[REPORTS_ERROR_MAX]; /* "": the last try was a success */
+    char last_error[REPORTS_ERROR_MAX]; /* the leader's; "": the last try was a success */
 };
 void reports_status(struct reports *r, struct reports_status *ret); /* any thread */
 

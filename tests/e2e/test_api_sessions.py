@@ -57,6 +57,19 @@ def test_all_of_a_user_end(gate):
     assert sessions(gate) == [] and end(gate, uid="u1").json["sessions_ended"] == 0
 
 
+def test_the_log_says_who_did_it(gate):
+    """In words that no uid can make up."""
+    uid = 'x", 9 sessions ended by key "nobody'
+    _, _, first = play(gate, uid=uid)
+    assert end(gate, session=sessions(gate)[0]["session"]).json["sessions_ended"] == 1
+    assert end(gate, uid=uid).json["sessions_ended"] == 0
+    assert gate.api("DELETE", "/api/whitelist", {"uid": uid}, key="admin").json["grants_removed"] == 1
+    quoted = uid.replace('"', '\\"')
+    for line in (': 1 sessions ended by key operator, client ', f'uid "{quoted}": 0 sessions ended by key operator, client ',
+                 f'uid "{quoted}" revoked by key admin, client '):
+        until(lambda: line in gate.log, f"{line} in the log")
+
+
 def test_another_users_name_does_not_match(gate):
     play(gate)
     [s] = sessions(gate)

@@ -83,6 +83,15 @@ def test_preflight_of_the_api(gate):
     assert {"POST", "DELETE"} <= set(response["Access-Control-Allow-Methods"].split(", "))
 
 
+@pytest.mark.parametrize("path, is_for_pages", [("/api/js-whitelist", True), ("/api/js-whitelist/check", True), ("/stats", False),
+                                                ("/monitor", False), ("/monitor/session", False), ("/events", False)])
+def test_the_dashboards_cookie_is_no_business_of_other_pages(gate, path, is_for_pages):
+    """Whoever has a key may ask from a page all the same; what its browser keeps is for viewers, and for who lets a browser in."""
+    for response in (preflight(gate.viewer(), path), gate.viewer().ask("HEAD", path, {"Origin": PAGE})):
+        assert response.get("Access-Control-Allow-Credentials") == ("true" if is_for_pages else None)
+        assert response["Access-Control-Allow-Origin"] == (PAGE if is_for_pages else "*")
+
+
 def test_preflight_of_a_page_that_is_not_allowed(make_gate):
     response = preflight(make_gate(cors={"origins": ["https://other.example"]}).viewer())
     assert not response.all("Access-Control-Allow-Origin")

@@ -32,6 +32,18 @@ class TestLogin:
         dashboard.log_in("viewer").is_live()
         assert dashboard.count("dialog") == 0
 
+    def test_a_right_key_that_helps_nobody(self, dashboard):
+        """It says what stands in the way, and not that the key is wrong, or that a session has ended."""
+        answer = "window.asked ??= fetch; window.fetch = (url, o) => url.pathname.endsWith({}) ? \
+            Promise.resolve(new Response({}, {{status: {}}})) : asked(url, o); 0"
+        dashboard.sees("API key")
+        dashboard.run(answer.format("'/session'", "'{}'", 401))
+        dashboard.log_in().sees("this browser does not keep the cookie", where="dialog")
+        dashboard.run(answer.format("'/login'", "'{\"error\": \"asked by a page of another Host\"}'", 403))
+        dashboard.log_in().sees("it must pass Host on", where="dialog")
+        dashboard.run("window.fetch = asked; 0")
+        dashboard.log_in().is_live()
+
     def test_the_key_is_nowhere(self, dashboard):
         dashboard.log_in("operator").is_live()
         kept = dashboard.run("""document.documentElement.outerHTML + JSON.stringify({...localStorage, ...sessionStorage})
@@ -260,6 +272,23 @@ class TestConnection:
         gate.start()
         dashboard.is_live().sees_not("Connection lost")
         assert not dashboard.run("document.body.classList.contains('stale')")
+
+    def test_out_of_sight_it_rests(self, dashboard):
+        """So that six windows over HTTP/1.1 do not take all the connections that a browser has for one server."""
+        gate = dashboard.gate
+        dashboard.log_in().is_live()
+        dashboard.page.be_seen(False)
+        gate.wait_gauge("requests", 1)
+        assert "Connection lost" not in dashboard.text()
+        dashboard.page.be_seen(True)
+        dashboard.is_live()
+        dashboard.page.be_seen(False)
+        gate.wait_gauge("requests", 1)
+        gate.kill()
+        dashboard.page.be_seen(True)
+        dashboard.sees("Connection lost. What you see is from")
+        gate.start()
+        dashboard.is_live()
 
     def test_a_list_that_cannot_be_loaded(self, dashboard):
         """Then it says so, and comes by itself."""

@@ -45,6 +45,18 @@ class TestOverview:
         until(lambda: dashboard.number("memory") > 1, "memory")
         until(lambda: "sessions 2" in dashboard.text("[data-tile=viewers]"))
 
+    def test_who_looks_is_not_what_is_served(self, dashboard):
+        """Loading the page is dozens of requests, and each snapshot kilobytes: they are of the API, and nobody is watching."""
+        dashboard.is_live()
+        figures = lambda: (dashboard.figure("requests"), dashboard.figure("throughput"))
+        until(lambda: "–" not in figures(), "figures")
+        dashboard.run("""Promise.all([...Array(40)].map(() => fetch('/stats')))""")
+        until(lambda: dashboard.run("""import('/monitor/history.js').then((h) => Math.max(
+            ...h.columnsOf('5m')['requests_per_second.api']) > 10)"""), "they are counted")
+        assert dashboard.run("""import('/monitor/history.js').then((h) => { const c = h.columnsOf('5m');
+            return Math.max(...h.viewersRequests(c), ...c.bytes_per_second); })""") == 0
+        assert (dashboard.number("requests"), dashboard.number("throughput")) == (0, 0)
+
     def test_charts(self, dashboard):
         """Of each range, drawn and said in words."""
         gate = dashboard.gate
@@ -81,13 +93,28 @@ class TestOverview:
         dashboard.is_live()
         until(lambda: dashboard.count("[data-tile=viewers] polyline[points]") == 1, "the line of the tile")
 
+    def test_a_clock_that_is_put_back(self, dashboard):
+        """Charts go on by the new time at once, and are whole again."""
+        dashboard.is_live()
+        points = "import('/monitor/history.js').then((h) => h.columnsOf('5m').at)"
+        until(lambda: len(dashboard.run(points)) > 3, "some points")
+        at = dashboard.run("""Promise.all([import('/monitor/history.js'), import('/monitor/events.js')]).then(([h, e]) => {
+            h.append({...e.latest(), at: e.latest().at + 3600});
+            h.append(e.latest());
+            return h.columnsOf('5m').at; })""")
+        assert len(at) == 1
+        until(lambda: len(dashboard.run(points)) > 3, "what was before")
+        at = dashboard.run(points)
+        assert at == sorted(at)
+
     def test_health(self, dashboard):
+        dashboard.gate.admitted()  # or nothing was written yet
         dashboard.sees("Embedded", "Answers", where="[data-card=store]")
         dashboard.sees("Healthy", where="[data-card=process]")
         dashboard.sees("Files of this machine", "Folder", where="[data-card=origins]")
         dashboard.sees("this one", where="[data-card=instances]")
         assert re.search(r"Workers\s*2\b", dashboard.text("[data-card=process]"))
-        assert re.search(r"Latency\s*[\d.]+ ms", dashboard.text("[data-card=store]"))
+        until(lambda: re.search(r"Latency\s*[\d.]+ ms", dashboard.text("[data-card=store]")), "a write was measured")
 
 
 def test_what_needs_a_hand(browser, make_gate, make_origin):
@@ -180,6 +207,14 @@ def test_reports(browser, make_gate, receiver):
 
 
 class TestAccess:
+    def test_times_are_the_servers(self, dashboard):
+        """Whatever the clock of the machine says that the browser runs on."""
+        gate = dashboard.gate
+        gate.admitted().gets(sign(gate.streams.movie()))
+        dashboard.run("window.own = Date.now; Date.now = () => own() + 36e5; 0")
+        dashboard.is_live().go("access")
+        dashboard.row(uid="u1", started="s ago", ends="in 11h 59m")
+
     def test_adding_a_grant(self, dashboard):
         """Then the viewer plays."""
         gate, path = dashboard.gate, dashboard.gate.streams.movie()

@@ -26,7 +26,7 @@ CLASSES = ["key", "playlist", "segment", "static", "other"]
 def text_of(gate):
     response = gate.api("GET", "/metrics", key="viewer")
     assert response.status == 200 and response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "no-store" and response["X-Content-Type-Options"] == "nosniff"
     return response.text
 
 
@@ -175,6 +175,18 @@ def test_requests_bytes_and_outcomes(make_gate):
     assert seen.get("hlsgate_store_records", record="grant") == 1
     assert seen.get("hlsgate_workers") == 2
     assert seen.get("hlsgate_connections") >= 1
+
+
+def test_reports_and_the_tries_that_failed(make_gate, receiver):
+    receiver.down()
+    gate = make_gate(access=OPEN, traffic={"report_url": receiver.url, "interval": "1s", "threshold": 0})
+    gate.admitted().gets(SEGMENT)
+    until(lambda: metrics(gate).get("hlsgate_reports_failed_total") > 0, "nobody takes the report")
+    seen = metrics(gate)
+    assert seen.get("hlsgate_reports_sent_total") == seen.get("hlsgate_reports_held") == 0
+    assert seen.get("hlsgate_reports_leader") == 1
+    receiver.up()
+    until(lambda: metrics(gate).get("hlsgate_reports_sent_total") > 0, "it is acknowledged")
 
 
 def test_outcomes_are_those_of_the_table(shared_gate):

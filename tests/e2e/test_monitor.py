@@ -121,6 +121,7 @@ class TestLogin:
     def test_not_from_another_site(self, gate, fields):
         response = gate.api("POST", "/monitor/login", {"key": KEYS["viewer"]}, key=None, fields=fields)
         assert response.status == 403 and not response.get("Set-Cookie")
+        assert "must pass it on" in response.json["error"]
         assert gate.count_of("api_forged") == 1
 
     def test_an_older_browser(self, gate):
@@ -135,6 +136,14 @@ class TestLogin:
     def test_secure_over_tls_alone(self, gate, page):
         response = page.ask("POST", "/monitor/login", {"key": KEYS["viewer"]})
         assert response["Set-Cookie"].endswith("Secure") == gate.url.startswith("https")
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_behind_a_proxy_that_ends_tls(self, gate, page, scheme):
+        """The browser says how it came to the proxy; the proxy need not."""
+        fields = {"Host": "gate.example", "Origin": f"{scheme}://gate.example"}
+        response = page.ask("POST", "/monitor/login", {"key": KEYS["viewer"]}, **fields)
+        is_secure = scheme == "https" or gate.url.startswith("https")
+        assert response.status == 200 and response["Set-Cookie"].endswith("Secure") == is_secure
 
     def test_without_a_cookie(self, shared_gate):
         page = Page(shared_gate)
@@ -248,6 +257,34 @@ class TestEvents:
             gate.reload(api={"keys": [key for key in gate.config["api"]["keys"] if key["name"] != "operator"]})
             assert events.has_ended()
         assert gate.fetch("GET", "/events", fields).status == 403
+
+    def test_it_ends_with_the_login(self, gate, page):
+        """Another window, or whoever has taken the cookie, sees no more either."""
+        page.log_in()
+        with Events(gate, page.fields) as events, Events(gate, Page(gate).log_in().fields) as others:
+            events.snapshot()
+            assert page.change("POST", "/monitor/logout", {}).status == 200
+            assert events.has_ended()
+            at = others.snapshot()["at"]
+            until(lambda: others.snapshot()["at"] > at + 1, "the others watch on")
+
+    def test_who_leaves_has_not_failed(self, gate, page):
+        """It is how every look at the dashboard ends: nothing for the charts, the logs, or whoever is on call."""
+        page.log_in()
+        with Events(gate, page.fields) as events:
+            events.snapshot()
+        gate.wait_gauge("requests", 1)
+        assert gate.count_of("client_left") == 0
+        recent = gate.api("GET", "/api/access-logs/recent", key="viewer").json["logs"]
+        assert "/events" not in {log["path"] for log in recent}
+
+    def test_how_long_somebody_looks_is_no_figure(self, gate):
+        with Events(gate, SEEN) as events:
+            at = events.snapshot()["at"]
+            until(lambda: events.snapshot()["at"] > at + 2, "two seconds")
+        gate.wait_gauge("requests", 1)
+        text = gate.api("GET", "/metrics", key="viewer").text
+        assert float(re.search(r'^hlsgate_request_duration_seconds_sum{class="api"} (\S+)$', text, re.M)[1]) < 2
 
     def test_it_does_not_hold_up_a_stop(self, gate):
         with Events(gate, SEEN) as events:

@@ -1,5 +1,6 @@
 """The dashboard of several daemons over one Redis: each shows all of them."""
 import json
+import re
 import struct
 import time
 
@@ -60,3 +61,18 @@ def test_what_others_say_is_looked_at(make_daemon, redis):
     with Events(a, SEEN) as events:
         seen = until(lambda: len(all_of := events.snapshot()["instances"]) > 1 and all_of)
     assert seen[1:] == [HELLO]
+
+
+def test_a_replica_that_went_while_nobody_looked(make_gate, make_redis):
+    """Who opens the dashboard in the morning is told what has happened in the night."""
+    primary = make_redis()
+    replica = make_redis(replica_of=primary)
+    primary.wait_replicas(1)
+    gate = make_gate(store=on_redis(primary))
+    replicas = lambda: int(re.search(r"^hlsgate_store_replicas (\d+)$", gate.api("GET", "/metrics", key="viewer").text, re.M)[1])
+    until(lambda: replicas() == 1, "it is seen")
+    until(lambda: len(gate.api("GET", "/api/history", key="viewer").json["at"]) > 1, "a sample was taken")
+    replica.stop()
+    until(lambda: replicas() == 0, "it is gone")
+    with Events(gate, SEEN) as events:
+        assert [warning["code"] for warning in events.snapshot()["warnings"]] == ["store_no_replica"]

@@ -1,4 +1,7 @@
 """Metering of several daemons over one Redis: figures come together, one of them reports, another takes over."""
+import signal
+import time
+
 import pytest
 
 from support.fleet import on_redis
@@ -106,3 +109,31 @@ def test_redis_away_loses_nothing(make_pair, redis, receiver):
     redis.resume()
     wait_counted(gates[0], {"u1": SIZE, "u2": 2 * SIZE})
     assert counted(gates[1]) == {"u1": SIZE, "u2": 2 * SIZE}
+
+
+def test_a_stop_waits_for_redis(make_pair, redis):
+    """That comes back just then: a fail-over is no reason to lose what was delivered."""
+    stopping, other = make_pair()
+    redis.kill()
+    for _ in range(6):
+        fetch(stopping)
+    stopping.signal(signal.SIGTERM)
+    until(stopping.is_refusing, "it stops")
+    redis.start()
+    assert stopping.wait_exit() == 0
+    assert "could not be written" not in stopping.log
+    wait_counted(other, {"u1": 6 * SIZE})
+
+
+def test_a_stop_without_redis_is_soon_over(make_gate, redis, streams):
+    """However many workers have counts that nobody takes: they wait together."""
+    streams.write(PATH, bytes_of("s0", SIZE))
+    gate = make_gate(access=TOKENS, store=on_redis(redis), workers=8)
+    redis.kill()
+    for _ in range(40):
+        fetch(gate)
+    began = time.monotonic()
+    gate.signal(signal.SIGTERM)
+    assert gate.wait_exit() == 0
+    assert time.monotonic() - began < 10
+    assert gate.log.count("could not be written") > 3

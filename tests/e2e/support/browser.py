@@ -146,6 +146,11 @@ class Page:
         for kind in ("keyDown", "keyUp"):
             self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
+    def be_seen(self, is_seen):
+        """As when the user changes to another tab; without a screen all tabs are in front."""
+        self.run(f"""Object.defineProperty(document, 'hidden', {{value: {json.dumps(not is_seen)}, configurable: true}});
+            document.dispatchEvent(new Event('visibilitychange'))""")
+
     def point_at(self, selector):
         """Moves the pointer to the middle of an element."""
         x, y = self.run(f"""(() => {{ const e = document.querySelector({json.dumps(selector)});
