@@ -13,7 +13,7 @@ import {askWhy, kindOf, reasonOf, showWhy} from './why.js';
 /** moved: a total of the feed that grows when the log does. */
 const LOGS = {
   denied: {path: 'api/access-logs/denied', moved: (totals) => totals.denied},
-  recent: {path: 'api/access-logs/recent', moved: (totals) => totals.requests},
+  recent: {path: 'api/access-logs/recent', moved: (totals) => totals.recent},
   replays: {path: 'api/replay-logs', moved: (totals) => totals.replays},
   keys: {path: 'api/key-access-logs', moved: (totals) => totals.keys},
 };
@@ -232,7 +232,7 @@ export function requests(root) {
   const asking = poll({
     load: () => get('api/access-logs/summary'),
     every: EVERY * 2,
-    ifMoved: ({totals}) => totals.requests,
+    ifMoved: ({totals}) => totals.recent,
     failed: () => {},
     done: summary.update,
   });

@@ -1,5 +1,6 @@
 #include "admin/counted.h"
 
+#include "gate/journal.h"
 #include "logs/writer.h"
 
 int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o))
@@ -9,6 +10,15 @@ int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o))
     for (int i = 0; i < OUTCOME_COUNT; i++)
         if (counts((enum outcome)i))
             sum += counted(g, STAT_FIRST_OUTCOME + i);
+    return sum;
+}
+
+uint64_t counted_recent(const struct gate *g)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < g->worker_count; i++)
+        sum += journal_told(g->workers[i]->journal, JOURNAL_RECENT);
     return sum;
 }
 

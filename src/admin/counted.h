@@ -12,6 +12,9 @@ static inline int64_t counted(const struct gate *g, int stat)
 /* Requests that ended so that `counts` says yes. */
 int64_t counted_outcomes(const struct gate *g, bool (*counts)(enum outcome o));
 
+/* Requests that the log of recent ones was told of: all but what the dashboard asks for itself. */
+uint64_t counted_recent(const struct gate *g);
+
 /* Lines of the access log that nobody will read. */
 uint64_t counted_lines_lost(const struct gate *g);
 

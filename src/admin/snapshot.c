@@ -107,6 +107,7 @@ static json_t *totals_of(const struct gate *g)
     json_t *o = json_object();
 
     json_put_int(o, "requests", counted(g, STAT_REQUESTS_TOTAL));
+    json_put_int(o, "recent", (int64_t)counted_recent(g));
     json_put_int(o, "bytes", counted(g, STAT_BYTES_SENT));
     json_put_int(o, "denied", counted_outcomes(g, outcome_is_denied));
     json_put_int(o, "failed", counted_outcomes(g, outcome_is_failed));

@@ -11,6 +11,7 @@
 
 struct ring {
     unsigned capacity, count, next;
+    uint64_t told;                  /* of how many since the beginning */
     struct journal_record *records; /* owned */
 };
 
@@ -62,7 +63,18 @@ void journal_add(struct journal *j, enum journal_ring which, const struct journa
     ring->records[ring->next] = *r;
     ring->next = (ring->next + 1) % ring->capacity;
     ring->count = MIN(ring->count + 1, ring->capacity);
+    ring->told++;
     pthread_mutex_unlock(&j->lock);
+}
+
+uint64_t journal_told(struct journal *j, enum journal_ring which)
+{
+    uint64_t told;
+
+    pthread_mutex_lock(&j->lock);
+    told = j->rings[which].told;
+    pthread_mutex_unlock(&j->lock);
+    return told;
 }
 
 static unsigned copy_ring(struct journal *j, enum journal_ring which, struct journal_record *out)

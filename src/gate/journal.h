@@ -54,6 +54,9 @@ void journal_add(struct journal *j, enum journal_ring ring, const struct journal
 unsigned journal_read(struct journal *const *journals, unsigned count, enum journal_ring ring,
                       unsigned limit, struct arena *a, struct journal_record **ret);
 
+/* From any thread: how many it was told of since it was made, kept or not. */
+uint64_t journal_told(struct journal *j, enum journal_ring ring);
+
 unsigned journal_kept(enum journal_ring ring);
 
 #endif

@@ -107,6 +107,19 @@ static void test_limit(void **state)
     }
 }
 
+static void test_told(void **state)
+{
+    AUTO(journal_free) struct journal *j = journal_new();
+    unsigned many = journal_kept(JOURNAL_REPLAY) + 7;
+
+    assert_int_equal(journal_told(j, JOURNAL_REPLAY), 0);
+    for (usec_t i = 1; i <= many; i++)
+        add(j, JOURNAL_REPLAY, i);
+    add(j, JOURNAL_KEY, 1);
+    assert_int_equal(journal_told(j, JOURNAL_REPLAY), many);
+    assert_int_equal(journal_told(j, JOURNAL_KEY), 1);
+}
+
 static void test_workers_are_merged_by_time(void **state)
 {
     struct journal *js[MANY];
@@ -145,5 +158,6 @@ static void test_full_arena_gives_nothing(void **state)
 
 TEST_MAIN(cmocka_unit_test(test_empty), cmocka_unit_test(test_ring_keeps_the_newest),
           cmocka_unit_test(test_rings_are_apart), cmocka_unit_test(test_a_clock_that_was_put_back),
-          cmocka_unit_test(test_limit), cmocka_unit_test(test_workers_are_merged_by_time),
+          cmocka_unit_test(test_limit), cmocka_unit_test(test_told),
+          cmocka_unit_test(test_workers_are_merged_by_time),
           cmocka_unit_test(test_full_arena_gives_nothing))

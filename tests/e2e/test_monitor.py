@@ -268,6 +268,21 @@ class TestEvents:
             at = others.snapshot()["at"]
             until(lambda: others.snapshot()["at"] > at + 1, "the others watch on")
 
+    def test_what_the_page_asks_moves_no_list(self, gate, page):
+        """Or a list that shows the latest requests would ask again and again by its own doing."""
+        page.log_in()
+        with Events(gate, page.fields) as events:
+            before, earlier = events.snapshot()["totals"], None
+            while earlier is None or before["recent"] != earlier["recent"]:  # it may have been made before the login was counted
+                before, earlier = events.snapshot()["totals"], before
+            for _ in range(5):
+                page.ask("GET", "/stats")
+            after = until(lambda: (totals := events.snapshot()["totals"])["requests"] >= before["requests"] + 5 and totals,
+                          "they are counted")
+            assert after["recent"] == before["recent"]
+            gate.viewer().get("/v/seen.ts")
+            until(lambda: events.snapshot()["totals"]["recent"] == before["recent"] + 1, "a viewer's request")
+
     def test_who_leaves_has_not_failed(self, gate, page):
         """It is how every look at the dashboard ends: nothing for the charts, the logs, or whoever is on call."""
         page.log_in()
