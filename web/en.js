@@ -86,7 +86,7 @@ export default {
   'tile.connections': 'Connections',
   'tile.memory': 'Memory',
   'below.viewers': 'users {users} · sessions {sessions} · streams {streams}',
-  'below.requests': 'segments {segments} · playlists {playlists} · besides, API {api}',
+  'below.requests': 'segments {segments} · playlists {playlists} · plus API {api}',
   'below.first_byte': 'p50 {p50} · p99 {p99}',
   'below.cache': 'saves {saved} · {used} of {limit}',
   'below.denied': 'failed {failed}',

@@ -136,8 +136,9 @@ export function ago(unixSeconds) {
 }
 
 /** Of a moment in Unix seconds: "in 5m 3s", or "2h 1m ago". */
-export function fromNow(unixSeconds, now = Date.now() / 1000) {
-  return unixSeconds > now ? t('in', {time: duration(unixSeconds - now)}) : ago(unixSeconds, now);
+export function fromNow(unixSeconds) {
+  const left = unixSeconds - now();
+  return left > 0 ? t('in', {time: duration(left)}) : ago(unixSeconds);
 }
 
 export function clock(moment) {
