@@ -28,7 +28,7 @@ units() { # FOLDER MESON_OPTION...
     shift
     rm -f "$build/meson-logs/testlog.json" # of an earlier run
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-        meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 3 "$@"
+        meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 3 --num-processes 3 "$@"
     cp "$build/meson-logs/testlog.json" "$results/$build.json"
 }
 
@@ -48,6 +48,8 @@ short="not players and not soak and not hardening"
 shown="tests/e2e/test_browser.py tests/e2e/test_dashboard*.py tests/e2e/test_redis_cluster.py"
 
 released() {
+    units build-tsan --suite threads
+    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once and $short" tests
     end_to_end release-h1 build --proto h1 -m "not once and $short" tests
 }
 
@@ -65,7 +67,6 @@ sanitized() {
 
 sanitized_more() {
     end_to_end asan-once build-asan --proto h1 -m "once and $short" $(left_out) tests
-    end_to_end tsan-once build-tsan --proto h1 -m "multiworker and once and $short" tests
 }
 
 left_out() {
@@ -75,7 +76,6 @@ left_out() {
 }
 
 units build-asan
-units build-tsan --suite threads
 
 # Much of a test is waiting: four lanes keep two cores busy.
 released &

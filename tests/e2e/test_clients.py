@@ -1,4 +1,6 @@
 """Clients that are not ours: curl, nghttp and h2load, each over every protocol it speaks, from a folder and from an HTTP origin."""
+import contextlib
+import functools
 import gzip
 import re
 import subprocess
@@ -6,8 +8,9 @@ import subprocess
 import pytest
 
 from support import proto
-from support.gate import http_origin
-from support.streams import bytes_of, media
+from support.gate import Gate, http_origin, running
+from support.nginx import Nginx
+from support.streams import Streams, bytes_of, media
 
 pytestmark = pytest.mark.once
 
@@ -17,19 +20,31 @@ PLAYLIST = "/v/2026-01-02/movie1/hd/index.m3u8"
 OPEN = {"policy": {"segment": [], "playlist": []}}
 
 
-@pytest.fixture(params=["folder", "origin"])
-def source(request, streams):
-    """Where the files are: the section `origins`."""
+@pytest.fixture(scope="module")
+def gates(tmp_path_factory, authority):
+    """gates(source, name): one over a folder or over an nginx, for each protocol, started when it is first asked for."""
+    home = tmp_path_factory.mktemp("clients")
+    streams = Streams(home / "streams")
     streams.write(FILE, CONTENT)
     streams.write(PLAYLIST, media("#EXTINF:6,\ns0.ts\n" * 500))
-    if request.param == "folder":
-        return [{"prefix": "/", "filesystem": {"root": str(streams.root)}}]
-    return [http_origin(request.getfixturevalue("make_nginx")())]
+    with contextlib.ExitStack() as ends:
+        origin = Nginx(home / "nginx", streams.root)
+        ends.callback(origin.stop)
+        origins = {"folder": {"prefix": "/", "filesystem": {"root": str(streams.root)}}, "origin": http_origin(origin.start())}
+
+        @functools.cache
+        def gate_of(source, name):
+            folder = home / f"{source}-{name}"
+            folder.mkdir()
+            return ends.enter_context(running(Gate(folder, streams, proto.Protocol(name, authority), access=OPEN,
+                                                   origins=[origins[source]])))
+
+        yield gate_of
 
 
-@pytest.fixture
-def gate(make_gate, source, authority, name):
-    return make_gate(protocol=proto.Protocol(name, authority), access=OPEN, origins=source)
+@pytest.fixture(params=["folder", "origin"])
+def gate(request, gates, name):
+    return gates(request.param, name)
 
 
 def curl(gate, target, *options):
