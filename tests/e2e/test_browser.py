@@ -10,6 +10,7 @@ from support.browser import PageServer
 from support.players import HEIGHT, SECONDS, STREAM, WIDTH, looks_like
 from support.proto import Protocol
 from support.signing import sign
+from support.wait import until
 
 pytestmark = pytest.mark.once
 
@@ -71,9 +72,10 @@ def theatre(browser, sites, make_gate, demo, authority):
 
 
 def sees(page, demo, second):
-    """Goes there and looks; a little past the beginning of a frame, so that rounding does not matter."""
+    """Goes there and looks, until the frame is on the screen, which may be a moment after the player says it is there; a little
+    past the beginning of a frame, so that rounding does not matter."""
     page.run(f"seek({second + 0.02})")
-    assert looks_like(page.run(f"picture({WIDTH}, {HEIGHT})"), demo, second)
+    until(lambda: looks_like(page.run(f"picture({WIDTH}, {HEIGHT})"), demo, second), f"the picture of second {second}")
 
 
 def plays_all(page, sizes):
