@@ -17,7 +17,8 @@ def _own():
     """A slice of them, held until this process ends: its ports, in turn. Each user has locks of his own, as nobody may write to
     another's; servers of two users never share a port, so one of them fails loudly."""
     for i in random.sample(range(SLICES), SLICES):
-        held = os.open(f"{tempfile.gettempdir()}/hlsgate-test-ports-{os.getuid()}-{i}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = f"{tempfile.gettempdir()}/hlsgate-test-ports-{os.getuid()}-{i}"
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
